@@ -1,0 +1,75 @@
+"""The downloadable data sets: where they are published, under which licence, and how a copy is recognised."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """A published data set of four IDX files."""
+
+    name: str
+    title: str
+    images: str  # how many and of which size
+    licence: str
+    home: str  # the page that describes it
+    size: int  # bytes to download
+    classes: tuple[str, ...]
+    mirrors: tuple[str, ...]  # addresses that a file name with .gz is appended to
+    md5: Mapping[str, str]  # IDX file name without .gz -> MD5, hexadecimal
+    md5_of: Literal["content", "archive"]  # of the uncompressed bytes, or of the published .gz file's
+
+
+KNOWN: dict[str, Known] = {
+    "mnist": Known(
+        name="mnist",
+        title="MNIST",
+        images="60,000 + 10,000 handwritten digits, 28×28 grey",
+        licence="CC BY-SA 3.0",
+        home="http://yann.lecun.com/exdb/mnist/",
+        size=11_594_722,
+        classes=tuple("0123456789"),
+        mirrors=("https://ossci-datasets.s3.amazonaws.com/mnist/", "http://yann.lecun.com/exdb/mnist/"),
+        # Of the uncompressed files: many copies in circulation are recompressed.
+        md5={
+            "train-images-idx3-ubyte": "6bbc9ace898e44ae57da46a324031adb",
+            "train-labels-idx1-ubyte": "a25bea736e30d166cdddb491f175f624",
+            "t10k-images-idx3-ubyte": "2646ac647ad5339dbf082846283269ea",
+            "t10k-labels-idx1-ubyte": "27ae3e4e09519cfbb04c329615203637",
+        },
+        md5_of="content",
+    ),
+    "fashion-mnist": Known(
+        name="fashion-mnist",
+        title="Fashion-MNIST",
+        images="60,000 + 10,000 pieces of clothing, 28×28 grey",
+        licence="MIT",
+        home="https://github.com/zalandoresearch/fashion-mnist",
+        size=30_878_645,
+        classes=(
+            "T-shirt/top",
+            "Trouser",
+            "Pullover",
+            "Dress",
+            "Coat",
+            "Sandal",
+            "Shirt",
+            "Sneaker",
+            "Bag",
+            "Ankle boot",
+        ),
+        mirrors=(
+            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+            "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/",
+        ),
+        # Of the published .gz archives, as torchvision lists them; both mirrors serve the same archives.
+        md5={
+            "train-images-idx3-ubyte": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+            "train-labels-idx1-ubyte": "25c81989df183df01b3e8a0aad5dffbe",
+            "t10k-images-idx3-ubyte": "bef4ecab320f06d8554ea6380940ec79",
+            "t10k-labels-idx1-ubyte": "bb300cfdad3c16e7a12a480ee83cd310",
+        },
+        md5_of="archive",
+    ),
+}

@@ -1,0 +1,114 @@
+"""The few networks of the report, each built from a spec string."""
+
+import math
+import re
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import nn
+
+ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
+    "relu": nn.ReLU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "none": nn.Identity,
+}
+
+# Standard deviation of a weight as gain * sqrt(2 / (fan_in + fan_out)) (Glorot and Bengio, 2010). The logistic
+# function has slope 1/4 at zero: without the gain of 4 each layer would shrink its signal fourfold.
+_GAIN = {"relu": math.sqrt(2), "tanh": 1.0, "sigmoid": 4.0, "none": 1.0}
+
+_FAMILIES = ("lenet", "mlp")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Perceptron:
+    """A parsed spec: hidden widths and the activation after each of them."""
+
+    widths: tuple[int, ...]
+    activations: tuple[str, ...]
+
+
+def parse(spec: str) -> Perceptron:
+    """Read a multilayer perceptron's spec.
+
+    `lenet-300-100` and `mlp-300-100` name the same net: hidden layers of 300 and 100 units, ReLU. Behind the
+    widths stands one activation for all hidden layers, or one for each: `lenet-300-100-tanh`,
+    `mlp-300-100-relu-none` (the second activation removed).
+
+    Args:
+        spec: family, widths and activations joined by `-`.
+
+    Raises:
+        ValueError: an unknown family or activation, no width, a width of 0, or the wrong number of activations.
+    """
+    family, *rest = spec.split("-")
+    if family not in _FAMILIES:
+        raise ValueError(f"a model spec starts with {' or '.join(_FAMILIES)}, as in 'lenet-300-100-relu'; got {spec!r}")
+    widths = []
+    while rest and re.fullmatch(r"\d+", rest[0]):
+        widths.append(int(rest.pop(0)))
+    if not widths or min(widths) < 1:
+        raise ValueError(f"a model spec names hidden widths of at least 1, as in 'lenet-300-100'; got {spec!r}")
+    if unknown := [name for name in rest if name not in ACTIVATIONS]:
+        raise ValueError(f"an activation is one of {', '.join(ACTIVATIONS)}; {spec!r} names {unknown[0]!r}")
+    activations = rest or ["relu"]
+    if len(activations) == 1:
+        activations = activations * len(widths)
+    if len(activations) != len(widths):
+        raise ValueError(
+            f"a model spec names one activation, or one for each of its {len(widths)} hidden layers; "
+            f"{spec!r} names {len(activations)}"
+        )
+    return Perceptron(widths=tuple(widths), activations=tuple(activations))
+
+
+def build(spec: str, *, inputs: int, classes: int, generator: torch.Generator) -> nn.Sequential:
+    """Build a freshly initialised multilayer perceptron.
+
+    Weights are normal with standard deviation gain · √(2 / (fan_in + fan_out)), the gain fitting the activation
+    that follows (√2 ReLU, 1 tanh, 4 sigmoid); biases are zero.
+
+    Args:
+        spec: see `parse`.
+        inputs: values of one example, all axes multiplied, at least 1.
+        classes: outputs (logits), at least 2.
+        generator: the only source of randomness; the same state gives the same weights.
+
+    Returns:
+        Children `flatten`, `fc1`, `act1`, ..., `fcN` (logits); parameters are named `fc1.weight`, `fc1.bias`, ...
+
+    Raises:
+        ValueError: the spec cannot be read, or a size is out of range.
+
+    Source: LeCun et al. (1998) for LeNet-300-100; Glorot and Bengio (2010) for the initialisation.
+    """
+    if inputs < 1 or classes < 2:
+        raise ValueError(f"a classifier has at least 1 input and 2 classes; got inputs={inputs}, classes={classes}")
+    net = parse(spec)
+    sizes = [inputs, *net.widths, classes]
+    gains = [_GAIN[name] for name in net.activations] + [1.0]
+    layers: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten())
+    for depth, (fan_in, fan_out) in enumerate(pairwise(sizes), start=1):
+        linear = nn.utils.skip_init(nn.Linear, fan_in, fan_out)
+        with torch.no_grad():
+            linear.weight.normal_(0.0, gains[depth - 1] * math.sqrt(2 / (fan_in + fan_out)), generator=generator)
+            linear.bias.zero_()
+        layers[f"fc{depth}"] = linear
+        if depth <= len(net.widths):
+            layers[f"act{depth}"] = ACTIVATIONS[net.activations[depth - 1]]()
+    return nn.Sequential(layers)
+
+
+def linear_layers(model: nn.Module) -> list[str]:
+    """Name the model's linear layers, first to last."""
+    return [name for name, module in model.named_modules() if isinstance(module, nn.Linear)]
+
+
+def weight_rms(weights: Sequence[torch.Tensor]) -> float:
+    """Return the root mean square of all weights pooled: the net's own scale for a threshold."""
+    total = sum(float(weight.detach().double().square().sum()) for weight in weights)
+    return math.sqrt(total / sum(weight.numel() for weight in weights))

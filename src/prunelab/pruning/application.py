@@ -1,0 +1,137 @@
+"""Masks meet networks: the weights that can be pruned, and masks put on them and checked."""
+
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
+
+import torch
+from torch import Tensor, nn
+
+
+def prunable(model: nn.Module, layers: Sequence[str] | None = None) -> dict[str, Tensor]:
+    """Return the weights of a network that pruning may remove.
+
+    By default every parameter with two dimensions or more: weights of linear, convolution and embedding layers,
+    not biases or normalisation. A parameter that several layers share is named once, by its first name.
+
+    Args:
+        model: any module, nested ones included.
+        layers: restricts to these, each a parameter ("fc1.weight"; a bias too, if asked for) or a module ("fc1",
+            "encoder"), which stands for all prunable parameters within.
+
+    Returns:
+        Parameter name -> weight in the network's order. The tensors are detached but share the network's memory, so
+        they follow it as it trains.
+
+    Raises:
+        ValueError: a layer is unknown or holds nothing to prune.
+    """
+    parameters = {name: parameter.detach() for name, parameter in model.named_parameters()}
+    default = [name for name, parameter in parameters.items() if parameter.ndim >= 2]
+    if layers is None:
+        chosen = set(default)
+    else:
+        chosen = set()
+        for layer in layers:
+            within = [layer] if layer in parameters else [name for name in default if name.startswith(f"{layer}.")]
+            if not within:
+                modules = [name.rpartition(".")[0] for name in default]
+                raise ValueError(
+                    f"no prunable parameter or layer is named {layer!r}{_nearest(layer, [*modules, *parameters])}"
+                )
+            chosen.update(within)
+    return {name: parameter for name, parameter in parameters.items() if name in chosen}
+
+
+def apply(model: nn.Module, masks: Mapping[str, Tensor]) -> None:
+    """Set every removed weight of a network to zero, in place.
+
+    Applying twice changes nothing more, and an infinite or NaN weight that is removed becomes 0 too. All masks are
+    checked before the first weight is touched.
+
+    Args:
+        model: its parameters named in `masks` are written.
+        masks: parameter name -> bool, of the parameter's shape, on any device; True = kept.
+
+    Raises:
+        TypeError: a mask is not bool.
+        ValueError: a mask names no parameter of the network or has another shape.
+    """
+    parameters = dict(model.named_parameters())
+    refuse_misfits(parameters, masks)
+    with torch.no_grad():
+        for name, mask in masks.items():
+            parameters[name].masked_fill_(~mask.to(parameters[name].device), 0)
+
+
+def check(model: nn.Module, masks: Mapping[str, Tensor]) -> None:
+    """Verify that every removed weight of a network is zero.
+
+    Args:
+        model: left as it is.
+        masks: parameter name -> bool, of the parameter's shape, on any device; True = kept.
+
+    Raises:
+        TypeError: a mask is not bool.
+        ValueError: a removed weight is not 0, or a mask does not fit the network.
+    """
+    parameters = dict(model.named_parameters())
+    refuse_misfits(parameters, masks)
+    alive = {}
+    for name, mask in masks.items():
+        parameter = parameters[name].detach()
+        count = int(parameter[~mask.to(parameter.device)].count_nonzero())
+        if count:
+            alive[name] = count
+    if alive:
+        found = ", ".join(f"{count} in {name!r}" for name, count in alive.items())
+        raise ValueError(f"removed weights must be 0; nonzero are {found}: apply the masks after each training step")
+
+
+def masked(weights: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights with the removed ones at zero, leaving the given ones as they are.
+
+    Args:
+        weights: parameter name -> weight, any shape and device.
+        masks: bool of the weights' shapes, True = kept; a weight without a mask is returned as it is.
+
+    Returns:
+        Same names in the same order; new tensors where there is a mask.
+
+    Raises:
+        TypeError: a mask is not bool.
+        ValueError: a mask names none of the weights or has another shape.
+    """
+    refuse_misfits(weights, masks)
+    return {
+        name: weight.detach().masked_fill(~masks[name].to(weight.device), 0) if name in masks else weight
+        for name, weight in weights.items()
+    }
+
+
+def refuse_misfits(weights: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> None:
+    """Raise unless every mask is a bool tensor of the shape of the weight it names.
+
+    Args:
+        weights: parameter name -> weight.
+        masks: what is to be put on them.
+
+    Raises:
+        TypeError: a mask is not bool.
+        ValueError: a mask names none of the weights or has another shape.
+    """
+    for name, mask in masks.items():
+        if name not in weights:
+            raise ValueError(f"a mask must name a parameter; there is no {name!r}{_nearest(name, list(weights))}")
+        if mask.dtype != torch.bool:
+            raise TypeError(f"a mask is a bool tensor, True = kept; that of {name!r} is {mask.dtype}: use mask != 0")
+        if mask.shape != weights[name].shape:
+            raise ValueError(
+                f"a mask has its weight's shape; that of {name!r} is {tuple(mask.shape)}, "
+                f"the weight {tuple(weights[name].shape)}"
+            )
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    """End an error about an unknown name: the nearest known one, or all there are."""
+    near = get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else f"; there are {', '.join(dict.fromkeys(known)) or 'none'}"

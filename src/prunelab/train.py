@@ -1,0 +1,159 @@
+"""Training in memory: tensors, index batches, one schedule, masks kept exactly."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from prunelab.data import Images, Split
+from prunelab.models import build
+from prunelab.pruning import apply, check
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a net is trained: stochastic gradient descent with Nesterov momentum and a triangular learning rate.
+
+    The rate rises linearly over the first `warmup` part of the steps and falls linearly to zero over the rest.
+    The defaults bring LeNet-300-100 to 98 % on MNIST in 10 epochs.
+    """
+
+    epochs: int = 10
+    batch_size: int = 256
+    learning_rate: float = 0.2  # at its peak
+    momentum: float = 0.9
+    warmup: float = 0.15  # part of the steps, [0, 1)
+    l1: float = 0.0  # penalty per unit of summed |w|, weights only
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot train."""
+        rules = {
+            "epochs is a whole number, at least 1": self.epochs >= 1,
+            "batch_size is a whole number, at least 1": self.batch_size >= 1,
+            "learning_rate is positive and finite": 0 < self.learning_rate < math.inf,
+            "momentum lies in (0, 1), as Nesterov's method needs": 0 < self.momentum < 1,
+            "warmup is a part of the steps, in [0, 1)": 0 <= self.warmup < 1,
+            "l1 is at least 0 and finite": 0 <= self.l1 < math.inf,
+        }
+        for rule, holds in rules.items():
+            if not holds:
+                name = rule.split(maxsplit=1)[0]
+                raise ValueError(f"{rule}; got {getattr(self, name)!r}")
+
+    def rate(self, step: int, steps: int) -> float:
+        """Return the learning rate of one step, counted from 0 to `steps` - 1."""
+        done = (step + 0.5) / steps  # mid-step, so that neither end trains at a rate of exactly zero
+        if done < self.warmup:
+            return self.learning_rate * done / self.warmup
+        return self.learning_rate * (1 - done) / (1 - self.warmup)
+
+
+def train(
+    model: nn.Module,
+    split: Split,
+    recipe: Recipe,
+    *,
+    generator: torch.Generator,
+    masks: Mapping[str, Tensor] | None = None,
+    label: str | None = None,
+) -> list[float]:
+    """Train a classifier in place on a split held in memory.
+
+    Removed weights are zeroed after each step, their gradients before it, so neither the optimizer's momentum nor
+    its look-ahead can revive them; this is asserted once training ends.
+
+    Args:
+        model: maps `split.x` to logits; trained in place, on the split's device.
+        split: training examples; the order of each epoch is drawn anew.
+        recipe: schedule and optimizer settings.
+        generator: a CPU generator, draws the order of the examples.
+        masks: parameter name -> bool mask, True = kept; an absent name is never pruned.
+        label: what a progress bar calls this training; none is shown without it.
+
+    Returns:
+        Mean training loss (cross-entropy with the penalty) of each epoch, as trained.
+
+    Raises:
+        ValueError: an empty split, masks that do not fit the model, or a loss that is no longer finite.
+    """
+    if len(split) == 0:
+        raise ValueError("training needs at least one example; the split is empty")
+    masks = dict(masks or {})
+    apply(model, masks)
+    parameters = dict(model.named_parameters())
+    weights = [parameter for parameter in parameters.values() if parameter.ndim > 1]
+    optimizer = torch.optim.SGD(
+        parameters.values(), lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=True, fused=True
+    )
+    batches = math.ceil(len(split) / recipe.batch_size)
+    steps = batches * recipe.epochs
+    step = 0
+    losses = []
+    model.train()
+    with tqdm(total=steps, desc=label, disable=label is None, unit="step", leave=False) as bar:
+        for epoch in range(recipe.epochs):
+            order = torch.randperm(len(split), generator=generator).to(split.x.device)
+            total = torch.zeros((), dtype=torch.float64, device=split.x.device)
+            for batch in order.split(recipe.batch_size):
+                for group in optimizer.param_groups:
+                    group["lr"] = recipe.rate(step, steps)
+                logits = model(split.x.index_select(0, batch))
+                loss = nn.functional.cross_entropy(logits, split.y.index_select(0, batch))
+                if recipe.l1:
+                    loss = loss + recipe.l1 * torch.stack([weight.abs().sum() for weight in weights]).sum()
+                optimizer.zero_grad(set_to_none=True)
+                loss.backward()
+                for name, mask in masks.items():
+                    gradient = parameters[name].grad
+                    if gradient is not None:
+                        gradient.mul_(mask)
+                optimizer.step()
+                apply(model, masks)
+                total += loss.detach().double() * len(batch)
+                step += 1
+                bar.update()
+            losses.append(float(total) / len(split))
+            if not math.isfinite(losses[-1]):
+                raise ValueError(
+                    f"training diverged: the loss of epoch {epoch + 1} is {losses[-1]}; "
+                    f"lower learning_rate ({recipe.learning_rate:g})"
+                )
+    check(model, masks)
+    model.eval()
+    return losses
+
+
+def train_seeds(
+    spec: str, images: Images, recipe: Recipe, seeds: Sequence[int], *, progress: bool = False
+) -> dict[int, nn.Sequential]:
+    """Train one net a seed from scratch; the seed decides initialisation and the order of the examples.
+
+    Each net draws from its own generator, so a seed's net is the same whichever other seeds run beside it.
+
+    Args:
+        spec: see `prunelab.models.parse`.
+        images: data; only `images.train` is seen.
+        recipe: how to train.
+        seeds: distinct whole numbers, each at least 0.
+        progress: show a progress bar a net.
+
+    Returns:
+        Seed -> trained net in evaluation mode, on the device of the images.
+
+    Raises:
+        ValueError: no seed, a repeated or a negative one, or what `build` and `train` refuse.
+    """
+    if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0:
+        raise ValueError(f"seeds are distinct whole numbers, at least one and none negative; got {list(seeds)}")
+    nets = {}
+    for seed in seeds:
+        generator = torch.Generator().manual_seed(seed)
+        model = build(spec, inputs=images.inputs, classes=len(images.classes), generator=generator)
+        model.to(images.train.x.device)
+        label = f"{spec}, seed {seed}" if progress else None
+        train(model, images.train, recipe, generator=generator, label=label)
+        nets[seed] = model
+    return nets

@@ -1,0 +1,130 @@
+"""Sweeps: shared work, same numbers."""
+
+import copy
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from prunelab.data import Split
+from prunelab.measure import evaluate
+from prunelab.measure.sweep import SIGNS, sweep, threshold_sweep
+from prunelab.models import build
+from prunelab.pruning import apply, below_threshold, masked, prunable
+
+
+def net(spec: str = "mlp-20-12-tanh", seed: int = 0) -> nn.Sequential:
+    generator = torch.Generator().manual_seed(seed)
+    model = build(spec, inputs=30, classes=4, generator=generator)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if name.endswith("bias"):
+                parameter.normal_(generator=generator)
+    return model
+
+
+def examples(count: int = 60) -> Split:
+    generator = torch.Generator().manual_seed(9)
+    return Split(x=torch.rand(count, 1, 5, 6, generator=generator), y=torch.arange(count) % 4)
+
+
+def alone(model: nn.Sequential, sign: str, threshold: float, split: Split) -> tuple[float, float]:
+    """The independent reference: a copy, pruned in place, evaluated whole."""
+    clone = copy.deepcopy(model)
+    apply(clone, below_threshold(prunable(clone), threshold, sign))
+    with torch.no_grad():
+        logits = clone(split.x)
+    return float(nn.functional.cross_entropy(logits, split.y)), float((logits.argmax(1) == split.y).double().mean())
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    spec=st.sampled_from(["mlp-20", "mlp-20-12-relu", "mlp-20-12-8-sigmoid", "mlp-20-12-tanh-none"]),
+    thresholds=st.lists(st.floats(0, 2), min_size=1, max_size=6),
+    seed=st.integers(0, 5),
+)
+def test_a_shared_threshold_sweep_equals_pruning_and_evaluating_each_setting_alone(
+    spec: str, thresholds: list[float], seed: int
+) -> None:
+    model, split = net(spec, seed), examples()
+    scores = threshold_sweep(model, split, thresholds)
+
+    assert set(scores) == {(sign, threshold) for sign in SIGNS for threshold in thresholds}
+    for (sign, threshold), score in scores.items():
+        loss, accuracy = alone(model, sign, threshold, split)
+        assert score.loss == pytest.approx(loss, rel=1e-4, abs=1e-5)
+        # A float rounding may turn one of 60 examples whose two best logits tie.
+        assert score.accuracy == pytest.approx(accuracy, abs=1.01 / 60)
+
+
+def test_a_threshold_above_every_weight_leaves_exactly_the_biases_to_speak() -> None:
+    model, split = net("mlp-20-relu"), examples()
+    score = threshold_sweep(model, split, [100.0], ["abs"])["abs", 100.0]
+    logits = model.get_parameter("fc2.bias").detach().expand(len(split), -1)
+
+    assert score.loss == pytest.approx(float(nn.functional.cross_entropy(logits, split.y)), rel=1e-6)
+
+
+def test_a_sparse_band_and_a_dense_one_give_the_same_scores() -> None:
+    model, split = net(), examples()
+    coarse = threshold_sweep(model, split, [0.0, 0.5])  # wide bands, dense products
+    fine = threshold_sweep(model, split, [step / 200 for step in range(101)])  # narrow bands, sparse products
+
+    for sign in SIGNS:
+        assert fine[sign, 0.5].loss == pytest.approx(coarse[sign, 0.5].loss, rel=1e-4)
+
+
+@pytest.mark.parametrize("layers", [["fc1"], ["fc2"], ["fc3"], ["fc1", "fc3"], []])
+def test_a_sweep_gives_each_setting_the_scores_of_a_pruned_copy(layers: list[str]) -> None:
+    model, split = net(), examples(2500)  # more than two blocks
+    weights = prunable(model, layers) if layers else {}
+    settings = [masked(weights, below_threshold(weights, threshold)) for threshold in (0.0, 0.1, 0.4)]
+    scores = sweep(model, split, settings)
+
+    for setting, score in zip(settings, scores, strict=True):
+        clone = copy.deepcopy(model)
+        clone.load_state_dict({**clone.state_dict(), **setting})
+        reference = evaluate(clone, split)
+        assert (score.loss, score.accuracy) == (pytest.approx(reference.loss, rel=1e-5), reference.accuracy)
+
+
+def test_a_sweep_leaves_the_model_as_it_was() -> None:
+    model, split = net(), examples()
+    before = copy.deepcopy(model.state_dict())
+    threshold_sweep(model, split, [0.3])
+    sweep(model, split, [{"fc2.weight": torch.zeros(12, 20)}])
+
+    assert all(torch.equal(before[name], value) for name, value in model.state_dict().items())
+
+
+def test_layers_before_the_first_replaced_one_run_once() -> None:
+    model, split = net(), examples()
+    calls = []
+    model.get_submodule("act1").register_forward_hook(lambda *_: calls.append(1))
+    sweep(model, split, [{"fc3.weight": torch.zeros(4, 12)}] * 5)
+
+    assert len(calls) == 1
+
+
+def test_an_unknown_parameter_is_named() -> None:
+    with pytest.raises(ValueError, match=r"fc1.weight.*got 'fc9.weight'"):
+        sweep(net(), examples(), [{"fc9.weight": torch.zeros(1)}])
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "signs", "message"),
+    [([], ["abs"], "at least one threshold"), ([0.1], ["both"], "got 'both'|names 'both'|'both'")],
+)
+def test_a_sweep_without_thresholds_or_with_an_unknown_sign_is_refused(
+    thresholds: list[float], signs: list[str], message: str
+) -> None:
+    with pytest.raises(ValueError, match=message):
+        threshold_sweep(net(), examples(), thresholds, signs)
+
+
+def test_an_empty_split_is_refused() -> None:
+    empty = Split(x=torch.zeros(0, 1, 5, 6), y=torch.zeros(0, dtype=torch.int64))
+    with pytest.raises(ValueError, match="at least one example"):
+        sweep(net(), empty, [{}])

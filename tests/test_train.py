@@ -1,0 +1,143 @@
+"""Training: deterministic, masked exactly, refused when it cannot work."""
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from prunelab.data import Images, Split, load_images
+from prunelab.models import build
+from prunelab.pruning import keep_largest, magnitude, prunable
+from prunelab.train import Recipe, train, train_seeds
+
+
+@pytest.fixture(scope="module")
+def digits() -> Images:
+    return load_images("digits")
+
+
+def small(seed: int = 0) -> nn.Sequential:
+    return build("mlp-16", inputs=64, classes=10, generator=torch.Generator().manual_seed(seed))
+
+
+def weights_of(model: nn.Module) -> list[torch.Tensor]:
+    return [parameter.detach() for parameter in model.parameters()]
+
+
+def test_a_net_learns_digits_far_above_chance(digits: Images) -> None:
+    model = train_seeds("mlp-64", digits, Recipe(epochs=10), [0])[0]
+    accuracy = (model(digits.test.x).argmax(1) == digits.test.y).float().mean()
+
+    # A support vector machine reaches 97 % on scikit-learn's own half split of these images; chance is 10 %.
+    assert accuracy > 0.9
+
+
+def test_a_seeds_net_is_the_same_whichever_seeds_run_beside_it(digits: Images) -> None:
+    recipe = Recipe(epochs=1)
+    alone = train_seeds("mlp-16", digits, recipe, [1])[1]
+    beside = train_seeds("mlp-16", digits, recipe, [0, 1])[1]
+
+    assert all(torch.equal(a, b) for a, b in zip(weights_of(alone), weights_of(beside), strict=True))
+
+
+def test_seeds_differ_in_weights_and_in_the_order_of_examples(digits: Images) -> None:
+    same_start = [small(), small()]
+    for seed, model in enumerate(same_start):
+        train(model, digits.train, Recipe(epochs=1), generator=torch.Generator().manual_seed(seed))
+
+    assert not torch.equal(weights_of(same_start[0])[0], weights_of(same_start[1])[0])
+
+
+def test_training_does_not_touch_the_global_random_state(digits: Images) -> None:
+    before = torch.get_rng_state()
+    train_seeds("mlp-16", digits, Recipe(epochs=1), [0])
+
+    assert torch.equal(before, torch.get_rng_state())
+
+
+@settings(max_examples=10, deadline=None)
+@given(sparsity=st.floats(0, 0.99), momentum=st.floats(0.1, 0.95), l1=st.sampled_from([0.0, 1e-3]))
+def test_removed_weights_stay_exactly_zero_through_momentum(sparsity: float, momentum: float, l1: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    split = Split(x=torch.rand(40, 1, 8, 8, generator=generator), y=torch.arange(40) % 10)
+    model = small()
+    # One epoch unmasked first: the weights to be removed are then far from zero.
+    train(model, split, Recipe(epochs=1, batch_size=8), generator=generator)
+    masks = keep_largest(magnitude(prunable(model)), sparsity)
+    train(model, split, Recipe(epochs=2, batch_size=8, momentum=momentum, l1=l1), generator=generator, masks=masks)
+
+    for name, mask in masks.items():
+        weight = model.get_parameter(name)
+        assert bool((weight[~mask] == 0).all())
+        assert bool((weight[mask] != 0).any()) or not bool(mask.any())
+
+
+def test_a_step_equals_torchs_own_nesterov_step(digits: Images) -> None:
+    model, reference = small(), small()
+    recipe = Recipe(epochs=1, batch_size=len(digits.train), warmup=0.0, learning_rate=0.1)
+    train(model, digits.train, recipe, generator=torch.Generator().manual_seed(0))
+    rate = recipe.rate(0, 1)
+    loss = nn.functional.cross_entropy(reference(digits.train.x), digits.train.y)
+    gradients = torch.autograd.grad(loss, list(reference.parameters()))
+
+    # First step of Nesterov's method from rest: the buffer is the gradient, the step rate * (1 + momentum) * gradient.
+    for moved, start, gradient in zip(model.parameters(), reference.parameters(), gradients, strict=True):
+        torch.testing.assert_close(moved, start - rate * 1.9 * gradient, rtol=1e-4, atol=1e-6)
+
+
+def test_the_rate_rises_to_its_peak_and_falls_to_zero() -> None:
+    recipe = Recipe(learning_rate=0.4, warmup=0.25)
+    rates = [recipe.rate(step, 400) for step in range(400)]
+
+    assert max(rates) == pytest.approx(0.4, rel=0.01)
+    assert rates.index(max(rates)) in (99, 100)
+    assert rates == sorted(rates[:100]) + sorted(rates[100:], reverse=True)
+    assert 0 < rates[-1] < 0.001
+
+
+def test_reported_losses_are_the_mean_over_all_examples(digits: Images) -> None:
+    model = small()
+    with torch.no_grad():
+        start = float(nn.functional.cross_entropy(model(digits.train.x), digits.train.y))
+    losses = train(
+        model, digits.train, Recipe(epochs=1, learning_rate=1e-12), generator=torch.Generator().manual_seed(0)
+    )
+
+    assert losses == [pytest.approx(start, rel=1e-5)]
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("epochs", 0),
+        ("batch_size", 0),
+        ("learning_rate", 0.0),
+        ("learning_rate", math.nan),
+        ("momentum", 1.0),
+        ("warmup", 1.0),
+        ("l1", -1.0),
+    ],
+)
+def test_a_recipe_that_cannot_train_is_refused_by_name(field: str, value: float) -> None:
+    with pytest.raises(ValueError, match=f"^{field} .*got {value}"):
+        Recipe(**{field: value})
+
+
+@pytest.mark.parametrize("seeds", [[], [0, 0], [-1]])
+def test_seeds_are_distinct_and_not_negative(digits: Images, seeds: list[int]) -> None:
+    with pytest.raises(ValueError, match="seeds are distinct whole numbers"):
+        train_seeds("mlp-16", digits, Recipe(epochs=1), seeds)
+
+
+def test_an_empty_split_is_refused() -> None:
+    empty = Split(x=torch.zeros(0, 1, 8, 8), y=torch.zeros(0, dtype=torch.int64))
+    with pytest.raises(ValueError, match="at least one example"):
+        train(small(), empty, Recipe(), generator=torch.Generator())
+
+
+def test_a_loss_that_diverges_is_named_with_the_rate_to_lower(digits: Images) -> None:
+    with pytest.raises(ValueError, match=r"training diverged.*lower learning_rate"):
+        train(small(), digits.train, Recipe(epochs=2, learning_rate=1e20), generator=torch.Generator().manual_seed(0))
