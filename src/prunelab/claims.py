@@ -1,0 +1,236 @@
+"""The claims of the sources and how they fare: tables decided by a rule, subject by subject, into one verdict.
+
+The rules themselves are one module a study (`prunelab.rules`), on top of `decisions`.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from prunelab import files, project
+from prunelab.decisions import Decision, Outcome
+
+NOT_YET = "not yet decided"
+# From least to most in favour of a claim; which of its subjects a verdict quotes follows this order.
+_FAVOUR: tuple[Decision, ...] = ("not-reproduced", "inconclusive", "partly", "reproduced")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claim:
+    """One claim of a source, with the rule that decides it, as published in `claims.yml`."""
+
+    study: str
+    id: str
+    statement: str
+    published: dict[str, Any] | None  # the figures the source gives for it
+    rule: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """The verdict on one subject, a network on a data set."""
+
+    case: str
+    verdict: Decision
+    effect: float | None
+    low: float | None
+    high: float | None
+    unit: str
+    n_seeds: int
+    table: str
+    margin: float | None
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """The verdict on a claim over all its subjects; effect, table and reason are those of the least favourable one."""
+
+    study: str
+    id: str
+    verdict: Decision
+    effect: float | None
+    low: float | None
+    high: float | None
+    unit: str
+    n_seeds: int
+    published: dict[str, Any] | None
+    table: str
+    case: str
+    reason: str
+    cases: tuple[Case, ...]
+
+
+def load(path: Path | None = None) -> list[Claim]:
+    """Read the claims of every study, in the order written.
+
+    Args:
+        path: a `claims.yml`, study -> list of claims; the published one when absent.
+
+    Raises:
+        ValueError: a claim lacks a field or has an unknown one, or two of one study share an id.
+    """
+    path = path or project.published() / "claims.yml"
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    claims = [_claim(study, entry, path) for study, entries in content.items() for entry in entries]
+    seen: set[tuple[str, str]] = set()
+    for claim in claims:
+        if (claim.study, claim.id) in seen:
+            raise ValueError(f"the ids of a study's claims differ; {claim.study}: {claim.id} is twice in {path}")
+        seen.add((claim.study, claim.id))
+    return claims
+
+
+def combine(decisions: Sequence[Decision]) -> Decision:
+    """Join the verdicts on a claim's subjects into one.
+
+    All alike: that one. Some for and some against, or some partly: partly, whatever the open ones would say.
+    Otherwise, with some open: inconclusive.
+
+    Raises:
+        ValueError: there is no verdict to join.
+    """
+    if not decisions:
+        raise ValueError("a claim is decided on at least one subject; got none; is the table empty?")
+    decided = set(decisions) - {"inconclusive"}
+    if len(decided) > 1 or "partly" in decided:
+        return "partly"
+    return "inconclusive" if "inconclusive" in decisions else decisions[0]
+
+
+def verdict(claim: Claim, outcomes: Mapping[str, Outcome], *, table: str) -> Verdict:
+    """Join what the claim's rule says about each subject.
+
+    Args:
+        claim: the claim.
+        outcomes: subject -> outcome.
+        table: where the numbers are, "<run>/tables/<name>.csv".
+    """
+    return _join(claim, [_case(subject, outcome, table) for subject, outcome in outcomes.items()])
+
+
+def save(verdicts: Sequence[Verdict], folder: Path = Path()) -> Path:
+    """Write the verdicts of a run to `claims.json` in its folder.
+
+    Raises:
+        ValueError: a claim has two verdicts.
+    """
+    names = [(entry.study, entry.id) for entry in verdicts]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise ValueError(f"a run decides a claim once; got two verdicts on {sorted(twice)}; give it all the subjects")
+    return files.write_json(folder / "claims.json", [asdict(entry) for entry in verdicts])
+
+
+def read(path: Path) -> list[Verdict]:
+    """Read the verdicts of a run from its `claims.json`.
+
+    Raises:
+        ValueError: an entry is no verdict.
+    """
+    entries = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        return [Verdict(**{**entry, "cases": tuple(Case(**case) for case in entry["cases"])}) for entry in entries]
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"{path} holds an entry that is no verdict ({error}); run its notebook again") from error
+
+
+def findings(published: Path, build: Path, claims: Sequence[Claim] | None = None) -> pd.DataFrame:
+    """Lay out every claim with what the published results and those of this build say about it.
+
+    A claim that several runs decide is joined over their subjects.
+
+    Args:
+        published: folder of runs, `<run>/claims.json`; may be missing.
+        build: folder of runs of the profile being built; may be missing.
+        claims: all claims; those published when absent.
+
+    Returns:
+        A row per claim: study, id, statement, rule, source (the figures the source gives, empty if none), then
+        verdict, effect, low, high, unit, n_seeds, case, table and reason, each as `<name>_published` and
+        `<name>_build`; verdicts of claims nobody decided are "not yet decided".
+
+    Raises:
+        ValueError: a run decides a claim that `claims` lacks.
+    """
+    claims = load() if claims is None else claims
+    decided = {name: _gather(folder, claims) for name, folder in (("published", published), ("build", build))}
+    shown = ("verdict", "effect", "low", "high", "unit", "n_seeds", "case", "table", "reason")
+    rows = []
+    for claim in claims:
+        source = "" if claim.published is None else json.dumps(claim.published, ensure_ascii=False)
+        row: dict[str, Any] = {
+            "study": claim.study,
+            "id": claim.id,
+            "statement": claim.statement,
+            "rule": claim.rule,
+            "source": source,
+        }
+        for name, verdicts in decided.items():
+            entry = verdicts.get((claim.study, claim.id))
+            row |= {f"{field}_{name}": getattr(entry, field, None) for field in shown}
+            row[f"verdict_{name}"] = NOT_YET if entry is None else entry.verdict
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _gather(folder: Path, claims: Sequence[Claim]) -> dict[tuple[str, str], Verdict]:
+    """Join the verdicts of all runs in a folder, claim by claim."""
+    known = {(claim.study, claim.id): claim for claim in claims}
+    cases: dict[tuple[str, str], list[Case]] = {}
+    for path in sorted(folder.glob("*/claims.json")):
+        for entry in read(path):
+            name = (entry.study, entry.id)
+            if name not in known:
+                raise ValueError(f"{path} decides {entry.study}: {entry.id}, which claims.yml lacks; renamed since?")
+            cases.setdefault(name, []).extend(entry.cases)
+    return {name: _join(known[name], list(found)) for name, found in cases.items()}
+
+
+def _join(claim: Claim, cases: Sequence[Case]) -> Verdict:
+    decision = combine([case.verdict for case in cases])
+    # An unmeasured margin is the least favourable of its kind.
+    least = min(
+        cases, key=lambda case: (_FAVOUR.index(case.verdict), -math.inf if case.margin is None else case.margin)
+    )
+    shown = {name: getattr(least, name) for name in ("effect", "low", "high", "unit", "n_seeds", "table", "case")}
+    return Verdict(
+        study=claim.study,
+        id=claim.id,
+        verdict=decision,
+        published=claim.published,
+        reason=least.reason,
+        cases=tuple(cases),
+        **shown,
+    )
+
+
+def _case(subject: str, outcome: Outcome, table: str) -> Case:
+    """Write an outcome in what JSON can hold: a number that was not had is None."""
+    effect = outcome.effect
+    numbers = {"effect": effect.value, "low": effect.low, "high": effect.high, "margin": outcome.margin}
+    return Case(
+        case=subject,
+        verdict=outcome.verdict,
+        unit=outcome.unit,
+        n_seeds=effect.n,
+        table=table,
+        reason=outcome.reason,
+        **{name: number if math.isfinite(number) else None for name, number in numbers.items()},
+    )
+
+
+def _claim(study: str, entry: Mapping[str, Any], path: Path) -> Claim:
+    needed, allowed = {"id", "statement", "rule"}, {"id", "statement", "rule", "published"}
+    if not needed <= set(entry) <= allowed:
+        odd = sorted((needed - set(entry)) | (set(entry) - allowed))
+        raise ValueError(f"a claim has {sorted(needed)} and may have published; {study} in {path} is off by {odd}")
+    published = entry.get("published")
+    # A key like 150 is a number in YAML and text in JSON; text is what both sides of a file agree on.
+    facts = None if published is None else {str(key): value for key, value in published.items()}
+    return Claim(study=study, id=entry["id"], statement=entry["statement"], published=facts, rule=entry["rule"])
