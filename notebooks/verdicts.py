@@ -1,0 +1,29 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # The claims about sparseness, decided
+#
+# Each claim of the source carries a rule, written before anything was measured. Here the rules are applied to the
+# image nets' tables, net by net; a claim's verdict is "partly" when the nets disagree.
+
+# %% tags=["parameters"]
+threshold_sweep = ""  # folder of the run that swept the thresholds
+layer_sensitivity = ""  # folder of the run that pruned one layer at a time
+percentile = ""  # folder of the run that compared percentile and global threshold
+threshold_scale = 0.97  # root mean square weights; the one threshold at which the layers are compared
+
+# %%
+from prunelab import claims, records
+from prunelab.studies import sparseness_summary, sparseness_tables
+
+verdicts = sparseness_summary.decide(threshold_sweep, layer_sensitivity, percentile, threshold_scale)
+claims.save(verdicts)
+table = sparseness_summary.verdict_table(verdicts)
+records.save_table(table, "verdicts", key=sparseness_tables.VERDICT_KEY, columns=sparseness_tables.VERDICT_COLUMNS)
+table

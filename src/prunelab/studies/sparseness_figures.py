@@ -1,0 +1,269 @@
+"""The figures of study 1: our tables on image nets, the source's table on its speech recogniser beside them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from pandas import DataFrame
+
+from prunelab.figures import DEPTHS, INK, METHODS, MUTED, Line, Saved, curve, legend, panels, save, style
+from prunelab.stats import t_interval
+from prunelab.studies.sparseness import at_scale
+from prunelab.studies.sparseness_summary import knee_table
+
+_SOURCE_TITLE = "source: speech recogniser (Kaldi)"
+_ONE_SIGN_OR_BOTH = ("abs", "positive", "negative")
+_SPARSITY = ("sparsity_percent", "sparsity_percent")
+_ONE_RUN = "The source printed one run, without intervals."
+_BAND = "Line: mean over seeds; band: 95 % t interval."
+
+
+def source_table(path: Path) -> DataFrame:
+    """Read the source's printed table, percentages and all, as `published/connection-sparseness.csv` holds it.
+
+    Raises:
+        FileNotFoundError: the table is not there.
+    """
+    if not path.exists():
+        raise FileNotFoundError(f"the source's printed table is published/connection-sparseness.csv; {path} is missing")
+    return pd.read_csv(path)
+
+
+def error_against_threshold(table: DataFrame, source: DataFrame) -> Saved:
+    """Draw test error against threshold for both signs and for each alone, beside the source's curves."""
+    with style():
+        figure, axes = _error_panels(table, source, _ONE_SIGN_OR_BOTH, ("threshold", "threshold"), along="threshold")
+        for axis in axes:
+            axis.set_xlabel("threshold (weight units)")
+        return save(
+            figure,
+            "error-against-threshold",
+            alt=f"Error against pruning threshold in {len(axes)} panels: the source's word error and the test error of "
+            f"{_names(table)}, each with three curves: pruning both signs, positive weights only, negative weights "
+            f"only. {_knees_in_words(table)}",
+            caption=f"Error against the pruning threshold. {_BAND} Dotted: the unpruned nets. {_ONE_RUN}",
+            table="threshold-sweep",
+        )
+
+
+def error_against_sparsity(table: DataFrame, source: DataFrame) -> Saved:
+    """Draw test error against the sparsity that each threshold gives, beside the source's curves."""
+    with style():
+        figure, axes = _error_panels(table, source, _ONE_SIGN_OR_BOTH, _SPARSITY, along="threshold")
+        return save(
+            figure,
+            "error-against-sparsity",
+            alt=f"Error against the share of weights removed in {len(axes)} panels: the source's word error and the "
+            f"test error of {_names(table)}, each with three curves: pruning both signs, positive weights only, "
+            f"negative weights only. {_knees_in_words(table)}",
+            caption=f"Error against sparsity, each task on its own scale. {_BAND} Dotted: the unpruned nets. "
+            f"{_ONE_RUN}",
+            table="threshold-sweep",
+        )
+
+
+def positive_against_negative(table: DataFrame, source: DataFrame) -> Saved:
+    """Draw the error of negative-only minus positive-only pruning at the same threshold, beside the source's."""
+    paired = _paired(table, ["data", "model", "seed", "threshold"], "error_percent")
+    printed = _paired(source[source["experiment"].isin([2, 3])], ["threshold"], "wer_percent")
+    with style():
+        figure, axes = panels([_SOURCE_TITLE, *_titles(table)])
+        axes[0].plot(printed["threshold"], printed["difference"], color=INK, marker="o")
+        axes[0].set_ylabel("word error, negative − positive (points)")
+        for axis, (_, rows) in zip(axes[1:], _by_model(paired), strict=True):
+            line = Line(label="negative − positive", colour=METHODS["abs"].colour, marker="o")
+            curve(axis, rows, "threshold", "difference", along="threshold", line=line)
+            axis.set_ylabel("test error, negative − positive (points)")
+        for axis in axes:
+            axis.axhline(0, color=MUTED, linewidth=0.9)
+            axis.set_xlabel("threshold (weight units)")
+        return save(
+            figure,
+            "positive-against-negative",
+            alt=f"Difference in error between removing only negative and only positive weights, against the threshold, "
+            f"for the source's recogniser and for {_names(table)}. Below the zero line negative pruning does better.",
+            caption=f"Pruning negatives against pruning positives at one threshold, paired by net. {_BAND} "
+            f"Below zero, pruning negatives costs less. {_ONE_RUN}",
+            table="threshold-sweep",
+        )
+
+
+def layer_error(table: DataFrame) -> Saved:
+    """Draw test error against threshold when one layer alone is pruned."""
+    with style():
+        figure, axes = panels(_titles(table), columns=3)
+        for axis, (_, rows) in zip(axes, _by_model(table), strict=True):
+            for name, line in _layers(rows):
+                part = rows[rows["layer"] == name]
+                curve(axis, part, "scale", "error_percent", along="threshold", line=line, label=name)
+            _baseline(axis, rows)
+            axis.set_xlabel("threshold (root mean square weights)")
+            axis.set_ylabel("test error (%)")
+        legend(figure, axes)
+        return save(
+            figure,
+            "layer-error",
+            alt=f"Test error against threshold with one layer pruned at a time, one panel each for {_names(table)}. "
+            f"At the largest threshold: {_ends_in_words(table)}.",
+            caption="One layer pruned at a time, the threshold in units of the whole net's root mean square weight. "
+            f"{_BAND}",
+            table="layer-sensitivity",
+        )
+
+
+def layer_sparsity(table: DataFrame, source: DataFrame, threshold_scale: float) -> Saved:
+    """Draw, at one threshold, the error each layer costs against the sparsity it gains, beside the source's layers."""
+    printed = source[source["experiment"] == 5]
+    with style():
+        figure, axes = panels([_SOURCE_TITLE, *_titles(table)])
+        axes[0].scatter(printed["sparsity_percent"], printed["wer_percent"], color=INK, s=20)
+        # Two layers share a printed sparsity: their names go side by side.
+        for (x, y), names in _places(printed).items():
+            axes[0].annotate(
+                ", ".join(names), (x, y), xytext=(0, 5), textcoords="offset points", ha="center", fontsize=8
+            )
+        axes[0].set_ylabel("word error (%)")
+        for axis, (_, rows) in zip(axes[1:], _by_model(_percent(at_scale(table, threshold_scale))), strict=True):
+            for name, line in _layers(rows):
+                part = rows[rows["layer"] == name]
+                low, mean, high = _spread(part["error_percent"])
+                x = float(part["sparsity_percent"].mean())
+                axis.errorbar(
+                    x, mean, yerr=[[mean - low], [high - mean]], color=line.colour, marker=line.marker, capsize=3
+                )
+                axis.annotate(name, (x, mean), xytext=(5, 5), textcoords="offset points", fontsize=9)
+            axis.set_ylabel("test error (%)")
+        for axis in axes:
+            axis.set_xlabel("weights removed, of the whole net (%)")
+            axis.margins(0.18)
+        return save(
+            figure,
+            "layer-sparsity",
+            alt=f"Error paid against sparsity gained by pruning each layer alone at one threshold: the source's seven "
+            f"layers, and the layers of {_names(table)}. {_ends_in_words(at_scale(table, threshold_scale))}.",
+            caption=f"One layer pruned at a time at one threshold: 0.15 in the source, {threshold_scale:g} root mean "
+            f"square weights in our nets. Bars: 95 % t interval over seeds. {_ONE_RUN}",
+            table="layer-sensitivity",
+        )
+
+
+def global_against_percentile(table: DataFrame, source: DataFrame) -> Saved:
+    """Draw error against sparsity for one global threshold and for the same fraction of each layer and sign."""
+    with style():
+        compared = source[source["experiment"] == 6]
+        figure, _ = _error_panels(table, compared, ("abs", "percentile"), _SPARSITY, along="setting")
+        return save(
+            figure,
+            "global-against-percentile",
+            alt=f"Error against the share of weights removed, for one global threshold and for the same percentile of "
+            f"every layer and sign, in the source's recogniser and in {_names(table)}. {_knees_in_words(table)}",
+            caption=f"One global threshold against the same fraction of each layer's positive and negative weights. "
+            f"{_BAND} Dotted: the unpruned nets. {_ONE_RUN}",
+            table="percentile",
+        )
+
+
+def _places(printed: DataFrame) -> dict[tuple[float, float], list[str]]:
+    """Gather the layers that would be drawn on one spot, to a tenth of a percent of sparsity and of error."""
+    places: dict[tuple[float, float], list[str]] = {}
+    for layer, x, y in printed[["layer", "sparsity_percent", "wer_percent"]].itertuples(index=False):
+        places.setdefault((round(x, 1), round(y, 1)), []).append(layer)
+    return places
+
+
+def _knees_in_words(table: DataFrame) -> str:
+    """Say where each curve passes its knee, for who does not see it."""
+    knees = knee_table(table)
+    parts = []
+    for model, rows in _by_model(knees):
+        found = rows.dropna(subset=["knee_percent"])
+        pairs = zip(found["knee_percent"], found["method"], strict=True)
+        named = ", ".join(f"{knee:.0f} % ({METHODS[method].label})" for knee, method in pairs)
+        parts.append(f"{model}: {named or 'never'}")
+    return f"The error exceeds the unpruned one by 20 points at these sparsities: {'; '.join(parts)}."
+
+
+def _ends_in_words(table: DataFrame) -> str:
+    """Say what each layer costs at its model's largest threshold."""
+    parts = []
+    for model, rows in _by_model(table):
+        last = rows[rows["threshold"] == rows["threshold"].max()].groupby("layer", sort=False)
+        means = last[["sparsity", "error_percent"]].mean().reset_index()
+        named = ", ".join(
+            f"{layer} removes {100 * sparsity:.0f} % of all weights at {error:.1f} % error"
+            for layer, sparsity, error in means.itertuples(index=False)
+        )
+        parts.append(f"{model}: {named}")
+    return "; ".join(parts)
+
+
+def _percent(table: DataFrame) -> DataFrame:
+    return table.assign(sparsity_percent=100 * table["sparsity"])
+
+
+def _by_model(table: DataFrame) -> list[tuple[str, DataFrame]]:
+    return [(model, table[table["model"] == model]) for model in dict.fromkeys(table["model"])]
+
+
+def _titles(table: DataFrame) -> list[str]:
+    return [f"{rows['model'].iloc[0]} on {rows['data'].iloc[0]}" for _, rows in _by_model(table)]
+
+
+def _names(table: DataFrame) -> str:
+    names = _titles(table)
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _layers(rows: DataFrame) -> list[tuple[str, Line]]:
+    names = list(dict.fromkeys(rows["layer"]))
+    return [(name, DEPTHS[depth % len(DEPTHS)]) for depth, name in enumerate(names)]
+
+
+def _baseline(axis: Axes, rows: DataFrame) -> None:
+    axis.axhline(rows["baseline_error_percent"].mean(), color=MUTED, linewidth=0.9, linestyle=":")
+
+
+def _spread(values: "pd.Series[float]") -> tuple[float, float, float]:
+    interval = t_interval(values.to_numpy())
+    return interval.low, interval.value, interval.high
+
+
+def _error_panels(
+    table: DataFrame, source: DataFrame, methods: Sequence[str], columns: tuple[str, str], *, along: str
+) -> tuple[Figure, list[Axes]]:
+    """Draw error curves, the source's in the first panel and one panel a model after it.
+
+    Args:
+        table: our rows, sparsity as a fraction.
+        source: the source's rows, drawn once each though experiments 4 and 6 print some of 1 to 3 again.
+        methods: the curves of a panel.
+        columns: horizontal axis in the source's table and in ours.
+        along: column of ours that names a setting.
+    """
+    figure, axes = panels([_SOURCE_TITLE, *_titles(table)])
+    printed = source[source["layer"] == "all"].drop_duplicates(["method", "threshold"])
+    for method in methods:
+        part = printed[printed["method"] == method].sort_values(columns[0])
+        line = METHODS[method]
+        axes[0].plot(part[columns[0]], part["wer_percent"], color=line.colour, marker=line.marker, linestyle=line.dash)
+    axes[0].set_ylabel("word error (%)")
+    for axis, (_, rows) in zip(axes[1:], _by_model(_percent(table)), strict=True):
+        for method in methods:
+            part = rows[rows["method"] == method]
+            curve(axis, part, columns[1], "error_percent", along=along, line=METHODS[method])
+        _baseline(axis, rows)
+        axis.set_ylabel("test error (%)")
+    for axis in axes:
+        axis.set_xlabel("weights removed (%)")
+        axis.set_ylim(0, 103)  # an error is a percentage, however wide its interval
+        axis.set_xlim(left=0)
+    legend(figure, axes[1:])
+    return figure, axes
+
+
+def _paired(table: DataFrame, key: Sequence[str], column: str) -> DataFrame:
+    """Subtract positive from negative rows that share `key`."""
+    signs = {sign: table[table["method"] == sign].set_index(list(key))[column] for sign in ("positive", "negative")}
+    return (signs["negative"] - signs["positive"]).dropna().rename("difference").reset_index()

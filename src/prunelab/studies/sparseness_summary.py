@@ -1,0 +1,166 @@
+"""Study 1 summed up: knees for tables and prose, and the verdicts on its claims."""
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from pandas import DataFrame
+
+from prunelab import claims, models
+from prunelab.records import Value, load_table, to_frame
+from prunelab.rules import curves, sparseness
+from prunelab.stats import Interval, paired, t_interval
+from prunelab.studies.sparseness import at_scale
+from prunelab.studies.sparseness_tables import KNEE_KEY, VERDICT_COLUMNS, Knee
+
+
+def knee_table(table: DataFrame) -> DataFrame:
+    """Find the knee of every curve of error against sparsity, per model and method.
+
+    The knee is the smallest sparsity at which the error exceeds the unpruned one by 20 points, interpolated linearly
+    between measured settings.
+
+    Args:
+        table: a threshold sweep or a comparison with percentiles, as `prunelab.studies.sparseness` makes them.
+
+    Returns:
+        One row a model and method; columns as `KNEE_COLUMNS` says.
+    """
+    rows = []
+    for names, part in table.groupby(["data", "model", "method"], sort=False):
+        data, model, method = map(str, names)
+        knees = np.asarray(_knees(part, method), dtype=float)
+        whole = t_interval(knees) if np.isfinite(knees).all() else None
+        rows.append(
+            Knee(
+                data=data,
+                model=model,
+                method=method,
+                seeds=len(knees),
+                seeds_with_knee=int(np.isfinite(knees).sum()),
+                knee_percent=whole.value if whole else None,
+                knee_low=whole.low if whole else None,
+                knee_high=whole.high if whole else None,
+                largest_sparsity_percent=float(100 * part.groupby("seed")["sparsity"].max().mean()),
+            )
+        )
+    return to_frame(rows, KNEE_KEY)
+
+
+def threshold_values(table: DataFrame) -> dict[str, Value]:
+    """Quote a threshold sweep: unpruned error, the knees, and the error added at 33 to 37 % sparsity.
+
+    Returns:
+        `baseline-<net>`, `abs-knee-<net>`, `positive-knee-<net>`, `negative-knee-<net>`, `free-lunch-<net>`, where
+        <net> is the activation (or the whole spec, where two specs share one); a knee that a seed lacks is left out.
+    """
+    values: dict[str, Value] = {}
+    for name, rows in _named(table):
+        baselines = rows.groupby("seed")["baseline_error_percent"].first()
+        values[f"baseline-{name}"] = _quote(t_interval(baselines), "%")
+        for sign in ("abs", "positive", "negative"):
+            values |= _finite(f"{sign}-knee-{name}", _knees(rows, sign), t_interval, "%", 1)
+        values |= _finite(f"free-lunch-{name}", _increases(rows), t_interval, "points")
+    return values
+
+
+def layer_values(table: DataFrame, threshold_scale: float) -> dict[str, Value]:
+    """Quote the one-layer sweep at one threshold: error and sparsity of each layer.
+
+    Returns:
+        `threshold-scale`, and per net and layer `error-<layer>-<net>` and `sparsity-<layer>-<net>` (of all weights).
+    """
+    values = {"threshold-scale": Value(value=threshold_scale, unit="root mean square weights")}
+    for name, rows in _named(at_scale(table, threshold_scale)):
+        for layer, part in rows.groupby("layer", sort=False):
+            values[f"error-{layer}-{name}"] = _quote(t_interval(part["error_percent"]), "%")
+            values[f"sparsity-{layer}-{name}"] = _quote(t_interval(100 * part["sparsity"]), "%", 1)
+    return values
+
+
+def percentile_values(table: DataFrame) -> dict[str, Value]:
+    """Quote the comparison of one global threshold with percentiles: both knees and their paired difference.
+
+    Returns:
+        `global-knee-<net>`, `percentile-knee-<net>` and `knee-gain-<net>` (global minus percentile), where reached.
+    """
+    values: dict[str, Value] = {}
+    for name, rows in _named(table):
+        whole, layered = _knees(rows, "abs"), _knees(rows, "percentile")
+        values |= _finite(f"global-knee-{name}", whole, t_interval, "%", 1)
+        values |= _finite(f"percentile-knee-{name}", layered, t_interval, "%", 1)
+        if np.isfinite([*whole, *layered]).all():
+            values[f"knee-gain-{name}"] = _quote(paired(whole, layered), "points", 1)
+    return values
+
+
+def decide(
+    threshold_sweep: str, layer_sensitivity: str, percentile: str, threshold_scale: float
+) -> list[claims.Verdict]:
+    """Decide the study's claims from the tables of three runs.
+
+    Args:
+        threshold_sweep: folder of the run with `tables/threshold-sweep.csv`.
+        layer_sensitivity: folder of the run with `tables/layer-sensitivity.csv`.
+        percentile: folder of the run with `tables/percentile.csv`.
+        threshold_scale: root mean square weights; each model's layers are compared at its nearest threshold.
+
+    Returns:
+        One verdict a claim, in the order of `claims.yml`.
+
+    Raises:
+        FileNotFoundError: a run lacks its table.
+    """
+    verdicts = []
+    for folder, name in (
+        (threshold_sweep, "threshold-sweep"),
+        (layer_sensitivity, "layer-sensitivity"),
+        (percentile, "percentile"),
+    ):
+        table = load_table(Path(folder) / "tables" / f"{name}.csv")
+        if name == "layer-sensitivity":
+            table = at_scale(table, threshold_scale)
+        verdicts += sparseness.verdicts({name: table}, run=Path(folder).name)
+    return verdicts
+
+
+def verdict_table(verdicts: Sequence[claims.Verdict]) -> DataFrame:
+    """Lay the verdicts out, one row a claim and net; columns as `VERDICT_COLUMNS` says."""
+    rows = [
+        {"claim": verdict.id, **{name: getattr(case, name) for name in list(VERDICT_COLUMNS)[1:]}}
+        for verdict in verdicts
+        for case in verdict.cases
+    ]
+    return DataFrame(rows).astype({"effect": float, "low": float, "high": float})
+
+
+def _named(table: DataFrame) -> list[tuple[str, DataFrame]]:
+    """Give each model's rows under a short name: its activation, or its spec where activations repeat."""
+    specs = list(dict.fromkeys(table["model"]))
+    short = {spec: "-".join(dict.fromkeys(models.parse(spec).activations)) for spec in specs}
+    names = short if len(set(short.values())) == len(specs) else {spec: spec for spec in specs}
+    return [(names[spec], table[table["model"] == spec]) for spec in specs]
+
+
+def _knees(rows: DataFrame, method: str) -> list[float]:
+    """Give the knee of each seed in percent sparsity, NaN where its error never rises that far."""
+    return curves.per_seed(rows, lambda part: curves.curve(part, method).rise(curves.KNEE))
+
+
+def _increases(rows: DataFrame) -> list[float]:
+    """Give each seed's largest error increase at 33 to 37 % sparsity, NaN where a seed was not measured that far."""
+    try:
+        return curves.per_seed(rows, lambda part: curves.largest_increase(part, 33, 37))
+    except curves.NotCoveredError:
+        return [math.nan]
+
+
+def _finite(
+    key: str, values: Sequence[float], interval: Callable[[Sequence[float]], Interval], unit: str, digits: int = 2
+) -> dict[str, Value]:
+    return {key: _quote(interval(values), unit, digits)} if all(map(math.isfinite, values)) else {}
+
+
+def _quote(interval: Interval, unit: str, digits: int = 2) -> Value:
+    return Value(value=interval.value, low=interval.low, high=interval.high, unit=unit, digits=digits, n=interval.n)

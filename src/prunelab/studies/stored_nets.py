@@ -1,0 +1,117 @@
+"""Trained nets on disk: parameters as safetensors, identity in the file's metadata, opened only where they fit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from prunelab import files, models
+from prunelab.data import Images
+from prunelab.pruning import prunable
+from prunelab.train import Recipe, train_seeds
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Net:
+    """A trained net and what it was trained on."""
+
+    data: str
+    data_id: str
+    model: str
+    seed: int
+    module: nn.Sequential
+
+    @property
+    def weight_rms(self) -> float:
+        """Root mean square of all prunable weights pooled."""
+        return models.weight_rms(list(prunable(self.module).values()))
+
+
+def save_nets(nets: Sequence[Net], folder: Path = Path("nets")) -> list[Path]:
+    """Write each net's parameters as safetensors, its identity in the file's metadata."""
+    paths = []
+    for net in nets:
+        path = folder / f"{net.model}-seed{net.seed}.safetensors"
+        state = {name: tensor.detach().cpu().contiguous() for name, tensor in net.module.state_dict().items()}
+        metadata = {"data": net.data, "data_id": net.data_id, "model": net.model, "seed": str(net.seed)}
+        with files.replacing(path) as temporary:
+            save_file(state, temporary, metadata=metadata)
+        paths.append(path)
+    return paths
+
+
+def open_nets(
+    runs: Sequence[str],
+    images: Images,
+    *,
+    models: Sequence[str],
+    seeds: Sequence[int],
+    epochs: int,
+    device: str = "cpu",
+) -> list[Net]:
+    """Open the nets that other runs trained, or train small ones where no run is named.
+
+    Args:
+        runs: folders of runs that hold `nets/*.safetensors`; empty to train here.
+        images: the data to be measured on; nets trained on other data are refused.
+        models: specs to train, used only without runs.
+        seeds: seeds to train, used only without runs.
+        epochs: how long to train, used only without runs.
+        device: where the nets go.
+
+    Returns:
+        Nets in the order of the runs, models and seeds.
+
+    Raises:
+        FileNotFoundError: a run without nets.
+        ValueError: a file that is not such a net, or one trained on other data.
+    """
+    if not runs:
+        recipe = Recipe(epochs=epochs)
+        return [
+            Net(data=images.name, data_id=images.content_id, model=spec, seed=seed, module=module)
+            for spec in models
+            for seed, module in train_seeds(spec, images, recipe, seeds, progress=True).items()
+        ]
+    nets = []
+    for run in runs:
+        found = sorted((Path(run) / "nets").glob("*.safetensors"))
+        if not found:
+            raise FileNotFoundError(f"a run named in `nets` holds nets/*.safetensors; {run} has none: run it first")
+        nets += sorted((_open(path, images, device) for path in found), key=lambda net: (net.model, net.seed))
+    return nets
+
+
+def _open(path: Path, images: Images, device: str) -> Net:
+    try:
+        with safe_open(path, framework="pt") as stored:
+            metadata = stored.metadata() or {}
+            state = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (not a mapping)
+    except SafetensorError as error:
+        raise ValueError(f"a stored net is a safetensors file; {path} is not one ({error}): train it again") from error
+    if missing := {"data", "data_id", "model", "seed"} - set(metadata):
+        raise ValueError(f"a stored net names its {', '.join(sorted(missing))}; {path} does not: train it again")
+    if metadata["data_id"] != images.content_id:
+        raise ValueError(
+            f"a net is measured on the data it was trained on; {path} was trained on {metadata['data']} "
+            f"({metadata['data_id']}), the run measures {images.name} ({images.content_id})"
+        )
+    module = models.build(
+        metadata["model"], inputs=images.inputs, classes=len(images.classes), generator=torch.Generator()
+    )
+    try:
+        module.load_state_dict(state)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"a stored net fits its own spec {metadata['model']!r}; {path} does not: {reason}") from error
+    return Net(
+        data=metadata["data"],
+        data_id=metadata["data_id"],
+        model=metadata["model"],
+        seed=int(metadata["seed"]),
+        module=module.to(device).eval(),
+    )

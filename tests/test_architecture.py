@@ -1,0 +1,104 @@
+"""One direction, no way back: what each room of the package may import."""
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "src" / "prunelab"
+
+# Each room may import itself and the rooms before it; `project` and `files` are tools that import no room.
+ROOMS = (
+    "files",
+    "project",
+    "data",
+    "models",
+    "pruning",
+    "train",
+    "measure",
+    "records",
+    "stats",
+    "decisions",
+    "claims",
+    "rules",
+    "audit",
+    "figures",
+    "studies",
+    "report",
+    "cli",
+)
+# Third-party packages a room may use, beyond the standard library; rooms not named are free.
+LIBRARIES = {
+    "files": set(),
+    "project": set(),
+    "data": {"torch", "numpy", "PIL", "sklearn", "pooch", "tqdm"},
+    "models": {"torch"},
+    "pruning": {"torch", "numpy"},
+    "train": {"torch", "tqdm"},
+    "measure": {"torch"},
+    "records": {"pandas", "numpy"},
+    "stats": {"scipy", "numpy"},
+    "claims": {"pandas", "numpy", "yaml"},
+    "rules": {"pandas", "numpy"},
+    "audit": {"pandas", "numpy"},
+    "figures": {"matplotlib", "altair", "pandas"},
+}
+MODULES = sorted(path for path in SOURCE.rglob("*.py") if path != SOURCE / "__init__.py")
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(SOURCE).parts[0].removesuffix(".py")
+
+
+def imported(path: Path) -> set[str]:
+    """Full dotted names of everything a module imports, wherever in it."""
+    names = set()
+    package = ["prunelab", *path.relative_to(SOURCE).parts[:-1]]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            names |= {f"{module}.{alias.name}" for alias in node.names}
+    return names
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_a_module_imports_only_rooms_before_its_own(path: Path) -> None:
+    own = ROOMS.index(room_of(path))
+    rooms = {name.split(".")[1] for name in imported(path) if name.startswith("prunelab.")} - {"__version__"}
+    later = {room for room in rooms if ROOMS.index(room) > own}
+
+    assert not later, f"{room_of(path)} may import {ROOMS[: own + 1]}, not {sorted(later)}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_a_module_uses_only_the_libraries_of_its_room(path: Path) -> None:
+    allowed = LIBRARIES.get(room_of(path))
+    used = {name.split(".")[0] for name in imported(path)} - set(sys.stdlib_module_names) - {"prunelab"}
+
+    assert allowed is None or used <= allowed, f"{room_of(path)} uses {sorted(used - allowed)}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
+def test_a_module_stays_readable_in_one_sitting(path: Path) -> None:
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 270
+
+
+def test_notebooks_define_nothing_and_import_no_torch() -> None:
+    notebooks = sorted((SOURCE.parents[1] / "notebooks").glob("*.py"))
+    assert notebooks
+    for path in notebooks:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        definitions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Lambda)]
+        imports = {
+            name.split(".")[0]
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Import)
+            for name in [node.names[0].name]
+        }
+
+        assert not definitions, path.name
+        assert "torch" not in imports, path.name

@@ -1,0 +1,106 @@
+"""Trained nets: the rate chosen on validation data, stored without pickle, opened only where they fit."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from pandas import DataFrame
+from safetensors.torch import save_file
+
+from prunelab.data import Images, load_images
+from prunelab.measure import evaluate
+from prunelab.studies import nets, stored_nets
+
+Trained = tuple[list[stored_nets.Net], DataFrame, DataFrame]
+
+
+@pytest.fixture(scope="module")
+def digits() -> Images:
+    return load_images("digits")
+
+
+@pytest.fixture(scope="module")
+def trained() -> Trained:
+    return nets.train_nets("digits", "mlp-12-tanh", [4, 2], epochs=2, learning_rates=[0.001, 0.4], progress=False)
+
+
+def opened(run: Path, digits: Images) -> list[stored_nets.Net]:
+    return stored_nets.open_nets([str(run)], digits, models=[], seeds=[], epochs=1)
+
+
+def test_the_rate_with_the_lowest_validation_error_trains_every_seed(
+    trained: Trained,
+) -> None:
+    _, dense, rates = trained
+    best = rates.loc[rates["validation_error_percent"].idxmin(), "learning_rate"]
+
+    assert best == 0.4  # at 0.001 two epochs hardly move the weights
+    assert list(dense["learning_rate"]) == [best, best]
+    assert list(dense["seed"]) == [4, 2]
+
+
+def test_the_dense_table_holds_what_its_nets_measure(trained: Trained, digits: Images) -> None:
+    trained_nets, dense, _ = trained
+    for net, row in zip(trained_nets, dense.itertuples(), strict=True):
+        assert row.error_percent == pytest.approx(100 * (1 - evaluate(net.module, digits.test).accuracy))
+        assert row.validation_error_percent == pytest.approx(
+            100 * (1 - evaluate(net.module, digits.validation).accuracy)
+        )
+        assert (row.weights, row.biases) == (64 * 12 + 12 * 10, 12 + 10)
+
+
+def test_nets_come_back_from_disk_as_they_were(tmp_path: Path, trained: Trained, digits: Images) -> None:
+    stored_nets.save_nets(trained[0], tmp_path / "nets")
+    back = opened(tmp_path, digits)
+
+    assert [net.seed for net in back] == [2, 4]
+    stored = {net.seed: net.module.state_dict() for net in trained[0]}
+    for net in back:
+        assert net.model == "mlp-12-tanh"
+        assert all(torch.equal(stored[net.seed][name], value) for name, value in net.module.state_dict().items())
+
+
+def test_without_runs_nets_are_trained_on_the_spot(digits: Images) -> None:
+    here = stored_nets.open_nets([], digits, models=["mlp-4", "mlp-5"], seeds=[0, 1], epochs=1)
+
+    assert [(net.model, net.seed) for net in here] == [("mlp-4", 0), ("mlp-4", 1), ("mlp-5", 0), ("mlp-5", 1)]
+
+
+def test_a_run_without_nets_is_named(tmp_path: Path, digits: Images) -> None:
+    with pytest.raises(FileNotFoundError, match=f"{tmp_path}.*run it first"):
+        opened(tmp_path, digits)
+
+
+def test_nets_trained_on_other_data_are_refused(tmp_path: Path, trained: Trained, digits: Images) -> None:
+    stored_nets.save_nets(trained[0], tmp_path / "nets")
+    with pytest.raises(ValueError, match=r"measured on the data it was trained on.*000000000000"):
+        opened(tmp_path, replace(digits, content_id="000000000000"))
+
+
+def test_a_pickle_or_a_torn_file_is_refused(tmp_path: Path, digits: Images) -> None:
+    (tmp_path / "nets").mkdir()
+    torch.save({"fc1.weight": torch.zeros(1)}, tmp_path / "nets" / "net.safetensors")
+    with pytest.raises(ValueError, match="a stored net is a safetensors file"):
+        opened(tmp_path, digits)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "message"),
+    [({}, "a stored net names its data"), ({"model": "mlp-12", "seed": "0"}, "fits its own spec 'mlp-12'")],
+)
+def test_a_file_that_is_no_such_net_is_refused(
+    tmp_path: Path, digits: Images, metadata: dict[str, str], message: str
+) -> None:
+    (tmp_path / "nets").mkdir()
+    identity = {"data": digits.name, "data_id": digits.content_id, **metadata} if metadata else {}
+    save_file({"fc1.weight": torch.zeros(3, 3)}, tmp_path / "nets" / "net.safetensors", metadata=identity)
+    with pytest.raises(ValueError, match=message) as refused:
+        opened(tmp_path, digits)
+
+    assert "\n" not in str(refused.value)
+
+
+def test_training_without_a_rate_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least one learning rate"):
+        nets.train_nets("digits", "mlp-4", [0], epochs=1, learning_rates=[])
