@@ -1,0 +1,81 @@
+"""The run graph: every run of a profile after the runs it needs, then the book of them all.
+
+    snakemake --cores 2                         # the book of profile quick
+    snakemake --cores 2 --config profile=full   # the book of profile full
+    snakemake --cores 2 results/quick/.done/NAME    # one run and what it needs
+
+A job's output is a stamp that holds the digest of what the job left. Snakemake deletes declared outputs before
+a job starts and after it failed, which must never touch results that stand: so it never hears of them. In turn a
+stamp whose results were deleted or edited is dropped below, before Snakemake looks.
+"""
+
+import json
+import os
+import sys
+
+from prunelab.report import book, finished, profiles
+
+# The project of this file, wherever Snakemake was called from; its jobs are told too.
+os.environ["PRUNELAB_ROOT"] = str(workflow.basedir)
+
+
+workdir: workflow.basedir
+
+
+# Not among the parameters of a job: the same interpreter goes by several names.
+PYTHON = sys.executable
+PROFILE = profiles.read(config.get("profile", "quick"))
+
+# Jobs that run elsewhere read this file again: only the driver holds the lock, for as long as it lives. A dry run
+# need not wait for it, and shows stamps as they are; Snakemake itself does not know yet that it is one.
+DRY = not {"-n", "--dry-run", "--dryrun"}.isdisjoint(sys.argv)
+if workflow.is_main_process and not DRY:
+    DRIVER = finished.alone(
+        profiles.results(PROFILE.name) / ".done" / ".lock",
+        f"waiting for another build of profile {PROFILE.name} to end",
+    )
+    DRIVER.__enter__()
+    finished.drop_stale_stamps(PROFILE)
+    book.drop_stale_stamp(PROFILE)
+
+
+def here(path):
+    return os.path.relpath(path, workflow.basedir)
+
+
+rule book:
+    input:
+        [here(finished.stamp(run)) for run in PROFILE.runs],
+        [here(path) for path in book.sources()],
+    output:
+        here(book.stamp(PROFILE.name)),
+    params:
+        profile=PROFILE.name,
+        epoch=book.epoch(),
+    shell:
+        "{PYTHON:q} -m prunelab.report.book {params.profile}"
+
+
+def needs(wildcards):
+    run = PROFILE.run(wildcards.run)
+    stamps = (finished.stamp(PROFILE.run(name)) for name in run.inputs)
+    return [here(path) for path in (*finished.sources_of(run), *stamps)]
+
+
+def parameters(wildcards):
+    return json.dumps(dict(PROFILE.run(wildcards.run).parameters), sort_keys=True, default=str)
+
+
+rule run:
+    input:
+        needs,
+    output:
+        here(profiles.results(PROFILE.name) / ".done" / "{run}"),
+    wildcard_constraints:
+        run="[a-z0-9-]+",
+    params:
+        profile=PROFILE.name,
+        parameters=parameters,
+    threads: lambda wildcards: PROFILE.run(wildcards.run).threads
+    shell:
+        "{PYTHON:q} -m prunelab.cli run {wildcards.run} --profile {params.profile} --unless-finished"

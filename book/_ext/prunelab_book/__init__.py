@@ -1,0 +1,36 @@
+"""Sphinx extension of the Prunelab book: numbers, figures, tables, verdicts, read from files when it is built."""
+
+from sphinx.application import Sphinx
+
+from prunelab_book import (
+    accessibility,
+    details,
+    docstrings,
+    figures,
+    findings,
+    listings,
+    mathml,
+    notebooks,
+    roles,
+    runs,
+    tables,
+)
+
+
+def setup(app: Sphinx) -> dict[str, object]:
+    """Register every role, directive, node and hook of the book."""
+    for part in (
+        accessibility,
+        details,
+        docstrings,
+        figures,
+        findings,
+        listings,
+        mathml,
+        notebooks,
+        roles,
+        runs,
+        tables,
+    ):
+        part.setup(app)
+    return {"version": "1", "env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}

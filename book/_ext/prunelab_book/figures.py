@@ -1,0 +1,51 @@
+"""Directive {run-figure}: a figure of a run with its alternative text, caption, data and command."""
+
+from pathlib import Path
+from typing import ClassVar
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from prunelab_book import links, results
+from prunelab_book.tables import target
+
+
+class RunFigure(SphinxDirective):
+    """{run-figure} run/name: figures/<name>.svg of a run; alternative text and caption come from figures/<name>.json.
+
+    Figures are drawn by the build; the published ones by a run that reads the published tables, so that the only
+    place is the build. Option: name, for references (default "<run>-<name>").
+    """
+
+    required_arguments = 1
+    option_spec: ClassVar = {"name": directives.unchanged}
+
+    def run(self) -> list[nodes.Node]:
+        """The figure and, beneath it, where it comes from."""
+        try:
+            return self._nodes()
+        except results.ResultError as error:
+            raise self.error(f"run-figure: {error}") from error
+
+    def _nodes(self) -> list[nodes.Node]:
+        """Read the sidecar and lay out."""
+        place, run, name = target(self.arguments[0], self.options)
+        folder = results.run_folder(Path(self.env.srcdir), place, run)
+        picture = folder / "figures" / f"{name}.svg"
+        sidecar = picture.with_suffix(".json")
+        self.env.note_dependency(str(sidecar))
+        about = results.read_json(sidecar)
+        if not about["alt"].strip():
+            raise results.ResultError(f"{run}/figures/{name}.json has no alternative text")
+        image = nodes.image(uri=f"/{picture.relative_to(self.env.srcdir).as_posix()}", alt=about["alt"])
+        figure = nodes.figure("", image, nodes.caption("", about["caption"]), classes=["pl-figure"])
+        self.options.setdefault("name", f"{run}-{name}")
+        self.add_name(figure)
+        return [figure, links.provenance(self.env, place, run, about.get("table"))]
+
+
+def setup(app: Sphinx) -> None:
+    """Register {run-figure}."""
+    app.add_directive("run-figure", RunFigure)

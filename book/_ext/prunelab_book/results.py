@@ -1,0 +1,127 @@
+"""Where the book finds result files, and what they say; knows nothing of Sphinx.
+
+Two places hold results: ``book/executed/<run>`` the runs of the profile being built ("build"),
+``published/results/full/<run>`` the frozen tables and verdicts of the full profile ("published").
+"""
+
+import csv
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+PLACES = {"build": "book/executed", "published": "published/results/full"}
+
+
+class ResultError(Exception):
+    """A result that the page asks for is not there; the message says which file and what is nearest."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """A result table as text cells, with what its sidecar says of each column."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    descriptions: Mapping[str, str]
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """End of an error message: the name that was probably meant, or all there are."""
+    known = sorted(names)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    if close:
+        return f"; nearest is {close[0]!r}"
+    return f"; there are {', '.join(map(repr, known))}" if known else "; there are none"
+
+
+def run_folder(source: Path, place: str, run: str) -> Path:
+    """Folder of a run's results.
+
+    Args:
+        source: the book's source folder (the project's root).
+        place: "build" or "published".
+        run: the run's name in its profile.
+
+    Raises:
+        ResultError: no such place, or no such run in it.
+    """
+    if place not in PLACES:
+        raise ResultError(f"results are of 'build' or 'published', not {place!r}")
+    parent = source / PLACES[place]
+    folder = parent / run
+    if not folder.is_dir():
+        raise ResultError(f"no run {run!r} in {PLACES[place]}{nearest(run, run_names(source, place))}")
+    return folder
+
+
+def run_names(source: Path, place: str) -> list[str]:
+    """Names of the runs that have results in a place, sorted."""
+    return sorted(path.parent.name for path in (source / PLACES[place]).glob("*/provenance.json"))
+
+
+def read_json(path: Path) -> Any:
+    """Content of a JSON file; ResultError naming the file when it is absent or no JSON."""
+    try:
+        return json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        raise ResultError(f"no file {_short(path)}{nearest(path.name, _siblings(path))}") from None
+    except json.JSONDecodeError as error:
+        raise ResultError(f"{_short(path)} is not JSON: {error}") from None
+
+
+def value(path: Path, key: str) -> Mapping[str, Any]:
+    """One entry of a values.json: {"value", "low", "high", "unit", "digits", "n"}."""
+    values = read_json(path)
+    if key not in values:
+        raise ResultError(f"no value {key!r} in {_short(path)}{nearest(key, values)}")
+    return dict(values[key])
+
+
+def table(path: Path) -> Table:
+    """A CSV table with the column descriptions of its sidecar; cells stay the text they are in the file."""
+    descriptions = read_json(path.with_suffix(".json"))["columns"]
+    try:
+        with path.open(encoding="utf-8", newline="") as lines:
+            header, *rows = csv.reader(lines)
+    except FileNotFoundError:
+        raise ResultError(f"no file {_short(path)}{nearest(path.name, _siblings(path))}") from None
+    return Table(columns=tuple(header), rows=tuple(map(tuple, rows)), descriptions=descriptions)
+
+
+def select(full: Table, *, columns: list[str], where: Mapping[str, str], limit: int | None, source: str) -> Table:
+    """The asked columns and rows of a table.
+
+    Args:
+        full: the table.
+        columns: names in the order to show; empty for all.
+        where: column -> the text its cell must have.
+        limit: at most this many rows, None for all.
+        source: the table's name for error messages.
+
+    Raises:
+        ResultError: a column that the table has not, or no row left.
+    """
+    for name in [*columns, *where]:
+        if name not in full.columns:
+            raise ResultError(f"no column {name!r} in {source}{nearest(name, full.columns)}")
+    rows = [row for row in full.rows if all(row[full.columns.index(name)] == text for name, text in where.items())]
+    if where and not rows:
+        wanted = ", ".join(f"{name}={text}" for name, text in where.items())
+        raise ResultError(f"no row of {source} has {wanted}")
+    shown = columns or list(full.columns)
+    picks = [full.columns.index(name) for name in shown]
+    cells = tuple(tuple(row[pick] for pick in picks) for row in rows[:limit])
+    return Table(columns=tuple(shown), rows=cells, descriptions=full.descriptions)
+
+
+def _short(path: Path) -> str:
+    """The last three parts of a path: run, folder and file, the same on every machine."""
+    return "/".join(path.parts[-3:])
+
+
+def _siblings(path: Path) -> list[str]:
+    """Names of the files beside a path, for the hint."""
+    return [other.name for other in path.parent.glob(f"*{path.suffix}")]

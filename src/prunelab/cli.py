@@ -1,0 +1,244 @@
+"""The command line: `prunelab`. A thin layer over `prunelab.report` and `prunelab.data`."""
+
+import dataclasses
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from prunelab.report import notebooks, profiles
+
+FAILED, BAD_INPUT = 1, 2
+
+_CODES = """
+Exit codes: 0 all went well; 1 a run failed, or results differ; 2 the request cannot be met as it is; 130 Ctrl-C.
+"""
+app = typer.Typer(
+    name="prunelab",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    add_completion=False,
+    epilog=_CODES,
+    pretty_exceptions_enable=False,
+)
+data_app = typer.Typer(help="Data sets: what there is, where it is, how to get it.", invoke_without_command=True)
+app.add_typer(data_app, name="data")
+
+ProfileName = Annotated[str, typer.Option("--profile", "-P", help="A profile: profiles/NAME.yml.")]
+OneRun = Annotated[str | None, typer.Option("--run", help="One run of the profile; default: all.")]
+Given = Annotated[
+    list[str] | None,
+    typer.Option("-p", "--parameter", metavar="NAME=VALUE", help="A parameter, as YAML: -p seeds='[0, 1]'."),
+]
+Cores = Annotated[int, typer.Option(min=1, help="Notebooks at a time, times the threads of each.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
+
+
+@app.callback()
+def about() -> None:
+    """Neural-network pruning, measured: run the notebooks, build the report, hold it against what was published."""
+
+
+@app.command("list")
+def list_(
+    profile: Annotated[str | None, typer.Option("--profile", "-P", help="Show its runs instead.")] = None,
+) -> None:
+    """List the notebooks, or the runs of a profile.
+
+    [bold]Examples[/bold]: prunelab list · prunelab list --profile full
+    """
+    from prunelab.report import show
+
+    if profile is None:
+        titles = [(name, notebooks.title(notebooks.read(name))) for name in notebooks.names()]
+        show.table(("notebook", "question"), titles)
+        print(f"profiles: {', '.join(profiles.names())}")
+        return
+    plan = profiles.read(profile)
+    rows = [(run.name, run.notebook, ", ".join(run.inputs), json.dumps(dict(run.parameters))) for run in plan.runs]
+    show.table(("run", "notebook", "after", "parameters"), rows, title=plan.description)
+
+
+@app.command()
+def params(notebook: str) -> None:
+    """List the parameters of a notebook: name, type, default, meaning.
+
+    [bold]Example[/bold]: prunelab params threshold-sweep
+    """
+    from prunelab.report import parameters, show
+
+    declared = parameters.declared(notebooks.read(notebook))
+    show.table(
+        ("name", "type", "default", "meaning"), [(one.name, one.type, repr(one.default), one.help) for one in declared]
+    )
+
+
+@app.command()
+def run(
+    name: Annotated[str, typer.Argument(help="A notebook, or with --profile the name of a run.")],
+    parameter: Given = None,
+    file: Annotated[Path | None, typer.Option("-f", "--file", help="Parameters in a YAML or JSON file.")] = None,
+    profile: Annotated[str | None, typer.Option("--profile", "-P", help="Make this run of the profile.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the results. Default: results/custom/NAME.")] = None,
+    threads: Annotated[int, typer.Option(min=1, help="Of the numerical libraries; profiles state their own.")] = 1,
+    unless_finished: Annotated[bool, typer.Option(hidden=True)] = False,
+) -> None:
+    """Execute a notebook with parameters of your own, or a run of a profile.
+
+    A run of a profile goes to results/PROFILE/NAME; with other parameters or --out, it leaves that folder alone.
+
+    [bold]Examples[/bold]: prunelab run threshold-sweep -p data=mnist -p seeds='[0, 1, 2]' ·
+    prunelab run threshold-sweep --profile full · prunelab run threshold-sweep -f mine.yml --out mine
+    """
+    from prunelab.report import parameters, runs
+
+    # What is typed wins over what is filed.
+    given = {**(parameters.read_file(file) if file else {}), **parameters.parse(parameter or [])}
+    if profile is None:
+        folder = runs.of_notebook(name, given, out=out, threads=threads)
+    elif given or out:
+        folder = runs.changed(profile, name, given, out=out)
+    elif unless_finished:
+        print(runs.of_graph(profile, name), file=sys.stderr)
+        return
+    else:
+        folder = runs.of_profile(profile, name)
+    print(_short(folder))
+
+
+@app.command()
+def build(
+    runs: Annotated[list[str] | None, typer.Argument(help="Only these runs and those they need, no book.")] = None,
+    profile: ProfileName = "quick",
+    cores: Cores = 2,
+    keep_going: Annotated[bool, typer.Option(help="Finish what does not depend on a failed run.")] = True,
+) -> None:
+    """Run what is not finished of a profile, then build the book. Interrupted, it goes on where it stopped.
+
+    [bold]Examples[/bold]: prunelab build · prunelab build --profile full --cores 8 · prunelab build threshold-sweep
+    """
+    from prunelab.report import graph
+
+    print(_short(graph.build(profile, cores, runs or (), keep_going=keep_going)))
+
+
+@app.command()
+def publish(profile: ProfileName = "full", run: OneRun = None) -> None:
+    """Freeze the tables, values, verdicts and provenance of finished runs in published/results/.
+
+    [bold]Examples[/bold]: prunelab publish · prunelab publish --run threshold-sweep
+    """
+    from prunelab.report import publish as publishing
+
+    for folder in publishing.publish(profile, run):
+        print(_short(folder))
+
+
+@app.command()
+def verify(
+    profile: ProfileName = "full",
+    run: OneRun = None,
+    against: Annotated[Path | None, typer.Option(help="A folder of runs. Default: the published results.")] = None,
+    execute: Annotated[bool, typer.Option("--run-again/--no-run", help="Or compare the results at hand.")] = True,
+    rtol: Annotated[float, typer.Option(min=0, help="Relative distance allowed between numbers.")] = 1e-6,
+    atol: Annotated[float, typer.Option(min=0, help="Absolute distance allowed, in the number's unit.")] = 0.0,
+    as_json: AsJson = False,
+) -> None:
+    """Run again and compare every table, value and verdict with what was published. Exit code 1 where they differ.
+
+    [bold]Examples[/bold]: prunelab verify · prunelab verify --run threshold-sweep --atol 0.05 ·
+    prunelab verify --profile quick --no-run --against ../other/results/quick
+    """
+    from prunelab.report import show
+    from prunelab.report import verify as verifying
+
+    tolerance = verifying.Tolerance(rtol=rtol, atol=atol)
+    found = verifying.verify(profile, run, against=against, execute=execute, tolerance=tolerance)
+    if as_json:
+        print(json.dumps([dataclasses.asdict(one) for one in found], indent=1, ensure_ascii=False))
+    else:
+        show.comparisons(found)
+    if not verifying.agree(found):
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def doctor(as_json: AsJson = False) -> None:
+    """Say what is installed and which data is at hand, what is missing, and how to get it.
+
+    Exit code 1 where something is missing that every use of Prunelab needs.
+    """
+    from prunelab.report import doctor as examination
+    from prunelab.report import show
+
+    found = examination.examine()
+    if as_json:
+        print(json.dumps([dataclasses.asdict(one) for one in found], indent=1, ensure_ascii=False))
+    else:
+        show.checks(found)
+    if any(one.required and one.state == examination.MISSING for one in found):
+        raise typer.Exit(FAILED)
+
+
+@data_app.callback()
+def data_status(context: typer.Context) -> None:
+    """Data sets: what there is, where it is, how to get it."""
+    if context.invoked_subcommand is not None:
+        return
+    from prunelab import data
+    from prunelab.report import show
+
+    rows = [
+        (one.name, one.images, one.licence, str(one.where or one.problem or f"missing: {one.get}"))
+        for one in data.status()
+    ]
+    show.table(("name", "images", "licence", "where"), rows)
+
+
+@data_app.command("get")
+def data_get(name: str) -> None:
+    """Download a data set, check it, and keep it in the user's cache.
+
+    [bold]Example[/bold]: prunelab data get mnist
+    """
+    from prunelab import data
+
+    print(data.get(name))
+
+
+@data_app.command("verify")
+def data_verify(source: Annotated[str, typer.Argument(help="A name, or a path to a folder or archive.")]) -> None:
+    """Read a data set whole and check it against its published identity.
+
+    [bold]Examples[/bold]: prunelab data verify mnist · prunelab data verify ./my-images.zip
+    """
+    from prunelab import data
+
+    found = data.verify(source)
+    parts = f"{found.train} training and {found.test or 'no'} test images of {len(found.classes)} classes"
+    print(f"{found.name}: {parts}, content {found.content_id}")
+
+
+def main() -> None:
+    """Run the command line; errors that a user can mend become one line on stderr."""
+    try:
+        app()
+    except Exception as error:
+        from prunelab.report.execute import RunError
+
+        if not isinstance(error, (RunError, ValueError, OSError)):
+            raise
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        sys.exit(FAILED if isinstance(error, RunError) else BAD_INPUT)
+
+
+def _short(path: Path) -> str:
+    """Write a path from the current folder where it lies below it."""
+    here = Path.cwd().resolve()
+    return str(path.resolve().relative_to(here)) if path.resolve().is_relative_to(here) else str(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""The book: executed runs collected beside its sources, and its pages built anew, strictly and reproducibly."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+from prunelab import files, project
+from prunelab.report import finished, profiles
+from prunelab.report.sources import modules_used
+
+# The pages' date outside a git checkout: 1980-01-01, the earliest that zip archives can hold.
+_NO_COMMIT = 315532800
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_TROUBLE = re.compile(r"WARNING|ERROR|CRITICAL|[Ee]rror:")
+# Trained networks are large, and no page shows them.
+_LEFT_OUT = shutil.ignore_patterns("nets")
+
+
+class BookError(RuntimeError):
+    """The book could not be built; the message is one line that says where the log lies."""
+
+
+def pages() -> Path:
+    """Return the folder of the built pages."""
+    return project.root() / "_build" / "html"
+
+
+def first_page() -> Path:
+    """Return the page that the table of contents names as its root."""
+    toc = yaml.safe_load((project.root() / "_toc.yml").read_text(encoding="utf-8"))
+    return pages() / f"{toc['root']}.html"
+
+
+def sources() -> list[Path]:
+    """List the files the pages are made from, apart from the runs: prose, extensions, settings, published facts."""
+    root = project.root()
+    generated = root / "book" / "executed"
+    found = [path for folder in ("book", "published") for path in sorted((root / folder).rglob("*")) if path.is_file()]
+    kept = [path for path in found if generated not in path.parents and "__pycache__" not in path.parts]
+    # The book's extensions read runs and tables through the package.
+    readers = [path for path in kept if path.suffix == ".py"]
+    code = {Path(__file__)}.union(*(modules_used(path) for path in readers))
+    return [root / "_config.yml", root / "_toc.yml", *kept, *sorted(code)]
+
+
+def stamp(profile: str) -> Path:
+    """Return the file that holds the digest of the pages built from a profile: what the graph sees of them."""
+    # No run can be called so: their names begin with a letter or a digit.
+    return profiles.results(profile) / ".done" / ".book"
+
+
+def error(profile: str) -> Path:
+    """Return the file that holds the one-line error of the last build that failed."""
+    return stamp(profile).with_name(".book.error")
+
+
+def drop_stale_stamp(profile: profiles.Profile) -> None:
+    """Remove the stamp when the pages are no longer those it vouches for: deleted, edited, or of another profile.
+
+    Also when a run has lost its stamp, see `finished.drop_stale_stamps`.
+    """
+    mine = stamp(profile.name)
+    whole = all(finished.stamp(run).is_file() for run in profile.runs)
+    if mine.is_file() and not (whole and mine.read_text(encoding="utf-8").strip() == _digest()):
+        mine.unlink()
+
+
+def epoch() -> int:
+    """Return the time of the last commit in seconds since 1970: the only date the pages may know."""
+    command = ["git", "log", "-1", "--format=%ct"]
+    try:
+        answer = subprocess.run(command, cwd=project.root(), capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return _NO_COMMIT
+    return int(answer.stdout)
+
+
+def collect(profile: profiles.Profile) -> Path:
+    """Copy the finished runs of a profile into `book/executed/`, where the book's sources refer to them.
+
+    Returns:
+        The folder: `<run>/` with everything but the nets, and `build.json` with the profile's name.
+
+    Raises:
+        FileNotFoundError: a run is not finished.
+    """
+    target = project.root() / "book" / "executed"
+    fresh = _emptied(target.with_name(".executed.tmp"))
+    for run in profile.runs:
+        if not (run.folder / "provenance.json").is_file():
+            fix = f"prunelab run {run.name} --profile {profile.name}"
+            raise FileNotFoundError(f"run {run.name!r} of profile {profile.name!r} is not finished; run it with: {fix}")
+        shutil.copytree(run.folder, fresh / run.name, ignore=_LEFT_OUT)
+    files.write_json(fresh / "build.json", {"profile": profile.name})
+    files.replace_folder(fresh, target)
+    return target
+
+
+def build(profile: profiles.Profile) -> Path:
+    """Build the pages from a profile's finished runs; the pages built before stand until the new ones are complete.
+
+    Always from nothing: a warm build keeps stale sidebars and numbers.
+
+    Returns:
+        The first page.
+
+    Raises:
+        BookError: jupyter-book failed or warned; its output is in `_build/book.log`.
+    """
+    root = project.root()
+    with finished.alone(root / "_build" / ".lock", "waiting for another build of the book to end"):
+        collect(profile)
+        fresh = _emptied(root / "_build" / ".new")
+        log = root / "_build" / "book.log"
+        command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", "."]
+        options = ["-W", "-n", "--keep-going", "--path-output", str(fresh.relative_to(root))]
+        # Sphinx writes some sets in the order of their hashes.
+        environment = os.environ | {"SOURCE_DATE_EPOCH": str(epoch()), "PYTHONHASHSEED": "0"}
+        with log.open("w", encoding="utf-8") as output:
+            done = subprocess.run([*command, *options], cwd=root, env=environment, stdout=output, stderr=output)
+        if done.returncode != 0:
+            raise BookError(f"the book was not built: {_complaint(log)}; all of it in {log.relative_to(root)}")
+        files.replace_folder(fresh / "_build" / "html", pages())
+        shutil.rmtree(fresh)
+        files.write_text(stamp(profile.name), f"{_digest()}\n")
+    return first_page()
+
+
+def _emptied(folder: Path) -> Path:
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _digest() -> str:
+    return files.digest(pages()) if pages().is_dir() else "none"
+
+
+def _complaint(log: Path) -> str:
+    """Return the first warning or error of a build, with the line after it where it ends in a colon."""
+    text = _COLOUR.sub("", log.read_text(encoding="utf-8")).replace(f"{project.root()}/", "")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    first = next((index for index, line in enumerate(lines) if _TROUBLE.search(line)), len(lines) - 1)
+    return " ".join(lines[first : first + (2 if lines[first].endswith(":") else 1)]) if lines else "no output"
+
+
+if __name__ == "__main__":
+    error(sys.argv[1]).unlink(missing_ok=True)
+    try:
+        build(profiles.read(sys.argv[1]))
+    except BookError as failure:
+        files.write_text(error(sys.argv[1]), f"{failure}\n")
+        raise SystemExit(f"error: {failure}") from None

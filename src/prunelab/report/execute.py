@@ -1,0 +1,198 @@
+"""One run: a notebook executed with checked parameters, and its folder put in place only when all went well."""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import nbformat
+from nbformat import NotebookNode
+
+from prunelab import files, project
+from prunelab.report import notebooks, provenance
+from prunelab.report import parameters as checking
+from prunelab.report.cells import CellError, executed
+from prunelab.report.guards import locked, stops_raised
+from prunelab.report.normalise import normalise, without_paths
+
+_RUN_NAME = re.compile(r"[\w-][\w.-]*")
+
+
+class RunError(Exception):
+    """A run that failed: one line that names the run, the error and the notebook as far as it got."""
+
+
+def execute(
+    notebook: str,
+    parameters: Mapping[str, object],
+    *,
+    out: Path,
+    run: str,
+    profile: str | None = None,
+    command: str,
+    inputs: Mapping[str, Path] | None = None,
+    threads: int = 1,
+    progress: bool = True,
+) -> Path:
+    """Execute a notebook, and put its folder of results in the place of an earlier one.
+
+    The notebook runs in a folder beside `out`, with that as its current folder, and writes tables/, figures/, … there.
+    `notebook.ipynb` (normalised) and `provenance.json` are added. When anything fails, or the process is stopped, what
+    stood at `out` stays; the notebook as far as it got and the traceback are left in `.failed/<run>/` beside it.
+    Processes that make the same run at one time wait for each other.
+
+    Args:
+        notebook: a name of `notebooks.names()`, or a path to a .py file.
+        parameters: name -> value; relative paths in them start from the notebook's folder (see `from_caller`).
+        out: the run's folder.
+        run: the run's name: letters, digits, "-", "_" and ".".
+        profile: the name of the profile that the run belongs to.
+        command: what a reader types to make the run again, for its provenance.
+        inputs: name -> folder of each run that this one reads.
+        threads: threads of the numerical libraries, 1 or more.
+        progress: show a bar of cells on stderr, if that is a terminal.
+
+    Returns:
+        `out`.
+
+    Raises:
+        FileNotFoundError: there is no such notebook, or an input is missing.
+        ValueError: a parameter does not fit, or the notebook has no cell of parameters; nothing was run.
+        RunError: a cell failed, or wrote a warning to stderr.
+    """
+    if not _RUN_NAME.fullmatch(run):
+        raise ValueError(f"a run's name is made of letters, digits, '-', '_' and '.'; got {run!r}")
+    nb = notebooks.read(notebook)
+    given = checking.checked(nb, parameters)
+    in_effect = {parameter.name: given.get(parameter.name, parameter.default) for parameter in checking.declared(nb)}
+    digests = {name: provenance.results_digest(folder) for name, folder in (inputs or {}).items()}
+    staging = staging_of(out, run)
+    results = staging.parent
+    results.mkdir(parents=True, exist_ok=True)
+    with locked(results / f".{run}.lock", run), stops_raised():
+        _remove(staging)
+        staging.mkdir()
+        try:
+            started = time.perf_counter()
+            nb, peak_memory = executed(
+                nb, given, folder=staging, environment=_environment(threads), progress=run if progress else None
+            )
+            seconds = time.perf_counter() - started
+            outside = provenance.outside_paths(in_effect, staging)
+            paths = {**outside, str(staging): ".", str(project.root()): "…", str(Path.home()): "~"}
+            _show_parameters(nb, provenance.to_show(given, outside))
+            kept = normalise(nb, paths=paths)
+            files.write_text(staging / "notebook.ipynb", nbformat.writes(kept) + "\n")  # type: ignore[no-untyped-call]
+            record = provenance.collect(
+                run=run,
+                notebook=notebook,
+                profile=profile,
+                parameters=provenance.to_show(in_effect, outside),
+                command=without_paths(command, paths),
+                threads=threads,
+                wall_seconds=seconds,
+                peak_memory_bytes=peak_memory,
+                inputs=digests,
+                folder=staging,
+            )
+            files.write_json(staging / "provenance.json", record)
+            files.replace_folder(staging, results / out.name)
+            _remove(results / ".failed" / run)
+        except CellError as error:
+            failed = _keep_failure(staging, results / ".failed" / run, error.log)
+            raise RunError(f"{run}: {error}; the notebook as far as it got: {failed}") from None
+        finally:
+            _remove(staging)
+    return out
+
+
+def staging_of(out: Path, run: str) -> Path:
+    """Return the folder in which a run's notebook executes: beside `out`, without symbolic links."""
+    return out.absolute().parent.resolve() / f".{run}.tmp"
+
+
+def from_caller(parameters: Mapping[str, object], caller: Path, staging: Path) -> dict[str, object]:
+    """Rewrite the relative paths that a user gave for the folder that the notebook runs in.
+
+    Args:
+        parameters: name -> value; texts that start with "./" or "../", also inside lists, are paths.
+        caller: the folder they start from: the user's current one.
+        staging: the folder they shall start from, `staging_of(out, run)`.
+    """
+
+    def rewritten(value: object) -> object:
+        if isinstance(value, str) and value.startswith(("./", "../")):
+            # Without symbolic links: ".." leads to the parent of where a link points to.
+            return os.path.relpath(caller.resolve() / value, staging.parent.resolve() / staging.name)
+        if isinstance(value, list):
+            return [rewritten(item) for item in value]
+        if isinstance(value, Mapping):
+            return {key: rewritten(item) for key, item in value.items()}
+        return value
+
+    return {name: rewritten(value) for name, value in parameters.items()}
+
+
+def _environment(threads: int) -> dict[str, str]:
+    """Return the kernel's environment: the caller's, less what would make runs differ."""
+    environment = {
+        **os.environ,
+        "PRUNELAB_ROOT": str(project.root()),
+        **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads)),
+        "PYTHONHASHSEED": "0",
+        "PYTHONWARNINGS": "",
+        "SOURCE_DATE_EPOCH": os.environ.get("SOURCE_DATE_EPOCH") or _commit_time(),
+        # A backend set for scripts (Agg, in CI) would leave the notebook without its figures.
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "TQDM_DISABLE": "1",
+        # The debugger, which nobody attaches, otherwise writes of frozen modules to stderr.
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+    }
+    data = os.environ.get("PRUNELAB_DATA")
+    if data:
+        environment["PRUNELAB_DATA"] = str(Path(data).expanduser().absolute())
+    return environment
+
+
+def _commit_time() -> str:
+    """Return when the project's last commit was made, in seconds since 1970; the start of 1980 outside of git."""
+    command = ["git", "-C", str(project.root()), "log", "-1", "--format=%ct"]
+    try:
+        told = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+    except FileNotFoundError:
+        told = ""
+    return told or "315532800"  # the first date that archives of every kind can hold
+
+
+def _show_parameters(nb: NotebookNode, parameters: Mapping[str, object]) -> None:
+    """Rewrite the cell of injected parameters, in place, as readers may see it."""
+    for cell in nb.cells:
+        if "injected-parameters" in cell.metadata.get("tags", []):
+            cell.source = "\n".join(["# Parameters", *(f"{name} = {value!r}" for name, value in parameters.items())])
+
+
+def _keep_failure(staging: Path, failed: Path, log: str) -> str:
+    """Keep a failed run's notebook and log, in the place of those before; return where, from the current folder."""
+    failed.parent.mkdir(exist_ok=True)
+    kept = Path(tempfile.mkdtemp(prefix=f".{failed.name}.", dir=failed.parent))
+    kept.chmod(0o755)
+    if (staging / "notebook.ipynb").is_file():
+        (staging / "notebook.ipynb").replace(kept / "notebook.ipynb")
+    files.write_text(kept / "log.txt", log)
+    files.replace_folder(kept, failed)
+    return os.path.relpath(failed / "notebook.ipynb")
+
+
+def _remove(folder: Path) -> None:
+    """Remove a folder, if it is there.
+
+    It is renamed first: a kernel outlives a killed driver for a second, and must not write into the folder's successor.
+    """
+    if folder.exists():
+        trash = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
+        folder.rename(trash / folder.name)
+        shutil.rmtree(trash, ignore_errors=True)

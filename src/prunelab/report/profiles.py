@@ -1,0 +1,194 @@
+"""Profiles: which notebook runs under which name, with which parameters, after which other runs."""
+
+import difflib
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+from typing import Any
+
+from prunelab import project
+from prunelab.report import notebooks, yaml12
+
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+_PROFILE_KEYS = ("description", "threads", "runs")
+_RUN_KEYS = ("notebook", "parameters", "threads")
+_PUBLISHED = "published/"
+_PUBLISHED_RUN = re.compile(rf"{_PUBLISHED}{_NAME.pattern}/{_NAME.pattern}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """One notebook with its parameters, under a name of its own in one profile."""
+
+    name: str
+    profile: str
+    notebook: str  # notebooks/<notebook>.py
+    parameters: Mapping[str, Any]  # as the profile states them: "@name" is the folder of another run
+    threads: int  # of one notebook, >= 1
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the profile's runs that must be finished before this one, each once, in order of mention."""
+        return tuple(name for name in _references(self.parameters) if not name.startswith(_PUBLISHED))
+
+    @property
+    def published(self) -> tuple[Path, ...]:
+        """Folders of published results that this run reads, each once."""
+        return tuple(_published(name) for name in _references(self.parameters) if name.startswith(_PUBLISHED))
+
+    @property
+    def folder(self) -> Path:
+        """Where the run's results stand once it is finished."""
+        return results(self.profile) / self.name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Profile:
+    """A named set of runs, each after the runs it needs."""
+
+    name: str
+    description: str
+    runs: tuple[Run, ...]
+
+    def run(self, name: str) -> Run:
+        """Return the run called `name`.
+
+        Raises:
+            ValueError: the profile has no such run.
+        """
+        for run in self.runs:
+            if run.name == name:
+                return run
+        raise ValueError(f"profile {self.name!r} has no run {name!r}{nearest(name, (run.name for run in self.runs))}")
+
+
+def names() -> list[str]:
+    """Return the names of the profiles of this project, sorted."""
+    return sorted(path.stem for path in (project.root() / "profiles").glob("*.yml"))
+
+
+def results(profile: str) -> Path:
+    """Return the folder that holds one folder per finished run of a profile."""
+    return project.root() / "results" / profile
+
+
+def read(name: str) -> Profile:
+    """Read and check `profiles/<name>.yml`.
+
+    Returns:
+        The profile, its runs in an order in which each comes after the runs it needs.
+
+    Raises:
+        ValueError: no such profile; an unknown key or notebook; a name with other characters than a-z, 0-9 and "-";
+            a reference to a run that is not there; runs that need each other in a circle.
+    """
+    if name not in names():
+        raise ValueError(f"no profile {name!r} in profiles/{nearest(name, names())}")
+    path = project.root() / "profiles" / f"{name}.yml"
+    where = f"profiles/{name}.yml"
+    try:
+        content = yaml12.load(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{where} is not valid YAML: {error}") from None
+    content = _mapping(content, where, _PROFILE_KEYS)
+    threads = _threads(content.get("threads", 1), where)
+    runs = {}
+    for key, entry in _mapping(content.get("runs"), f"{where}, runs").items():
+        runs[key] = _run(key, entry, where, profile=name, threads=threads, known=notebooks.names())
+    for run in runs.values():
+        _check_references(run, runs, f"{where}, run {run.name!r}")
+    try:
+        order = list(TopologicalSorter({run.name: run.inputs for run in runs.values()}).static_order())
+    except CycleError as error:
+        raise ValueError(f"{where}: runs need each other in a circle: {' → '.join(error.args[1])}") from None
+    description = str(content.get("description", ""))
+    return Profile(name=name, description=description, runs=tuple(runs[key] for key in order))
+
+
+def resolve(run: Run, folder: Path | None = None, *, inputs: Path | None = None) -> dict[str, Any]:
+    """Return the run's parameters with each "@name" replaced by a path that holds from the run's own folder.
+
+    Args:
+        run: the run.
+        folder: where its results will stand; default: `run.folder`.
+        inputs: the folder that holds the runs it needs; default: the results of its profile.
+
+    Returns:
+        Parameter name -> value; "@dense" has become "../dense" when both runs stand side by side.
+    """
+    target = run.folder if folder is None else folder.resolve()
+    siblings = results(run.profile) if inputs is None else inputs.resolve()
+
+    def replaced(value: Any) -> Any:
+        if isinstance(value, str) and value.startswith("@"):
+            name = value.removeprefix("@")
+            return os.path.relpath(_published(name) if name.startswith(_PUBLISHED) else siblings / name, target)
+        if isinstance(value, Mapping):
+            return {key: replaced(item) for key, item in value.items()}
+        return [replaced(item) for item in value] if isinstance(value, list) else value
+
+    return {name: replaced(value) for name, value in run.parameters.items()}
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return the end of an error message about an unknown name: the nearest known one, or all of them."""
+    choices = sorted(known)
+    close = difflib.get_close_matches(name, choices, n=1)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; there are {', '.join(choices)}" if choices else "; there are none"
+
+
+def _references(value: Any) -> tuple[str, ...]:
+    """List the names after "@" anywhere in a value, each once."""
+    if isinstance(value, str):
+        return (value.removeprefix("@"),) if value.startswith("@") else ()
+    items = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    return tuple(dict.fromkeys(name for item in items for name in _references(item)))
+
+
+def _published(reference: str) -> Path:
+    return project.published() / "results" / reference.removeprefix(_PUBLISHED)
+
+
+def _run(key: object, entry: object, where: str, *, profile: str, threads: int, known: Iterable[str]) -> Run:
+    """Check one entry of `runs` and make its record."""
+    if not isinstance(key, str) or not _NAME.fullmatch(key):
+        raise ValueError(f"{where}: a run is named with a-z, 0-9 and single hyphens between them; got {key!r}")
+    where = f"{where}, run {key!r}"
+    settings = _mapping(entry, where, _RUN_KEYS)
+    notebook = settings.get("notebook", key)
+    if notebook not in known:
+        raise ValueError(f"{where}: no notebook {notebook!r} in notebooks/{nearest(str(notebook), known)}")
+    parameters = _mapping(settings.get("parameters", {}), f"{where}, parameters")
+    own = _threads(settings.get("threads", threads), where)
+    return Run(name=key, profile=profile, notebook=notebook, parameters=parameters, threads=own)
+
+
+def _check_references(run: Run, runs: Mapping[str, Run], where: str) -> None:
+    for name in run.inputs:
+        if name not in runs:
+            raise ValueError(f'{where}: "@{name}" names no run of this profile{nearest(name, runs)}')
+    # Whether it is published is seen when the run is made: a profile publishes what its later runs read.
+    for name in _references(run.parameters):
+        if name.startswith(_PUBLISHED) and not _PUBLISHED_RUN.fullmatch(name):
+            raise ValueError(f'{where}: a published run is named "@published/<profile>/<run>"; got "@{name}"')
+
+
+def _mapping(value: object, where: str, keys: Iterable[str] | None = None) -> Mapping[Any, Any]:
+    """Check that a YAML value is a mapping, with known keys where they are given."""
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{where} must be a mapping of names to values; got {value!r}")
+    for key in value:
+        if keys is not None and key not in keys:
+            raise ValueError(f"{where}: unknown key {key!r}{nearest(str(key), keys)}")
+    return value
+
+
+def _threads(value: object, where: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ValueError(f"{where}: threads is a whole number of at least 1; got {value!r}")
+    return value

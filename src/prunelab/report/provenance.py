@@ -1,0 +1,174 @@
+"""Where a run's results come from: code, parameters, data, inputs, packages, machine. No host, user or date."""
+
+import csv
+import hashlib
+import platform
+import re
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+import prunelab
+from prunelab import files, project
+from prunelab.report import sources
+
+
+def collect(
+    *,
+    run: str,
+    notebook: str,
+    profile: str | None,
+    parameters: Mapping[str, object],
+    command: str,
+    threads: int,
+    wall_seconds: float,
+    peak_memory_bytes: int,
+    inputs: Mapping[str, str],
+    folder: Path,
+) -> dict[str, object]:
+    """Return the record that `provenance.json` holds.
+
+    Args:
+        run: the run's name.
+        notebook: the notebook's name, or a path to it.
+        profile: the profile's name; None for a run outside of any.
+        parameters: all the parameters in effect, those given and the defaults of the others, fit `to_show`.
+        command: what makes the run again.
+        threads: threads of the numerical libraries.
+        wall_seconds: duration of the execution.
+        peak_memory_bytes: most memory that the kernel and its children had at once.
+        inputs: name -> `results_digest` of each run that this one reads.
+        folder: the run's own folder, with its tables.
+    """
+    return {
+        "run": run,
+        "notebook": Path(notebook).stem,
+        "profile": profile,
+        "parameters": dict(parameters),
+        "code": {"version": prunelab.__version__, "sources": sources.identity(notebook)},
+        "data": data_used(folder),
+        "seeds": _seeds(parameters),
+        "packages": packages(),
+        "python": platform.python_version(),
+        "cpu": cpu(),
+        "threads": threads,
+        "wall_seconds": round(wall_seconds, 2),
+        "peak_memory_bytes": peak_memory_bytes,
+        "inputs": dict(inputs),
+        "command": command,
+    }
+
+
+def outside_paths(parameters: Mapping[str, object], folder: Path) -> dict[str, str]:
+    """Map the parameters' texts that are paths to places outside the project to "…/name".
+
+    They are of one machine, and may name its user.
+
+    Args:
+        parameters: name -> value.
+        folder: the folder that relative paths start from.
+    """
+    return {
+        text: f"…/{PureWindowsPath(text).name}"
+        for value in parameters.values()
+        for text in _texts(value)
+        if _is_outside(text, folder)
+    }
+
+
+def to_show(parameters: Mapping[str, object], outside: Mapping[str, str]) -> dict[str, object]:
+    """Return parameters with the paths of `outside_paths` replaced, also inside lists and mappings."""
+    return {name: _replaced(value, outside) for name, value in parameters.items()}
+
+
+def results_digest(folder: Path) -> str:
+    """Return the SHA-256 over a run's results: all of its files but `provenance.json`, which holds durations.
+
+    Raises:
+        FileNotFoundError: there is no such folder, or it is empty.
+    """
+    found = [file for file in sorted(folder.rglob("*")) if file.is_file() and file.name != "provenance.json"]
+    if not found:
+        raise FileNotFoundError(f"the input {folder.name!r} has no results; run it first")
+    lines = (f"{files.digest(file)}  {file.relative_to(folder).as_posix()}\n" for file in found)
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def data_used(folder: Path) -> list[dict[str, str]]:
+    """List the data sets that the tables of a run name in their columns `data` and `data_id`, sorted.
+
+    Args:
+        folder: the run's folder; its tables are `tables/*.csv`.
+
+    Returns:
+        One {"name": …, "content_id": …} for each pair.
+    """
+    found: set[tuple[str, str]] = set()
+    for table in folder.glob("tables/*.csv"):
+        with table.open(encoding="utf-8", newline="") as lines:
+            rows = csv.reader(lines)
+            columns = next(rows, [])
+            if "data" in columns and "data_id" in columns:
+                name, content_id = columns.index("data"), columns.index("data_id")
+                found |= {(row[name], row[content_id]) for row in rows if row}
+    return [{"name": name, "content_id": content_id} for name, content_id in sorted(found)]
+
+
+def packages() -> dict[str, str]:
+    """Return the installed version of every package that Prunelab needs directly, by name.
+
+    Raises:
+        PackageNotFoundError: one of them is not installed.
+    """
+    needed = [line for line in metadata.requires("prunelab") or [] if "extra ==" not in line]
+    names = sorted(found.group() for line in needed if (found := re.match(r"[\w.-]+", line)))
+    return {name: metadata.version(name) for name in names}
+
+
+def cpu() -> str:
+    """Return the processor's model as the system names it, else its architecture."""
+    info = Path("/proc/cpuinfo")
+    if info.is_file():
+        for line in info.read_text(encoding="utf-8", errors="replace").splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                return " ".join(value.split())
+    return platform.processor() or platform.machine()
+
+
+def _seeds(parameters: Mapping[str, object]) -> list[int]:
+    """Return the seeds among the parameters: `seeds`, a list, or `seed`, a number."""
+    given = parameters.get("seeds", parameters.get("seed"))
+    listed = given if isinstance(given, Sequence) and not isinstance(given, str) else [given]
+    return [seed for seed in listed if isinstance(seed, int)]
+
+
+def _texts(value: object) -> list[str]:
+    """List the texts in a parameter's value."""
+    match value:
+        case str():
+            return [value]
+        case list():
+            return [text for item in value for text in _texts(item)]
+        case Mapping():
+            return [text for item in value.values() for text in _texts(item)]
+    return []
+
+
+def _replaced(value: object, texts: Mapping[str, str]) -> object:
+    """Return a parameter's value with some of its texts replaced."""
+    match value:
+        case str():
+            return texts.get(value, value)
+        case list():
+            return [_replaced(item, texts) for item in value]
+        case Mapping():
+            return {key: _replaced(item, texts) for key, item in value.items()}
+    return value
+
+
+def _is_outside(text: str, folder: Path) -> bool:
+    """Tell whether a text is a path to somewhere outside the project."""
+    if text.startswith(("./", "../")):
+        return not (folder / text).resolve().is_relative_to(project.root())
+    return text.startswith("~") or PurePosixPath(text).is_absolute() or PureWindowsPath(text).is_absolute()

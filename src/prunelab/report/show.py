@@ -1,0 +1,46 @@
+"""What the command line prints: tables for a terminal of any width."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from prunelab.report import doctor, verify
+from prunelab.report.doctor import Check
+from prunelab.report.verify import Comparison
+
+_COLOURS = {
+    verify.IDENTICAL: "green",
+    verify.WITHIN: "green",
+    verify.DIFFERENT: "red",
+    verify.MISSING: "red",
+    verify.EXTRA: "red",
+    doctor.OK: "green",
+}
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = "") -> None:
+    """Print rows of text under their headings; long cells go on in the next line."""
+    shown = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        shown.add_column(column, overflow="fold")
+    for row in rows:
+        # As text: square brackets in values are no markup.
+        shown.add_row(*(Text(cell, style=_COLOURS.get(cell, "")) for cell in row))
+    Console().print(shown)
+
+
+def comparisons(found: Sequence[Comparison]) -> None:
+    """Print what `verify` found, then the count of each outcome."""
+    columns = ("run", "what", "name", "outcome", "where", "published", "now")
+    table(columns, [(one.run, one.kind, one.name, one.outcome, one.where, one.old, one.new) for one in found])
+    counts = Counter(one.outcome for one in found)
+    Console().print(", ".join(f"{count} {outcome}" for outcome, count in counts.items()) or "nothing to compare")
+
+
+def checks(found: Sequence[Check]) -> None:
+    """Print what `doctor` found and, for what is missing, the fix."""
+    columns = ("part", "name", "state", "found", "fix")
+    table(columns, [(one.part, one.name, one.state, one.found, one.fix) for one in found])

@@ -1,0 +1,345 @@
+"""The book's Sphinx extension, on books of one page; the results they quote are made up."""
+
+import json
+import re
+import shutil
+import sys
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+sphinx_application = pytest.importorskip("sphinx.application", reason="the book extra is not installed")
+pytest.importorskip("latex2mathml", reason="the book extra is not installed")
+
+from sphinx.util.docutils import docutils_namespace, patch_docutils  # noqa: E402
+
+ROOT = Path(__file__).parents[1]
+sys.path.append(str(ROOT / "book" / "_ext"))
+
+from prunelab_book import accessibility, docstrings, mathml, results, text  # noqa: E402
+
+pytestmark = [
+    # Sphinx and docutils 0.21 warn of each other's next versions; nothing of ours.
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::PendingDeprecationWarning"),
+]
+
+PROVENANCE = {
+    "run": "sweep",
+    "notebook": "threshold-sweep",
+    "profile": "quick",
+    "parameters": {"seeds": [0, 1, 2]},
+    "code": {"version": "0.1.0", "sources": "0"},
+    "data": [{"name": "digits", "content_id": "0123456789ab"}],
+    "packages": {"torch": "2.13.0"},
+    "python": "3.11.9",
+    "cpu": "x86_64",
+    "threads": 1,
+    "wall_seconds": 83.2,
+    "peak_memory_bytes": 734003200,
+    "command": "prunelab run sweep --profile quick",
+}
+CASE = {
+    "case": "mlp on digits",
+    "verdict": "not-reproduced",
+    "effect": 3.0,
+    "low": 2.5,
+    "high": 3.5,
+    "unit": "points",
+    "n_seeds": 3,
+    "table": "sweep/tables/errors.csv",
+    "margin": -2.0,
+    "reason": "3 points (95 % interval 2.5 to 3.5, 3 seeds), claimed at most 1",
+}
+CLAIMS = """
+sparseness:
+  - id: abs-free-lunch
+    statement: A third of the weights goes for nothing.
+    published: {sparsity_percent: 35.74}
+    rule: the increase is at most 1 point.
+  - id: abs-knee
+    statement: Past the knee it collapses.
+    rule: within 15 points of sparsity.
+"""
+
+
+class Book:
+    """A project with one run and one page."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.run = root / "book" / "executed" / "sweep"
+        self.write("book/executed/sweep/provenance.json", json.dumps(PROVENANCE))
+        self.values({"knee": {"value": 47.312, "low": 46.1, "high": 48.5, "unit": "%", "digits": 1, "n": 5}})
+        self.write("book/executed/sweep/tables/errors.csv", "model,error_percent\nmlp,1.25\nlenet,-3.5\n")
+        columns = {"model": "spec of the net", "error_percent": "error [%]"}
+        self.write("book/executed/sweep/tables/errors.json", json.dumps({"columns": columns}))
+        self.write("book/executed/sweep/figures/curve.svg", '<svg xmlns="http://www.w3.org/2000/svg"/>')
+        sidecar = {"alt": "Error rises with the threshold", "caption": "Error.", "table": "errors"}
+        self.write("book/executed/sweep/figures/curve.json", json.dumps(sidecar))
+        self.write("book/executed/sweep/notebook.md", "---\norphan: true\n---\n# Notebook")
+        self.write("book/executed/sweep/notebook.ipynb", "{}")
+        self.write("published/claims.yml", CLAIMS)
+        self.write("book/sparseness.md", "---\norphan: true\n---\n# Threshold pruning")
+
+    def write(self, path: str, content: str) -> None:
+        target = self.root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(content, "utf-8")
+
+    def values(self, values: object) -> None:
+        self.write("book/executed/sweep/values.json", json.dumps(values))
+
+    def build(self, page: str | None = None) -> tuple[str, str]:
+        """Build, warm after the first time; the page's HTML and the warnings."""
+        if page is not None:
+            self.write("index.md", f"# Page\n\n{page}\n")
+        warnings = StringIO()
+        with patch_docutils(), docutils_namespace():
+            app = sphinx_application.Sphinx(
+                self.root,
+                None,
+                self.root / "_build" / "html",
+                self.root / "_build" / "doctrees",
+                "html",
+                confoverrides={
+                    "extensions": ["myst_parser", "prunelab_book"],
+                    "myst_enable_extensions": ["dollarmath"],
+                    "html_math_renderer": "mathml",
+                    "html_theme": "basic",
+                    "exclude_patterns": ["_build"],
+                },
+                status=None,
+                warning=warnings,
+            )
+            app.build()
+        return (self.root / "_build" / "html" / "index.html").read_text("utf-8"), warnings.getvalue()
+
+
+def words(html: str) -> str:
+    """The text of a page without its tags."""
+    return re.sub(r"<[^>]*>", "", html)
+
+
+@pytest.fixture
+def book(tmp_path: Path) -> Book:
+    return Book(tmp_path)
+
+
+def test_a_value_is_printed_with_its_unit_and_an_estimate_with_its_interval(book: Book) -> None:
+    html, warnings = book.build("{value}`build:sweep:knee` and {estimate}`build:sweep:knee`")
+
+    assert "47.3\N{NO-BREAK SPACE}%</span> and" in html
+    assert "47.3\N{NO-BREAK SPACE}% (95\N{NO-BREAK SPACE}% interval 46.1 to 48.5, 5 seeds)" in html
+    assert not warnings
+
+
+@pytest.mark.parametrize(
+    ("page", "message"),
+    [
+        ("{value}`build:sweep:kne`", "no value 'kne' in executed/sweep/values.json; nearest is 'knee'"),
+        ("{value}`build:sweeep:knee`", "no run 'sweeep' in book/executed; nearest is 'sweep'"),
+        ("{value}`published:sweep:knee`", "no run 'sweep' in published/results/full; there are none"),
+        ("{value}`knee`", "wants place:run:key, got 'knee'"),
+        ("{value}`full:sweep:knee`", "results are of 'build' or 'published', not 'full'"),
+        ("```{run-figure} sweep/curv\n```", "no file sweep/figures/curv.json; nearest is 'curve.json'"),
+        ("```{run-table} sweep/error\n```", "no file sweep/tables/error.json; nearest is 'errors.json'"),
+        ("```{run-table} sweep/errors\n:columns: eror_percent\n```", "no column 'eror_percent' in sweep/errors.csv"),
+        ("```{run-table} sweep/errors\n:where: model=vgg\n```", "no row of sweep/errors.csv has model=vgg"),
+        ("```{run-table} sweep/errors\n:where: lenet\n```", "where wants column=text, got 'lenet'"),
+        ("```{findings}\n:study: sparsness\n```", "no study 'sparsness' in claims.yml; nearest is 'sparseness'"),
+    ],
+)
+def test_what_is_missing_is_an_error_that_names_the_file_and_the_nearest_name(
+    book: Book, page: str, message: str
+) -> None:
+    _, warnings = book.build(page)
+
+    assert "ERROR" in warnings
+    assert message in warnings
+
+
+def test_a_warm_build_reads_changed_values_again(book: Book) -> None:
+    book.build("{value}`build:sweep:knee`")
+    book.values({"knee": {"value": 12.0, "unit": "%", "digits": 1}})
+
+    html, _ = book.build()
+
+    assert "12.0\N{NO-BREAK SPACE}%" in html
+
+
+def test_a_key_that_disappears_fails_a_warm_build(book: Book) -> None:
+    book.build("{value}`build:sweep:knee`")
+    book.values({"other": {"value": 1.0}})
+
+    _, warnings = book.build()
+
+    assert "no value 'knee'" in warnings
+
+
+def test_a_figure_has_its_alternative_text_its_data_its_notebook_and_its_command(book: Book) -> None:
+    html, warnings = book.build("```{run-figure} sweep/curve\n```")
+
+    assert 'alt="Error rises with the threshold"' in html
+    assert "errors.csv" in html
+    assert 'href="book/executed/sweep/notebook.html"' in html
+    assert "prunelab run sweep --profile quick" in words(html)
+    assert not warnings
+    assert list((book.root / "_build" / "html" / "_downloads").rglob("errors.csv"))
+
+
+def test_a_figure_without_alternative_text_is_an_error(book: Book) -> None:
+    book.write("book/executed/sweep/figures/curve.json", json.dumps({"alt": " ", "caption": "", "table": "errors"}))
+
+    _, warnings = book.build("```{run-figure} sweep/curve\n```")
+
+    assert "sweep/figures/curve.json has no alternative text" in warnings
+
+
+def test_a_table_shows_the_asked_columns_and_rows_with_scoped_headers(book: Book) -> None:
+    html, warnings = book.build(
+        "```{run-table} sweep/errors\n:columns: error_percent\n:where: model=lenet\n:digits: 0\n```"
+    )
+
+    assert '<th scope="col" class="head"><p>error percent</p></th>' in html
+    assert "\N{MINUS SIGN}4" in html
+    assert "1.25" not in html
+    assert "1 of 2 rows shown." in html
+    assert not warnings
+
+
+def test_every_claim_is_listed_with_its_verdict_and_its_cases(book: Book) -> None:
+    head = {key: value for key, value in CASE.items() if key != "margin"}
+    verdict = {"study": "sparseness", "id": "abs-free-lunch", "published": None, **head, "cases": [CASE]}
+    book.write("book/executed/sweep/claims.json", json.dumps([verdict]))
+
+    html, warnings = book.build("```{findings}\n```")
+
+    assert html.count("not yet decided") == 3  # two claims, published; one, this build
+    assert '<span class="pl-badge pl-not-reproduced">not reproduced</span>' in html
+    assert "mlp on digits: 3 points" in html
+    assert "sparsity percent 35.74" in html
+    assert 'href="book/sparseness.html"' in html
+    assert not warnings
+
+
+def test_a_verdict_on_a_claim_that_is_not_listed_is_an_error(book: Book) -> None:
+    verdict = {"study": "sparseness", "id": "gone", "published": None, **CASE, "cases": [CASE]}
+    verdict.pop("margin")
+    book.write("book/executed/sweep/claims.json", json.dumps([verdict]))
+
+    _, warnings = book.build("```{findings}\n```")
+
+    assert "gone" in warnings
+
+
+def test_a_new_run_appears_on_a_warm_build(book: Book) -> None:
+    html, warnings = book.build("```{runs}\n```")
+    assert "sweep" in html
+    assert "1\N{NO-BREAK SPACE}min 23\N{NO-BREAK SPACE}s" in html
+    assert "700\N{NO-BREAK SPACE}MiB" in html
+    assert not warnings
+    shutil.copytree(book.run, book.run.with_name("later"))
+
+    html, _ = book.build()
+
+    assert ">later<" in html
+
+
+def test_runs_of_a_place_without_any_say_so(book: Book) -> None:
+    html, warnings = book.build("```{runs}\n:profile: published\n```")
+
+    assert "No run here yet." in html
+    assert not warnings
+
+
+def test_the_page_of_a_notebook_names_its_run(book: Book) -> None:
+    book.build("text")
+
+    page = (book.root / "_build" / "html" / "book" / "executed" / "sweep" / "notebook.html").read_text("utf-8")
+    assert "<title>Notebook: sweep" in page
+    assert "prunelab run sweep --profile quick" in words(page)
+
+
+def test_formulas_become_mathml_inline_displayed_and_numbered(book: Book) -> None:
+    html, warnings = book.build("$w < t$\n\n$$s = 1 - \\frac{k}{n}$$ (sparsity)\n\nsee {eq}`sparsity`")
+
+    assert '<math xmlns="http://www.w3.org/1998/Math/MathML" display="inline">' in html
+    assert 'display="block"' in html
+    assert '<span class="eqno">(1)' in html
+    assert 'href="#equation-sparsity"' in html
+    assert not warnings
+
+
+@pytest.mark.parametrize(
+    "latex",
+    [r"\foo x", r"\frac{1}", r"{a", r"a}", r"\left( x", r"x_1_2", r"\begin{foo}x\end{foo}", r"\begin{split}a", "a & b"],
+)
+def test_bad_latex_is_a_build_warning(book: Book, latex: str) -> None:
+    with pytest.raises(mathml.FormulaError):
+        mathml.convert(latex, display=False)
+
+    _, warnings = book.build(f"${latex}$")
+
+    assert "WARNING: formula" in warnings
+
+
+@pytest.mark.parametrize("latex", [r"\{ w : \lvert w \rvert < t \}", r"\bar{x} \pm t_{n-1} \frac{s}{\sqrt{n}}"])
+def test_good_latex_is_not_refused(latex: str) -> None:
+    assert mathml.convert(latex, display=True).startswith("<math")
+
+
+def test_header_cells_get_a_scope_and_empty_ones_are_no_headers() -> None:
+    html = "<table><thead><tr><th></th><th>a</th></tr></thead><tbody><tr><th>0</th><td>1</td></tr></tbody></table>"
+
+    assert accessibility.scoped(html) == (
+        '<table><thead><tr><td></td><th scope="col">a</th></tr></thead>'
+        '<tbody><tr><th scope="row">0</th><td>1</td></tr></tbody></table>'
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "digits", "printed"),
+    [(-0.04, 1, "0.0"), (-0.06, 1, "\N{MINUS SIGN}0.1"), (266200, 0, "266,200"), (0, 2, "0.00")],
+)
+def test_numbers_have_a_minus_sign_and_no_negative_zero(value: float, digits: int, printed: str) -> None:
+    assert text.number(value, digits) == printed
+
+
+def test_an_estimate_of_one_seed_says_that_it_has_no_interval() -> None:
+    entry = {"value": 3.0, "low": None, "high": None, "unit": "points", "digits": 0, "n": 1}
+
+    assert text.estimate(entry) == "3\N{NO-BREAK SPACE}points (no interval, 1 seed)"
+
+
+def test_bars_and_stars_in_docstrings_are_no_markup() -> None:
+    assert docstrings.escaped("removes |w| < t, m * w; keeps ``a|b`` and `c*d`") == (
+        r"removes \|w\| < t, m \* w; keeps ``a|b`` and `c*d`"
+    )
+
+
+def test_signatures_are_printed_as_written() -> None:
+    from prunelab import stats
+
+    assert docstrings.written_signature(stats.paired) == (
+        "(a: ArrayLike, b: ArrayLike, *, level: float=LEVEL)",
+        "Interval",
+    )
+
+
+def test_every_public_module_of_the_api_page_exists() -> None:
+    import importlib
+
+    lines = (ROOT / "book" / "api.md").read_text("utf-8").splitlines()
+    modules = [line.split()[-1] for line in lines if line.startswith(".. automodule::")]
+
+    assert modules
+    for module in modules:
+        assert importlib.import_module(module).__doc__
+
+
+def test_the_nearest_name_is_given_only_when_one_is_near() -> None:
+    assert results.nearest("kne", ["knee", "area"]) == "; nearest is 'knee'"
+    assert results.nearest("zzz", ["knee", "area"]) == "; there are 'area', 'knee'"
+    assert results.nearest("zzz", []) == "; there are none"

@@ -1,0 +1,216 @@
+"""The command line: what it prints, and the exit code it ends with."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+import tiny
+from prunelab import cli, files
+from prunelab.report import execute, graph
+from prunelab.report import verify as verifying
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    made = tiny.make(tmp_path / "project")
+    monkeypatch.setenv("PRUNELAB_ROOT", str(made))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.chdir(made)
+    return made
+
+
+def call(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """Call `prunelab` with arguments, and return its exit code."""
+    monkeypatch.setattr(sys, "argv", ["prunelab", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    return int(ended.value.code or 0)
+
+
+@pytest.fixture
+def executions(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
+    """Stand in for the execution of notebooks: note what would be executed."""
+    noted: list[dict[str, object]] = []
+
+    def execute_(notebook: str, parameters: dict[str, object], *, out: Path, **settings: object) -> Path:
+        noted.append({"notebook": notebook, "parameters": parameters, "out": out, **settings})
+        files.write_text(out / "notebook.ipynb", "{}")
+        files.write_json(out / "provenance.json", {"run": settings["run"]})
+        return out
+
+    monkeypatch.setattr(execute, "execute", execute_)
+    return noted
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["list"]], ids=["help", "list"])
+def test_help_and_list_answer_without_loading_torch(root: Path, arguments: list[str]):
+    code = "import sys; from prunelab import cli\ntry: cli.main()\nfinally: assert 'torch' not in sys.modules"
+    started = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, env=os.environ)
+
+    assert done.returncode == 0, done.stderr
+    assert time.perf_counter() - started < 3
+
+
+def test_help_documents_the_exit_codes_and_every_command_gives_an_example(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    assert call(monkeypatch, "--help") == 0
+    assert "Exit codes: 0" in capsys.readouterr().out
+    for command in ("list", "params", "run", "build", "publish", "verify"):
+        assert call(monkeypatch, command, "--help") == 0
+        assert "Example" in capsys.readouterr().out
+
+
+def test_list_shows_the_notebooks_with_their_questions(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    assert call(monkeypatch, "list") == 0
+
+    assert "What do both sums come to?" in capsys.readouterr().out
+
+
+def test_list_shows_the_runs_of_a_profile_in_the_order_they_run(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    assert call(monkeypatch, "list", "--profile", "quick") == 0
+
+    out = capsys.readouterr().out
+    assert out.index("recount") < out.index("one, two")
+
+
+def test_params_shows_name_type_default_and_meaning(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    assert call(monkeypatch, "params", "count") == 0
+
+    words = capsys.readouterr().out.split()
+    assert {"numbers", "list[int]", "what", "seconds", "float", "0.0"} <= set(words)
+
+
+def test_a_notebook_runs_with_parameters_of_its_own_into_custom(
+    root: Path, monkeypatch: pytest.MonkeyPatch, executions: list[dict[str, object]]
+):
+    (root / "mine.yml").write_text("numbers: [1]\nseconds: 1e-3\n")
+
+    assert call(monkeypatch, "run", "count", "-f", "mine.yml", "-p", "numbers=[7, 8]") == 0
+
+    assert executions[0]["parameters"] == {"numbers": [7, 8], "seconds": 0.001}
+    assert executions[0]["out"] == root / "results/custom/count"
+    assert executions[0]["command"] == "prunelab run count -p 'numbers=[7, 8]' -p seconds=0.001"
+
+
+def test_a_run_of_a_profile_goes_to_the_profiles_results_and_is_noted_as_finished(
+    root: Path, monkeypatch: pytest.MonkeyPatch, executions: list[dict[str, object]]
+):
+    assert call(monkeypatch, "run", "one", "--profile", "quick") == 0
+
+    assert executions[0]["out"] == root / "results/quick/one"
+    assert executions[0]["command"] == "prunelab run one --profile quick"
+    assert (root / "results/quick/.done/one").is_file()
+
+
+def test_a_run_of_a_profile_with_another_parameter_leaves_the_profiles_results_alone(
+    root: Path, monkeypatch: pytest.MonkeyPatch, executions: list[dict[str, object]]
+):
+    for name in ("one", "two"):
+        call(monkeypatch, "run", name, "--profile", "quick")
+
+    assert call(monkeypatch, "run", "total", "--profile", "quick", "-p", "sums=['@two', ./here]") == 0
+
+    assert executions[2]["out"] == root / "results/custom/total"
+    assert executions[2]["parameters"] == {"sums": ["../../quick/two", "../../../here"]}
+    assert executions[2]["inputs"] == {"two": root / "results/quick/two"}
+    assert not (root / "results/quick/.done/total").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "cuont"], "error: no notebook named 'cuont'"),
+        (["run", "count", "-p", "nmbers=[1]"], "error: no parameter 'nmbers'; did you mean 'numbers'?"),
+        (["run", "count", "-p", "seconds=soon"], "error: the parameter 'seconds' (float)"),
+        (["run", "count", "-f", "none.yml"], "error: no parameter file 'none.yml'"),
+        (["run", "total", "--profile", "quick"], "error: run 'total' needs 'one', which is not finished"),
+        (["build", "--profile", "qiuck"], "error: no profile 'qiuck' in profiles/; did you mean 'quick'?"),
+        (["build", "thre"], "error: profile 'quick' has no run 'thre'"),
+        (["publish", "--profile", "quick"], "error: run 'one' of profile 'quick' is not finished"),
+        (["verify", "--profile", "quick"], "error: no results to compare with"),
+        (["data", "verify", "nothing"], "error: "),
+    ],
+)
+def test_bad_input_is_one_line_on_stderr_and_exit_code_two(
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
+):
+    assert call(monkeypatch, *arguments) == 2
+
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith(message)
+    assert captured.err.count("\n") == 1
+
+
+def test_wrong_usage_is_exit_code_two(root: Path, monkeypatch: pytest.MonkeyPatch):
+    assert call(monkeypatch, "build", "--cores", "0") == 2
+    assert call(monkeypatch, "biuld") == 2
+
+
+@pytest.mark.parametrize(
+    ("raised", "code"), [(execute.RunError("one: broke"), 1), (KeyboardInterrupt(), 130)], ids=["failed", "Ctrl-C"]
+)
+def test_a_failed_run_is_exit_code_one_and_ctrl_c_130(
+    root: Path, monkeypatch: pytest.MonkeyPatch, raised: BaseException, code: int
+):
+    def build(*_: object, **__: object) -> Path:
+        raise raised
+
+    monkeypatch.setattr(graph, "build", build)
+
+    assert call(monkeypatch, "build") == code
+
+
+@pytest.mark.parametrize(("outcome", "code"), [("identical", 0), ("within tolerance", 0), ("different", 1)])
+def test_verify_ends_with_one_where_results_differ_and_prints_json(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], outcome: str, code: int
+):
+    found = [verifying.Comparison(run="one", kind="table", name="sweep", outcome=outcome)]
+    monkeypatch.setattr(verifying, "verify", lambda *_, **__: found)
+
+    assert call(monkeypatch, "verify", "--json") == code
+    assert json.loads(capsys.readouterr().out)[0]["outcome"] == outcome
+    assert call(monkeypatch, "verify") == code
+    assert f"1 {outcome}" in capsys.readouterr().out
+
+
+def test_doctor_names_each_part_and_a_fix_for_what_is_missing(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    provenance = {"wall_seconds": 7200.0, "peak_memory_bytes": 1 << 30, "cpu": "a processor"}
+    files.write_json(root / "published/results/full/one/provenance.json", provenance)
+    monkeypatch.setenv("PRUNELAB_DATA", str(root))
+
+    assert call(monkeypatch, "doctor", "--json") == 0
+
+    checks = json.loads(capsys.readouterr().out)
+    assert {check["part"] for check in checks} == {"Python", "packages", "data", "machine", "browser", "full run"}
+    assert all(check["fix"] for check in checks if check["state"] == "missing")
+    assert "2.0 h one run after the other, on a processor" in [check["found"] for check in checks]
+
+
+def test_data_lists_what_there_is_and_where(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    assert call(monkeypatch, "data") == 0
+
+    out = capsys.readouterr().out
+    assert "digits" in out
+    assert "mnist" in out

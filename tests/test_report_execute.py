@@ -1,0 +1,260 @@
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import psutil
+import pytest
+
+from prunelab import files
+from prunelab.report import execute
+from prunelab.report.execute import RunError
+
+SWEEP = """\
+# %% [markdown]
+# # How sparse?
+
+# %% tags=["parameters"]
+seeds = [0, 1]
+data = "digits"
+mode = "quiet"
+
+# %%
+import os, sys, time, warnings
+from pathlib import Path
+
+print(os.getcwd(), object())
+for seed in seeds:
+    print(seed, flush=True)
+    print("progress", file=sys.stderr, flush=True)
+Path("tables").mkdir()
+Path("tables/sweep.csv").write_text("data,data_id\\ndigits,a1\\n");
+names = ["OMP_NUM_THREADS", "PYTHONHASHSEED", "MPLBACKEND"]
+Path("kernel.txt").write_text("\\n".join([sys.executable, *(os.environ[name] for name in names)]));
+Path("data.txt").write_text(f"{os.environ.get('PRUNELAB_DATA')} {os.path.realpath(data)}");
+
+# %%
+if mode == "raise":
+    raise ValueError("two\\nlines")
+if mode == "warn":
+    warnings.warn("careful")
+if mode == "leave":
+    sys.exit(0)
+if mode == "die":
+    os.kill(os.getpid(), 9)
+if mode == "allocate":
+    len(b"x" * 300_000_000)
+if mode == "wait":
+    Path("../waiting").touch()
+    time.sleep(60)
+"""
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    for name in ("profiles", "notebooks"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "_config.yml").touch()
+    (tmp_path / "notebooks/sweep.py").write_text(SWEEP, encoding="utf-8")
+    monkeypatch.setenv("PRUNELAB_ROOT", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(mode="quiet", **parameters):
+    out = Path("results/quick/sweep")
+    return execute.execute("sweep", {"mode": mode, **parameters}, out=out, run="sweep", command="prunelab run sweep")
+
+
+def rest_of(results):
+    """Return what is left beside the run, locks aside."""
+    return sorted(path.name for path in results.iterdir() if path.name not in ("sweep", ".sweep.lock"))
+
+
+def test_two_executions_give_the_same_bytes_and_a_record(project, monkeypatch):
+    monkeypatch.setenv("MPLBACKEND", "Agg")
+    # A kernel of that name that somebody registered must not be started.
+    spec = project / "jupyter/kernels/python3/kernel.json"
+    spec.parent.mkdir(parents=True)
+    spec.write_text(json.dumps({"argv": ["/bin/false"], "display_name": "X", "language": "R"}), encoding="utf-8")
+    monkeypatch.setenv("JUPYTER_PATH", str(project / "jupyter"))
+
+    out = run(seeds=[3])
+    first = {path.name: files.digest(path) for path in out.rglob("*") if path.is_file()}
+    run(seeds=[3])
+    second = {path.name: files.digest(path) for path in out.rglob("*") if path.is_file()}
+
+    assert {*first} == {"notebook.ipynb", "provenance.json", "sweep.csv", "kernel.txt", "data.txt"}
+    assert {name for name in first if first[name] != second[name]} <= {"provenance.json"}
+    assert rest_of(out.parent) == []
+
+    nb = nbformat.read(out / "notebook.ipynb", as_version=4)
+    assert [cell.execution_count for cell in nb.cells if cell.cell_type == "code"] == [1, 2, 3, 4]
+    assert nb.cells[2].metadata.tags == ["injected-parameters"]
+    assert nb.cells[2].source == "# Parameters\nseeds = [3]\nmode = 'quiet'"
+    assert [output.text for output in nb.cells[3].outputs] == [". <object object>\n3\n"]
+
+    executable, threads, hash_seed, backend = (out / "kernel.txt").read_text(encoding="utf-8").splitlines()
+    assert (executable, threads, hash_seed) == (sys.executable, "1", "0")
+    assert backend == "module://matplotlib_inline.backend_inline"
+
+    record = json.loads((out / "provenance.json").read_text(encoding="utf-8"))
+    assert record["parameters"] == {"seeds": [3], "data": "digits", "mode": "quiet"}
+    assert record["seeds"] == [3]
+    assert record["data"] == [{"name": "digits", "content_id": "a1"}]
+    assert 0.1 < record["wall_seconds"] < 30
+    assert str(project) not in (out / "provenance.json").read_text(encoding="utf-8")
+
+
+def test_paths_of_the_caller_reach_the_notebook_and_are_not_published(project, monkeypatch, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    monkeypatch.setenv("PRUNELAB_DATA", "my/data")
+    staging = execute.staging_of(project / "results/quick/sweep", "sweep")
+    given = execute.from_caller({"data": f"../{elsewhere.name}", "n": ["./a", "b"]}, project, staging)
+
+    assert given["n"] == ["../../../a", "b"]
+    out = run(data=given["data"])
+
+    assert (out / "data.txt").read_text(encoding="utf-8") == f"{project / 'my/data'} {elsewhere.resolve()}"
+    record = json.loads((out / "provenance.json").read_text(encoding="utf-8"))
+    assert record["parameters"]["data"] == f"…/{elsewhere.name}"
+    assert f"data = '…/{elsewhere.name}'" in nbformat.read(out / "notebook.ipynb", as_version=4).cells[2].source
+
+
+def test_relative_paths_lead_to_their_place_past_symbolic_links(tmp_path):
+    (tmp_path / "far/away").mkdir(parents=True)
+    (tmp_path / "results").symlink_to(tmp_path / "far/away")
+    staging = execute.staging_of(tmp_path / "results/sweep", "sweep")
+
+    given = execute.from_caller({"data": {"a": "./mine"}}, tmp_path, staging)
+
+    assert given == {"data": {"a": "../../../mine"}}
+
+
+@pytest.mark.parametrize(
+    ("mode", "said"),
+    [
+        ("raise", "sweep: ValueError: two lines (cell 4); "),
+        ("warn", "sweep: UserWarning: careful (cell 4); "),
+        ("leave", "sweep: SystemExit: "),
+        ("die", "sweep: Kernel died (SIGKILL"),
+    ],
+)
+def test_a_failed_run_keeps_its_notebook_and_log_and_the_earlier_results(project, mode, said):
+    earlier = project / "results/quick/sweep/values.json"
+    files.write_text(earlier, "{}")
+
+    with pytest.raises(RunError) as caught:
+        run(mode)
+
+    message = str(caught.value)
+    assert message.startswith(said)
+    assert message.endswith("; the notebook as far as it got: results/quick/.failed/sweep/notebook.ipynb")
+    assert "\n" not in message
+    assert [path.name for path in earlier.parent.iterdir()] == ["values.json"]
+    failed = project / "results/quick/.failed/sweep"
+    assert any(cell.get("outputs") for cell in nbformat.read(failed / "notebook.ipynb", as_version=4).cells)
+    assert (failed / "log.txt").stat().st_size > 0
+    assert rest_of(project / "results/quick") == [".failed"]
+
+
+def test_a_good_run_clears_the_traces_of_a_failed_one(project):
+    with pytest.raises(RunError):
+        run("raise")
+
+    out = run("allocate")
+
+    assert not (project / "results/quick/.failed/sweep").exists()
+    record = json.loads((out / "provenance.json").read_text(encoding="utf-8"))
+    # The kernel alone takes about 70 MB, and this one wrote 300 MB.
+    assert 300e6 < record["peak_memory_bytes"] < 600e6
+
+
+@pytest.mark.parametrize(
+    ("notebook", "given", "error", "said"),
+    [
+        ("sweeps", {}, FileNotFoundError, "did you mean 'sweep'"),
+        ("sweep", {"sed": 1}, ValueError, "no parameter 'sed'"),
+        ("sweep", {"seeds": 1}, ValueError, "must be a list"),
+        ("bare", {}, ValueError, "tagged"),
+    ],
+)
+def test_nothing_is_written_when_the_request_is_wrong(project, notebook, given, error, said):
+    (project / "notebooks/bare.py").write_text("# %%\n1\n", encoding="utf-8")
+
+    with pytest.raises(error, match=said):
+        execute.execute(notebook, given, out=project / "results/quick/x", run="x", command="c")
+
+    assert not (project / "results").exists()
+
+
+@pytest.mark.parametrize(("name", "inputs"), [("a/b", {}), (".x", {}), ("x", {"nets": Path("results/nets")})])
+def test_a_bad_name_and_a_missing_input_are_refused(project, name, inputs):
+    with pytest.raises((ValueError, FileNotFoundError), match=r"a run's name|'nets' has no results"):
+        execute.execute("sweep", {}, out=project / "results/quick/x", run=name, command="c", inputs=inputs)
+
+
+def started(project):
+    """Start a run that waits in its last cell, in a process of its own; return that and its kernel's processes."""
+    code = "from tests_run import run; run('wait')"
+    (project / "tests_run.py").write_text(
+        "from pathlib import Path\n"
+        "from prunelab.report import execute\n"
+        "def run(mode):\n"
+        "    execute.execute('sweep', {'mode': mode}, out=Path('results/quick/sweep'), run='sweep', command='c')\n",
+        encoding="utf-8",
+    )
+    driver = subprocess.Popen([sys.executable, "-W", "error", "-c", code], cwd=project, stderr=subprocess.PIPE)
+    deadline = time.monotonic() + 30
+    while not (project / "results/quick/waiting").exists():
+        assert driver.poll() is None, driver.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    (project / "results/quick/waiting").unlink()
+    return driver, psutil.Process(driver.pid).children(recursive=True)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, -signal.SIGINT), (signal.SIGTERM, 128 + signal.SIGTERM)])
+def test_a_stopped_run_ends_its_kernel_and_leaves_nothing(project, number, code):
+    driver, kernels = started(project)
+
+    driver.send_signal(number)
+    driver.communicate(timeout=20)
+    _, alive = psutil.wait_procs(kernels, timeout=5)
+
+    assert driver.returncode == code
+    assert kernels
+    assert not alive
+    assert [path.name for path in (project / "results/quick").iterdir()] == [".sweep.lock"]
+
+
+def test_after_a_kill_the_kernel_goes_and_the_run_works_again(project):
+    driver, kernels = started(project)
+
+    driver.kill()
+    driver.communicate(timeout=20)
+    out = run()
+
+    assert (out / "notebook.ipynb").is_file()
+    assert rest_of(out.parent) == []
+    _, alive = psutil.wait_procs(kernels, timeout=10)
+    assert kernels
+    assert not alive
+
+
+def test_a_second_process_waits_for_the_first(project):
+    driver, _ = started(project)
+    script = [sys.executable, "-c", "from tests_run import run; run('quiet')"]
+    second = subprocess.Popen(script, cwd=project, stderr=subprocess.PIPE)
+    told = second.stderr.readline().decode()
+
+    assert told == "sweep: another process is at it; waiting for that to end\n"
+    assert second.poll() is None
+    driver.terminate()
+    driver.communicate(timeout=20)
+    second.communicate(timeout=20)
+    assert second.returncode == 0
+    assert (project / "results/quick/sweep/notebook.ipynb").is_file()

@@ -1,0 +1,213 @@
+"""The run graph over a project in miniature: what is run, what is left alone, what survives a kill."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import tiny
+from prunelab import files
+from prunelab.report import book, finished, graph, profiles
+
+pytestmark = pytest.mark.graph
+
+TOTAL = "results/quick/.done/total"
+
+
+def snakemake(root: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Start Snakemake as a user would, in a process group of its own."""
+    command = [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
+    return subprocess.Popen(command, cwd=root, start_new_session=True, text=True, stderr=subprocess.PIPE)
+
+
+def finish(root: Path, *arguments: str) -> str:
+    """Let Snakemake run to its end, and return what it said."""
+    driver = snakemake(root, *arguments)
+    said = driver.communicate(timeout=120)[1]
+    assert driver.returncode == 0, said
+    return said
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline, "it never came to that"
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose book was built once, by the command that a user types."""
+    root = tiny.make(tmp_path_factory.mktemp("built") / "a project")
+    environment = os.environ | {"PRUNELAB_ROOT": str(root)}
+    command = [sys.executable, "-m", "prunelab.cli", "build", "--cores", "2"]
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "_build/html/book/index.html\n"
+    return root
+
+
+@pytest.fixture
+def project(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the built project, for one test to change."""
+    root = Path(shutil.copytree(built, tmp_path / "project", symlinks=True))
+    monkeypatch.setenv("PRUNELAB_ROOT", str(root))
+    monkeypatch.chdir(root)
+    return root
+
+
+def test_a_build_runs_every_notebook_once_after_those_it_reads(built: Path):
+    assert sorted(tiny.executed(built)) == ["count", "recount", "total"]
+    assert tiny.executed(built)[-1] == "total"
+    assert '"value": 15' in (built / "results/quick/total/values.json").read_text()
+
+
+def test_a_build_collects_the_runs_for_the_book_without_their_nets(project: Path):
+    nets = project / "results/quick/one/nets"
+    nets.mkdir()
+    (nets / "net.safetensors").write_bytes(b"weights")
+
+    folder = book.collect(profiles.read("quick"))
+
+    assert (folder / "build.json").read_text() == '{\n "profile": "quick"\n}\n'
+    assert sorted(path.name for path in folder.iterdir()) == ["build.json", "one", "total", "two"]
+    assert sorted(path.name for path in (folder / "one").iterdir()) == ["notebook.ipynb", "provenance.json", "tables"]
+
+
+def test_a_second_build_does_nothing_and_takes_less_than_four_seconds(project: Path):
+    started = time.perf_counter()
+    page = graph.build("quick", 2)
+    taken = time.perf_counter() - started
+
+    assert page == project / "_build/html/book/index.html"
+    assert len(tiny.executed(project)) == 3
+    assert taken < 4
+
+
+def test_two_builds_of_the_book_are_the_same_bytes(project: Path):
+    first = files.digest(book.pages())
+    shutil.rmtree(book.pages())
+
+    graph.build("quick", 2)
+
+    assert files.digest(book.pages()) == first
+    assert len(tiny.executed(project)) == 3
+
+
+def test_a_changed_parameter_runs_its_run_and_those_that_read_it_alone(project: Path):
+    path = project / "profiles/quick.yml"
+    path.write_text(path.read_text().replace("[4, 5]", "[4, 5, 6]"))
+
+    finish(project, TOTAL)
+
+    assert tiny.executed(project)[3:] == ["recount", "total"]
+    assert '"value": 21' in (project / "results/quick/total/values.json").read_text()
+
+
+def test_a_changed_module_of_the_package_is_an_input_of_the_run_that_imports_it(project: Path):
+    with (project / "notebooks/total.py").open("a") as notebook:
+        notebook.write("\nimport prunelab.files\n")
+
+    sources = finished.sources_of(profiles.read("quick").run("total"))
+
+    assert Path(files.__file__) in sources
+
+
+@pytest.mark.parametrize("damage", ["deleted", "edited", "provenance edited"])
+def test_damaged_results_are_made_again_and_what_reads_them_stays_when_they_come_out_the_same(
+    project: Path, damage: str
+):
+    folder = project / "results/quick/one"
+    if damage == "deleted":
+        shutil.rmtree(folder)
+    else:
+        name = "tables/sum.txt" if damage == "edited" else "provenance.json"
+        (folder / name).write_text("{}\n")
+
+    finish(project, TOTAL)
+
+    assert (folder / "tables/sum.txt").read_text() == "6\n"
+    assert tiny.executed(project)[3:] == ["count"]
+
+
+def test_a_failed_run_leaves_earlier_results_and_the_others_finish(project: Path):
+    before = files.digest(project / "results/quick/one")
+    with (project / "notebooks/count.py").open("a") as notebook:
+        notebook.write('raise ValueError("no more numbers")\n')
+    with (project / "notebooks/recount.py").open("a") as notebook:
+        notebook.write("print('changed')\n")
+
+    with pytest.raises(graph.RunError, match=r"^1 of 3 runs of profile 'quick' failed: one: .*no more numbers.*failed"):
+        graph.build("quick", 1)
+
+    assert files.digest(project / "results/quick/one") == before
+    assert "changed" in (project / "results/quick/two/notebook.ipynb").read_text()
+    assert (project / "results/quick/.failed/one/log.txt").is_file()
+
+
+def test_a_book_that_warns_fails_in_one_line_and_leaves_the_pages_that_stand(project: Path):
+    before = files.digest(book.pages())
+    with (project / "book/index.md").open("a") as page:
+        page.write("\n[nowhere](missing.md)\n")
+
+    with pytest.raises(graph.RunError, match=r"^the book was not built: book/index\.md:3: WARNING: .*; all of it in"):
+        graph.build("quick", 1)
+
+    assert files.digest(book.pages()) == before
+
+
+def test_a_parameter_that_a_notebook_does_not_declare_stops_a_build_before_it_starts(project: Path):
+    path = project / "profiles/quick.yml"
+    path.write_text(path.read_text().replace("numbers: [4, 5]", "nubmers: [4, 5]"))
+
+    with pytest.raises(ValueError, match=r"run 'two'.*no parameter 'nubmers'; did you mean 'numbers'\?"):
+        graph.build("quick", 1)
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> Iterator[Path]:
+    """A fresh project whose run `two` takes seconds, and whatever a test leaves of it is stopped."""
+    root = tiny.make(tmp_path / "slow", seconds=3)
+    profile = root / "profiles/quick.yml"
+    profile.write_text(profile.read_text().replace("[1, 2, 3], seconds: 3.0", "[1, 2, 3]"))
+    return root
+
+
+def interrupted(root: Path, stop: Callable[[int], None]) -> subprocess.Popen[str]:
+    """Start the graph, and stop it once run `one` is finished and run `two` is at work."""
+    driver = snakemake(root, TOTAL)
+    wait_until(lambda: "recount" in tiny.executed(root) and (root / "results/quick/.done/one").is_file())
+    stop(driver.pid)
+    driver.communicate(timeout=60)
+    return driver
+
+
+def test_after_a_kill_of_the_whole_group_the_next_call_repeats_the_unfinished_run_alone(slow: Path):
+    interrupted(slow, lambda pid: os.killpg(pid, signal.SIGKILL))
+
+    finish(slow, TOTAL)
+
+    assert sorted(tiny.executed(slow)) == ["count", "recount", "recount", "total"]
+
+
+def test_after_a_kill_of_the_driver_the_next_call_waits_for_the_run_it_left_and_repeats_nothing(slow: Path):
+    interrupted(slow, lambda pid: os.kill(pid, signal.SIGKILL))
+
+    finish(slow, TOTAL)
+
+    assert sorted(tiny.executed(slow)) == ["count", "recount", "total"]
+
+
+def test_after_ctrl_c_the_next_call_goes_on_where_it_stopped(slow: Path):
+    driver = interrupted(slow, lambda pid: os.killpg(pid, signal.SIGINT))
+    assert driver.returncode != 0
+
+    finish(slow, TOTAL)
+
+    assert sorted(tiny.executed(slow)) == ["count", "recount", "recount", "total"]

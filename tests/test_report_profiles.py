@@ -1,0 +1,127 @@
+"""Profiles: what is read from them, and what they refuse in one line."""
+
+from pathlib import Path
+
+import pytest
+
+import tiny
+from prunelab.report import finished, profiles
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PRUNELAB_ROOT", str(tmp_path / "project"))
+    return tiny.make(tmp_path / "project")
+
+
+def write(root: Path, runs: str, name: str = "mine") -> None:
+    (root / "profiles" / f"{name}.yml").write_text(f"description: mine\nthreads: 2\nruns:\n{runs}")
+
+
+def test_runs_come_after_those_they_read(root: Path):
+    plan = profiles.read("quick")
+
+    assert [run.name for run in plan.runs] == ["one", "two", "total"]
+    assert plan.run("total").inputs == ("one", "two")
+    assert plan.run("one").inputs == ()
+
+
+def test_a_reference_becomes_the_path_from_the_folder_of_the_run(root: Path):
+    (root / "published/results/full/one").mkdir(parents=True)
+    write(
+        root,
+        "  one: {notebook: count}\n  last: {notebook: total, parameters: {sums: ['@one', '@published/full/one']}}\n",
+    )
+
+    run = profiles.read("mine").run("last")
+
+    assert run.inputs == ("one",)
+    assert run.published == (root / "published/results/full/one",)
+    assert profiles.resolve(run) == {"sums": ["../one", "../../../published/results/full/one"]}
+
+
+def test_a_reference_holds_from_another_folder_too(root: Path):
+    run = profiles.read("quick").run("total")
+
+    elsewhere = profiles.resolve(run, root / "results/custom/total")
+    scratch = profiles.resolve(run, root / "scratch/total", inputs=root / "scratch")
+
+    assert elsewhere == {"sums": ["../../quick/one", "../../quick/two"]}
+    assert scratch == {"sums": ["../one", "../two"]}
+
+
+def test_references_are_found_inside_lists_and_mappings(root: Path):
+    write(root, "  a: {notebook: count}\n  b: {notebook: total, parameters: {sums: [{net: ['@a']}, '@a']}}\n")
+
+    assert profiles.read("mine").run("b").inputs == ("a",)
+
+
+def test_a_number_with_an_exponent_is_a_number(root: Path):
+    write(root, "  a: {notebook: count, parameters: {seconds: 1e-3}}\n")
+
+    assert profiles.read("mine").run("a").parameters == {"seconds": 0.001}
+
+
+def test_threads_are_those_of_the_run_else_of_the_profile(root: Path):
+    write(root, "  a: {notebook: count, threads: 3}\n  b: {notebook: count}\n")
+
+    assert {run.name: run.threads for run in profiles.read("mine").runs} == {"a": 3, "b": 2}
+
+
+@pytest.mark.parametrize(
+    ("runs", "message"),
+    [
+        ("  a: {notebok: count}", r"run 'a': unknown key 'notebok'; did you mean 'notebook'\?"),
+        ("  a: {notebook: cuont}", r"no notebook 'cuont' in notebooks/; did you mean 'count'\?"),
+        ("  A_1: {notebook: count}", r"named with a-z, 0-9 and single hyphens between them; got 'A_1'"),
+        ("  1: {notebook: count}", r"named with a-z.*; got 1"),
+        ("  a: {notebook: total, parameters: {sums: ['@bee']}}\n  bees: {notebook: count}", r"did you mean 'bees'\?"),
+        (
+            "  a: {notebook: total, parameters: {sums: ['@published/x']}}",
+            r'named "@published/<profile>/<run>"; got "@published/x"',
+        ),
+        ("  a: {notebook: count}\n  a: {notebook: count}", r"'a' is given twice"),
+        ("  a: {notebook: count, threads: 0}", r"threads is a whole number of at least 1; got 0"),
+        ("  a: [count]", r"run 'a' must be a mapping of names to values; got \['count'\]"),
+        ("  - a", r"runs must be a mapping"),
+        ("  a: {notebook: count", r"is not valid YAML"),
+    ],
+)
+def test_a_wrong_profile_is_refused_in_one_line_that_names_the_place(root: Path, runs: str, message: str):
+    write(root, runs)
+
+    with pytest.raises(ValueError, match=f"^profiles/mine.yml.*{message}") as caught:
+        profiles.read("mine")
+
+    assert "\n" not in str(caught.value)
+
+
+def test_runs_that_need_each_other_are_named_in_a_circle(root: Path):
+    write(root, "".join(f"  {a}: {{notebook: total, parameters: {{sums: '@{b}'}}}}\n" for a, b in ("ab", "bc", "ca")))
+
+    with pytest.raises(ValueError, match=r"need each other in a circle: \w → \w → \w → \w$"):
+        profiles.read("mine")
+
+
+def test_an_unknown_key_of_the_profile_itself_is_refused(root: Path):
+    (root / "profiles/mine.yml").write_text("descripton: mine\nruns: {}\n")
+
+    with pytest.raises(ValueError, match=r"unknown key 'descripton'; did you mean 'description'\?"):
+        profiles.read("mine")
+
+
+def test_unknown_names_are_answered_with_the_nearest(root: Path):
+    with pytest.raises(ValueError, match=r"no profile 'qiuck' in profiles/; did you mean 'quick'\?"):
+        profiles.read("qiuck")
+    with pytest.raises(ValueError, match=r"profile 'quick' has no run 'totals'; did you mean 'total'\?"):
+        profiles.read("quick").run("totals")
+
+
+def test_results_that_are_not_published_yet_stop_the_run_that_reads_them_alone(root: Path):
+    write(root, "  a: {notebook: count}\n  b: {notebook: total, parameters: {sums: ['@published/mine/a']}}\n")
+
+    plan = profiles.read("mine")
+
+    assert finished.needed(plan.run("a"), root) == {}
+    with pytest.raises(FileNotFoundError, match="publish them with: prunelab publish --profile mine --run a"):
+        finished.needed(plan.run("b"), root)

@@ -1,0 +1,126 @@
+import json
+import re
+
+import pytest
+
+from prunelab.report import provenance
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    for name in ("profiles", "notebooks", "results/quick/.sweep.tmp/tables"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "_config.yml").touch()
+    (tmp_path / "notebooks/sweep.py").write_text("# %%\n1\n", encoding="utf-8")
+    monkeypatch.setenv("PRUNELAB_ROOT", str(tmp_path))
+    return tmp_path / "results/quick/.sweep.tmp"
+
+
+def test_the_record_has_every_field_and_none_that_tells_of_host_user_or_date(folder):
+    (folder / "tables/a.csv").write_text("data,data_id,x\nmnist,b2,1\ndigits,a1,2\ndigits,a1,3\n", encoding="utf-8")
+    (folder / "tables/b.csv").write_text("model,data\nx,mnist\n", encoding="utf-8")
+    (folder / "tables/c.csv").write_text("", encoding="utf-8")
+
+    record = provenance.collect(
+        run="sweep",
+        notebook="sweep",
+        profile="quick",
+        parameters={"seeds": [0, 1], "rate": 0.1},
+        command="prunelab run sweep",
+        threads=2,
+        wall_seconds=1.23456,
+        peak_memory_bytes=1000,
+        inputs={"nets": "abc"},
+        folder=folder,
+    )
+
+    assert list(record) == [
+        "run",
+        "notebook",
+        "profile",
+        "parameters",
+        "code",
+        "data",
+        "seeds",
+        "packages",
+        "python",
+        "cpu",
+        "threads",
+        "wall_seconds",
+        "peak_memory_bytes",
+        "inputs",
+        "command",
+    ]
+    assert record["data"] == [{"name": "digits", "content_id": "a1"}, {"name": "mnist", "content_id": "b2"}]
+    assert record["seeds"] == [0, 1]
+    assert record["wall_seconds"] == 1.23
+    assert re.fullmatch("[0-9a-f]{64}", record["code"]["sources"])
+    assert str(folder.parents[2]) not in json.dumps(record)
+
+
+@pytest.mark.parametrize(("parameters", "seeds"), [({"seed": 3}, [3]), ({}, []), ({"seeds": []}, [])])
+def test_seeds_come_from_either_parameter(folder, parameters, seeds):
+    record = provenance.collect(
+        run="r",
+        notebook="sweep",
+        profile=None,
+        parameters=parameters,
+        command="c",
+        threads=1,
+        wall_seconds=1,
+        peak_memory_bytes=1,
+        inputs={},
+        folder=folder,
+    )
+
+    assert record["seeds"] == seeds
+
+
+def test_paths_out_of_the_project_are_shown_by_their_last_name_and_others_as_they_are(folder):
+    values = {
+        "a": "/home/ann/data",
+        "b": ["~/mine/", "../nets"],
+        "c": "../../../../elsewhere/x",
+        "d": "digits",
+        "e": {"k": "C:\\Users\\ann\\set"},
+        "f": "../../../published/full/nets",
+        "g": 1,
+    }
+
+    shown = provenance.to_show(values, provenance.outside_paths(values, folder))
+
+    assert shown == {
+        "a": "…/data",
+        "b": ["…/mine", "../nets"],
+        "c": "…/x",
+        "d": "digits",
+        "e": {"k": "…/set"},
+        "f": "../../../published/full/nets",
+        "g": 1,
+    }
+
+
+def test_the_digest_of_results_ignores_provenance_and_nothing_else(folder):
+    (folder / "values.json").write_text("{}", encoding="utf-8")
+    before = provenance.results_digest(folder)
+
+    (folder / "provenance.json").write_text("{}", encoding="utf-8")
+    assert provenance.results_digest(folder) == before
+    (folder / "tables/a.csv").write_text("x\n", encoding="utf-8")
+    assert provenance.results_digest(folder) != before
+
+
+def test_a_missing_input_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match="the input 'nets' has no results"):
+        provenance.results_digest(tmp_path / "nets")
+
+
+def test_packages_are_the_direct_dependencies_without_extras():
+    found = provenance.packages()
+
+    assert {"torch", "papermill", "pandas"} <= set(found)
+    assert not {"pytest", "snakemake"} & set(found)
+
+
+def test_the_processor_has_a_name():
+    assert provenance.cpu()

@@ -1,0 +1,196 @@
+"""Verification: what counts as the same, and how a difference is named."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import tiny
+from prunelab import files, records
+from prunelab.report import runs, verify
+from prunelab.report.profiles import Run
+from prunelab.report.verify import Comparison, Tolerance
+
+COLUMNS = {"method": "rule", "seed": "seed", "error": "test error [percent], may be empty"}
+
+
+Rows = Sequence[tuple[str, int, float]]
+
+
+def write(folder: Path, rows: Rows, *, value: float = 2.0, verdict: str = "reproduced") -> Path:
+    """Write a run's folder with one table, one value and one verdict."""
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    records.save_table(frame, "sweep", key=["method", "seed"], columns=COLUMNS, folder=folder / "tables")
+    files.write_json(folder / "values.json", {"error": {"value": value, "low": None, "unit": "%"}})
+    claim = {"study": "sparseness", "id": "knee", "verdict": verdict, "effect": value, "cases": [{"effect": value}]}
+    files.write_json(folder / "claims.json", [claim])
+    files.write_json(folder / "provenance.json", {"run": folder.name})
+    return folder
+
+
+ROWS = [("abs", 0, 1.0), ("abs", 1, 2.0), ("negative", 0, 4.0)]
+
+
+def outcomes(found: Sequence[Comparison]) -> dict[str, str]:
+    return {one.kind: one.outcome for one in found}
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    return write(tmp_path / "old" / "one", ROWS)
+
+
+def test_the_same_bytes_are_identical(old: Path, tmp_path: Path):
+    new = write(tmp_path / "new" / "one", ROWS)
+
+    found = verify.compare("one", old, new, Tolerance())
+
+    assert outcomes(found) == {"table": "identical", "value": "identical", "verdict": "identical"}
+    assert verify.agree(found)
+
+
+def test_the_worst_cell_beyond_the_tolerance_is_named_with_its_row_and_both_numbers(old: Path, tmp_path: Path):
+    new = write(tmp_path / "new" / "one", [("abs", 0, 1.1), ("abs", 1, 2.9), ("negative", 0, 4.1)])
+
+    table = verify.compare("one", old, new, Tolerance(rtol=0.01))[0]
+
+    assert (table.outcome, table.where) == ("different", "error at method=abs, seed=1")
+    assert (table.old, table.new) == ("2.0", "2.9")
+    assert not verify.agree([table])
+
+
+@pytest.mark.parametrize("tolerance", [Tolerance(rtol=0.1), Tolerance(atol=0.2)], ids=["relative", "absolute"])
+def test_numbers_within_the_tolerance_agree_and_the_farthest_is_still_named(
+    old: Path, tmp_path: Path, tolerance: Tolerance
+):
+    new = write(tmp_path / "new" / "one", [("abs", 0, 1.0), ("abs", 1, 2.1), ("negative", 0, 4.0)], value=2.1)
+
+    found = verify.compare("one", old, new, tolerance)
+
+    assert outcomes(found) == dict.fromkeys(("table", "value", "verdict"), "within tolerance")
+    assert found[0].where == "error at method=abs, seed=1"
+    assert found[1].where == "value"
+
+
+def test_rows_are_matched_by_their_key_whatever_their_order(old: Path, tmp_path: Path):
+    new = write(tmp_path / "new" / "one", ROWS[::-1])
+
+    table = verify.compare("one", old, new, Tolerance(rtol=0))[0]
+
+    assert (table.outcome, table.where) == ("within tolerance", "order of rows or columns")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "where"),
+    [
+        (ROWS, ROWS[:2], "1 missing row, first method=negative, seed=0"),
+        (ROWS[:1], ROWS, "2 extra rows, first method=abs, seed=1"),
+    ],
+)
+def test_missing_and_extra_rows_are_differences(tmp_path: Path, before: Rows, after: Rows, where: str):
+    old, new = write(tmp_path / "old", before), write(tmp_path / "new", after)
+
+    table = verify.compare("one", old, new, Tolerance(rtol=1))[0]
+
+    assert (table.outcome, table.where) == ("different", where)
+
+
+def test_an_empty_cell_equals_an_empty_cell_alone(tmp_path: Path):
+    empty = [("abs", 0, float("nan")), ("abs", 1, 1.0)]
+    old = write(tmp_path / "old", empty)
+    moved = write(tmp_path / "moved", empty[::-1])
+    filled = write(tmp_path / "filled", [("abs", 0, 1.0), ("abs", 1, 1.0)])
+
+    assert verify.compare("one", old, moved, Tolerance())[0].outcome == "within tolerance"
+    assert verify.compare("one", old, filled, Tolerance(rtol=1))[0].outcome == "different"
+
+
+def test_a_changed_verdict_is_a_difference_that_no_tolerance_covers(old: Path, tmp_path: Path):
+    new = write(tmp_path / "new" / "one", ROWS, verdict="partly", value=2.1)
+
+    found = verify.compare("one", old, new, Tolerance(rtol=10))
+    claim = next(one for one in found if one.kind == "verdict")
+
+    assert (claim.name, claim.outcome, claim.where) == ("sparseness/knee", "different", "verdict")
+    assert (claim.old, claim.new) == ("reproduced", "partly")
+
+
+def test_missing_and_extra_tables_and_verdicts_are_named(old: Path, tmp_path: Path):
+    new = write(tmp_path / "new" / "one", ROWS)
+    (new / "claims.json").unlink()
+    for suffix in (".csv", ".json"):
+        (new / "tables/sweep").with_suffix(suffix).rename((new / "tables/other").with_suffix(suffix))
+
+    found = {(one.kind, one.name): one.outcome for one in verify.compare("one", old, new, Tolerance())}
+
+    assert found["table", "sweep"] == "missing"
+    assert found["table", "other"] == "extra"
+    assert found["verdict", "sparseness/knee"] == "missing"
+
+
+numbers = st.floats(allow_nan=False, allow_infinity=False, width=32)
+
+
+@given(old=numbers, new=numbers)
+def test_two_numbers_are_within_a_tolerance_exactly_when_their_distance_is(old: float, new: float):
+    tolerance = Tolerance(rtol=0.125, atol=0.5)
+
+    assert (tolerance.excess(old, new) <= 1) == (abs(new - old) <= 0.5 + 0.125 * abs(old))
+    assert tolerance.excess(old, old) == 0
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("PRUNELAB_ROOT", str(tmp_path / "project"))
+
+    def executed(run: Run, out: Path, *, inputs: Path | None = None) -> Path:
+        """Stand in for the execution of a run: the same table each time."""
+        assert all(((inputs or run.folder.parent) / name).is_dir() for name in run.inputs)
+        return write(out, ROWS)
+
+    monkeypatch.setattr(runs, "execute_run", executed)
+    return tiny.make(tmp_path / "project")
+
+
+def test_a_profile_is_run_again_and_its_scratch_folder_removed_when_all_agrees(root: Path):
+    for name in ("one", "two", "total"):
+        write(root / "published/results/quick" / name, ROWS)
+
+    found = verify.verify("quick")
+
+    assert {one.outcome for one in found} == {"identical"}
+    assert len(found) == 9
+    assert not (root / "results/quick/.verify").exists()
+
+
+def test_a_run_is_run_again_alone_on_the_results_at_hand_and_stays_where_it_differs(root: Path):
+    for name in ("one", "two"):
+        write(root / "results/quick" / name, ROWS)
+    write(root / "published/results/quick/total", ROWS, value=3.0)
+
+    found = verify.verify("quick", "total")
+
+    assert outcomes(found) == {"table": "identical", "value": "different", "verdict": "different"}
+    assert (root / "results/quick/.verify/total").is_dir()
+
+
+def test_results_at_hand_are_compared_without_running_and_a_lacking_run_is_named(root: Path, tmp_path: Path):
+    for name in ("one", "two", "total"):
+        write(root / "results/quick" / name, ROWS)
+    shutil.copytree(root / "results/quick", tmp_path / "other")
+    shutil.rmtree(root / "results/quick/two")
+    write(tmp_path / "other/dropped", ROWS)
+
+    found = verify.verify("quick", against=tmp_path / "other", execute=False)
+
+    assert {one.name for one in found if one.outcome == "missing"} == {"two", "dropped"}
+    assert {one.outcome for one in found if one.run in ("one", "total")} == {"identical"}
+
+
+def test_nothing_published_is_said_in_one_line(root: Path):
+    with pytest.raises(ValueError, match=r"no results to compare with in .*; publish some with: prunelab publish"):
+        verify.verify("quick")

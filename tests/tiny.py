@@ -1,0 +1,85 @@
+"""A whole project in miniature: three notebooks that finish at once, a profile, a book of two pages."""
+
+import shutil
+from pathlib import Path
+
+REPOSITORY = Path(__file__).parents[1]
+
+_FIRST = """# %% [markdown]
+# # What is counted?
+
+# %% tags=["parameters"]
+numbers = [1, 2, 3]  # what to sum
+seconds = 0.0  # how long to take
+
+# %%
+import time
+from pathlib import Path
+
+with Path('../../../executed.log').open("a") as log:
+    log.write("{name} ")
+time.sleep(seconds)
+Path("tables").mkdir()
+Path("tables/sum.txt").write_text(f"{{sum(numbers)}}\\n")
+"""
+_LAST = """# %% [markdown]
+# # What do both sums come to?
+
+# %% tags=["parameters"]
+sums: list[str] = []  # folders of runs that counted
+
+# %%
+from pathlib import Path
+
+with Path('../../../executed.log').open("a") as log:
+    log.write("total ")
+total = sum(int((Path(folder) / "tables" / "sum.txt").read_text()) for folder in sums)
+Path("values.json").write_text(f'{{"total": {{"value": {total}}}}}\\n')
+"""
+_PROFILE = """\
+description: three runs that finish at once
+runs:
+  total:
+    notebook: total
+    parameters: {sums: ["@one", "@two"]}
+  one:
+    notebook: count
+    parameters: {numbers: [1, 2, 3], seconds: SECONDS}
+  two:
+    notebook: recount
+    parameters: {numbers: [4, 5], seconds: SECONDS}
+"""
+_CONFIG = """\
+title: Tiny
+author: Nobody
+execute: {execute_notebooks: "off"}
+only_build_toc_files: true
+"""
+_TOC = """\
+format: jb-book
+root: book/index
+chapters:
+  - file: book/executed/total/notebook
+"""
+
+
+def make(root: Path, *, seconds: float = 0.0) -> Path:
+    """Write the project below `root`; each of its first two notebooks takes `seconds`."""
+    for folder in ("notebooks", "book", "published", "profiles"):
+        (root / folder).mkdir(parents=True)
+    for name in ("count", "recount"):
+        (root / "notebooks" / f"{name}.py").write_text(_FIRST.format(name=name))
+    (root / "notebooks" / "total.py").write_text(_LAST)
+    (root / "profiles" / "quick.yml").write_text(_PROFILE.replace("SECONDS", str(float(seconds))))
+    (root / "_config.yml").write_text(_CONFIG)
+    (root / "_toc.yml").write_text(_TOC)
+    (root / "book" / "index.md").write_text("# A book of sums\n")
+    shutil.copy(REPOSITORY / "Snakefile", root / "Snakefile")
+    shutil.copytree(REPOSITORY / "profiles" / "default", root / "profiles" / "default")
+    return root
+
+
+def executed(root: Path) -> list[str]:
+    """List the notebooks that were started, in order, each as often as it was."""
+    log = root / "executed.log"
+    return log.read_text().split() if log.exists() else []
