@@ -10,8 +10,8 @@ from pandas import DataFrame
 
 from prunelab.figures import DEPTHS, INK, METHODS, MUTED, Line, Saved, curve, legend, panels, save, style
 from prunelab.stats import t_interval
+from prunelab.studies import sparseness_words as words
 from prunelab.studies.sparseness import at_scale
-from prunelab.studies.sparseness_summary import knee_table
 
 _SOURCE_TITLE = "source: speech recogniser (Kaldi)"
 _ONE_SIGN_OR_BOTH = ("abs", "positive", "negative")
@@ -41,8 +41,8 @@ def error_against_threshold(table: DataFrame, source: DataFrame) -> Saved:
             figure,
             "error-against-threshold",
             alt=f"Error against pruning threshold in {len(axes)} panels: the source's word error and the test error of "
-            f"{_names(table)}, each with three curves: pruning both signs, positive weights only, negative weights "
-            f"only. {_knees_in_words(table)}",
+            f"{words.names(table)}, each with three curves: pruning both signs, positive weights only, negative "
+            f"weights only. {words.knees_in_words(table)}",
             caption=f"Error against the pruning threshold. {_BAND} Dotted: the unpruned nets. {_ONE_RUN}",
             table="threshold-sweep",
         )
@@ -56,8 +56,8 @@ def error_against_sparsity(table: DataFrame, source: DataFrame) -> Saved:
             figure,
             "error-against-sparsity",
             alt=f"Error against the share of weights removed in {len(axes)} panels: the source's word error and the "
-            f"test error of {_names(table)}, each with three curves: pruning both signs, positive weights only, "
-            f"negative weights only. {_knees_in_words(table)}",
+            f"test error of {words.names(table)}, each with three curves: pruning both signs, positive weights only, "
+            f"negative weights only. {words.knees_in_words(table)}",
             caption=f"Error against sparsity, each task on its own scale. {_BAND} Dotted: the unpruned nets. "
             f"{_ONE_RUN}",
             table="threshold-sweep",
@@ -69,10 +69,10 @@ def positive_against_negative(table: DataFrame, source: DataFrame) -> Saved:
     paired = _paired(table, ["data", "model", "seed", "threshold"], "error_percent")
     printed = _paired(source[source["experiment"].isin([2, 3])], ["threshold"], "wer_percent")
     with style():
-        figure, axes = panels([_SOURCE_TITLE, *_titles(table)])
+        figure, axes = panels([_SOURCE_TITLE, *words.titles(table)])
         axes[0].plot(printed["threshold"], printed["difference"], color=INK, marker="o")
         axes[0].set_ylabel("word error, negative − positive (points)")
-        for axis, (_, rows) in zip(axes[1:], _by_model(paired), strict=True):
+        for axis, (_, rows) in zip(axes[1:], words.by_model(paired), strict=True):
             line = Line(label="negative − positive", colour=METHODS["abs"].colour, marker="o")
             curve(axis, rows, "threshold", "difference", along="threshold", line=line)
             axis.set_ylabel("test error, negative − positive (points)")
@@ -83,7 +83,8 @@ def positive_against_negative(table: DataFrame, source: DataFrame) -> Saved:
             figure,
             "positive-against-negative",
             alt=f"Difference in error between removing only negative and only positive weights, against the threshold, "
-            f"for the source's recogniser and for {_names(table)}. Below the zero line negative pruning does better.",
+            f"for the source's recogniser and for {words.names(table)}. "
+            "Below the zero line negative pruning does better.",
             caption=f"Pruning negatives against pruning positives at one threshold, paired by net. {_BAND} "
             f"Below zero, pruning negatives costs less. {_ONE_RUN}",
             table="threshold-sweep",
@@ -93,8 +94,8 @@ def positive_against_negative(table: DataFrame, source: DataFrame) -> Saved:
 def layer_error(table: DataFrame) -> Saved:
     """Draw test error against threshold when one layer alone is pruned."""
     with style():
-        figure, axes = panels(_titles(table), columns=3)
-        for axis, (_, rows) in zip(axes, _by_model(table), strict=True):
+        figure, axes = panels(words.titles(table))
+        for axis, (_, rows) in zip(axes, words.by_model(table), strict=True):
             for name, line in _layers(rows):
                 part = rows[rows["layer"] == name]
                 curve(axis, part, "scale", "error_percent", along="threshold", line=line, label=name)
@@ -105,8 +106,8 @@ def layer_error(table: DataFrame) -> Saved:
         return save(
             figure,
             "layer-error",
-            alt=f"Test error against threshold with one layer pruned at a time, one panel each for {_names(table)}. "
-            f"At the largest threshold: {_ends_in_words(table)}.",
+            alt=f"Test error against threshold with one layer pruned at a time, one panel each for "
+            f"{words.names(table)}. At the largest threshold: {words.ends_in_words(table)}.",
             caption="One layer pruned at a time, the threshold in units of the whole net's root mean square weight. "
             f"{_BAND}",
             table="layer-sensitivity",
@@ -117,32 +118,39 @@ def layer_sparsity(table: DataFrame, source: DataFrame, threshold_scale: float) 
     """Draw, at one threshold, the error each layer costs against the sparsity it gains, beside the source's layers."""
     printed = source[source["experiment"] == 5]
     with style():
-        figure, axes = panels([_SOURCE_TITLE, *_titles(table)])
+        figure, axes = panels([_SOURCE_TITLE, *words.titles(table)])
         axes[0].scatter(printed["sparsity_percent"], printed["wer_percent"], color=INK, s=20)
-        # Two layers share a printed sparsity: their names go side by side.
-        for (x, y), names in _places(printed).items():
-            axes[0].annotate(
-                ", ".join(names), (x, y), xytext=(0, 5), textcoords="offset points", ha="center", fontsize=8
-            )
+        # Two layers share a printed sparsity: one label names both. Neighbours are labelled below and above in turn.
+        for place, ((x, y), names) in enumerate(sorted(_places(printed).items())):
+            offset = (0, 5) if place % 2 else (0, -12)
+            axes[0].annotate(", ".join(names), (x, y), offset, textcoords="offset points", ha="center", fontsize=8)
         axes[0].set_ylabel("word error (%)")
-        for axis, (_, rows) in zip(axes[1:], _by_model(_percent(at_scale(table, threshold_scale))), strict=True):
+        for axis, (_, rows) in zip(axes[1:], words.by_model(_percent(at_scale(table, threshold_scale))), strict=True):
             for name, line in _layers(rows):
                 part = rows[rows["layer"] == name]
                 low, mean, high = _spread(part["error_percent"])
                 x = float(part["sparsity_percent"].mean())
                 axis.errorbar(
-                    x, mean, yerr=[[mean - low], [high - mean]], color=line.colour, marker=line.marker, capsize=3
+                    x,
+                    mean,
+                    yerr=[[mean - low], [high - mean]],
+                    color=line.colour,
+                    marker=line.marker,
+                    markersize=6,
+                    linestyle="none",
+                    capsize=3,
+                    label=name,
                 )
-                axis.annotate(name, (x, mean), xytext=(5, 5), textcoords="offset points", fontsize=9)
             axis.set_ylabel("test error (%)")
         for axis in axes:
             axis.set_xlabel("weights removed, of the whole net (%)")
             axis.margins(0.18)
+        legend(figure, axes[1:])
         return save(
             figure,
             "layer-sparsity",
             alt=f"Error paid against sparsity gained by pruning each layer alone at one threshold: the source's seven "
-            f"layers, and the layers of {_names(table)}. {_ends_in_words(at_scale(table, threshold_scale))}.",
+            f"layers, and the layers of {words.names(table)}. {words.ends_in_words(at_scale(table, threshold_scale))}.",
             caption=f"One layer pruned at a time at one threshold: 0.15 in the source, {threshold_scale:g} root mean "
             f"square weights in our nets. Bars: 95 % t interval over seeds. {_ONE_RUN}",
             table="layer-sensitivity",
@@ -158,7 +166,8 @@ def global_against_percentile(table: DataFrame, source: DataFrame) -> Saved:
             figure,
             "global-against-percentile",
             alt=f"Error against the share of weights removed, for one global threshold and for the same percentile of "
-            f"every layer and sign, in the source's recogniser and in {_names(table)}. {_knees_in_words(table)}",
+            f"every layer and sign, in the source's recogniser and in {words.names(table)}. "
+            f"{words.knees_in_words(table)}",
             caption=f"One global threshold against the same fraction of each layer's positive and negative weights. "
             f"{_BAND} Dotted: the unpruned nets. {_ONE_RUN}",
             table="percentile",
@@ -173,47 +182,8 @@ def _places(printed: DataFrame) -> dict[tuple[float, float], list[str]]:
     return places
 
 
-def _knees_in_words(table: DataFrame) -> str:
-    """Say where each curve passes its knee, for who does not see it."""
-    knees = knee_table(table)
-    parts = []
-    for model, rows in _by_model(knees):
-        found = rows.dropna(subset=["knee_percent"])
-        pairs = zip(found["knee_percent"], found["method"], strict=True)
-        named = ", ".join(f"{knee:.0f} % ({METHODS[method].label})" for knee, method in pairs)
-        parts.append(f"{model}: {named or 'never'}")
-    return f"The error exceeds the unpruned one by 20 points at these sparsities: {'; '.join(parts)}."
-
-
-def _ends_in_words(table: DataFrame) -> str:
-    """Say what each layer costs at its model's largest threshold."""
-    parts = []
-    for model, rows in _by_model(table):
-        last = rows[rows["threshold"] == rows["threshold"].max()].groupby("layer", sort=False)
-        means = last[["sparsity", "error_percent"]].mean().reset_index()
-        named = ", ".join(
-            f"{layer} removes {100 * sparsity:.0f} % of all weights at {error:.1f} % error"
-            for layer, sparsity, error in means.itertuples(index=False)
-        )
-        parts.append(f"{model}: {named}")
-    return "; ".join(parts)
-
-
 def _percent(table: DataFrame) -> DataFrame:
     return table.assign(sparsity_percent=100 * table["sparsity"])
-
-
-def _by_model(table: DataFrame) -> list[tuple[str, DataFrame]]:
-    return [(model, table[table["model"] == model]) for model in dict.fromkeys(table["model"])]
-
-
-def _titles(table: DataFrame) -> list[str]:
-    return [f"{rows['model'].iloc[0]} on {rows['data'].iloc[0]}" for _, rows in _by_model(table)]
-
-
-def _names(table: DataFrame) -> str:
-    names = _titles(table)
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _layers(rows: DataFrame) -> list[tuple[str, Line]]:
@@ -242,14 +212,14 @@ def _error_panels(
         columns: horizontal axis in the source's table and in ours.
         along: column of ours that names a setting.
     """
-    figure, axes = panels([_SOURCE_TITLE, *_titles(table)])
+    figure, axes = panels([_SOURCE_TITLE, *words.titles(table)])
     printed = source[source["layer"] == "all"].drop_duplicates(["method", "threshold"])
     for method in methods:
         part = printed[printed["method"] == method].sort_values(columns[0])
         line = METHODS[method]
         axes[0].plot(part[columns[0]], part["wer_percent"], color=line.colour, marker=line.marker, linestyle=line.dash)
     axes[0].set_ylabel("word error (%)")
-    for axis, (_, rows) in zip(axes[1:], _by_model(_percent(table)), strict=True):
+    for axis, (_, rows) in zip(axes[1:], words.by_model(_percent(table)), strict=True):
         for method in methods:
             part = rows[rows["method"] == method]
             curve(axis, part, columns[1], "error_percent", along=along, line=METHODS[method])

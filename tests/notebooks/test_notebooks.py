@@ -1,0 +1,115 @@
+"""Every notebook runs from its own defaults' shape on tiny parameters, and leaves what the book reads."""
+
+import json
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from prunelab import records
+from prunelab.report import execute, notebooks, profiles
+
+TINY = {"models": ["mlp-8-6-relu", "mlp-8-6-tanh"], "seeds": [0, 1], "epochs": 3}
+
+pytestmark = pytest.mark.graph
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run the notebooks of the first study one after another, each reading what those before it left."""
+    folder = tmp_path_factory.mktemp("results")
+    train = {"model": "mlp-8-6-relu", "seeds": [0, 1], "epochs": 3, "learning_rates": [0.2, 0.4]}
+    tables = {
+        "threshold_sweep": "../threshold-sweep",
+        "layer_sensitivity": "../layer-sensitivity",
+        "percentile": "../percentile",
+    }
+    for name, parameters in {
+        "train-lenet": train,
+        "threshold-sweep": {**TINY, "scales": [0.3, 1.0, 3.0]},
+        "layer-sensitivity": {"nets": ["../train-lenet"], "scales": [0.5, 0.97]},
+        "percentile": {**TINY, "fractions": [0.2, 0.9]},
+        "verdicts": tables,
+        "published-results": tables,
+        "audit": {},
+    }.items():
+        execute.execute(name, parameters, out=folder / name, run=name, command=f"prunelab run {name}", progress=False)
+    return folder
+
+
+def test_every_notebook_of_the_project_is_run_here(results: Path) -> None:
+    assert {path.name for path in results.iterdir() if path.name[0] != "."} == set(notebooks.names())
+
+
+@pytest.mark.parametrize("name", notebooks.names())
+def test_a_notebook_leaves_tables_that_load_and_a_record_of_how_it_was_made(results: Path, name: str) -> None:
+    tables = sorted((results / name / "tables").glob("*.csv"))
+    record = json.loads((results / name / "provenance.json").read_text(encoding="utf-8"))
+
+    assert tables
+    assert all(len(records.load_table(table)) for table in tables)
+    assert record["command"] == f"prunelab run {name}"
+    assert record["wall_seconds"] > 0
+
+
+@pytest.mark.parametrize("name", notebooks.names())
+def test_a_figure_has_alt_text_a_caption_and_its_data_in_the_same_run(results: Path, name: str) -> None:
+    for figure in sorted((results / name / "figures").glob("*.svg")):
+        described = json.loads(figure.with_suffix(".json").read_text(encoding="utf-8"))
+
+        assert len(described["alt"]) >= 40
+        assert described["caption"]
+        assert (results / name / "tables" / f"{described['table']}.csv").is_file()
+
+
+@pytest.mark.parametrize("name", notebooks.names())
+def test_an_executed_notebook_holds_no_error_and_no_word_from_stderr(results: Path, name: str) -> None:
+    book = nbformat.read(results / name / "notebook.ipynb", as_version=4)
+    outputs = [output for cell in book.cells if cell.cell_type == "code" for output in cell.outputs]
+
+    assert outputs
+    assert not [output for output in outputs if output.output_type == "error" or output.get("name") == "stderr"]
+
+
+def test_nets_trained_by_one_notebook_are_what_another_measures(results: Path) -> None:
+    dense = records.load_table(results / "train-lenet" / "tables" / "dense.csv").set_index("seed")
+    layers = records.load_table(results / "layer-sensitivity" / "tables" / "layer-sensitivity.csv")
+    baselines = layers.groupby("seed")["baseline_error_percent"].first()
+
+    assert baselines.to_dict() == dense["error_percent"].to_dict()
+
+
+def test_the_verdicts_name_the_tables_they_were_decided_on(results: Path) -> None:
+    verdicts = json.loads((results / "verdicts" / "claims.json").read_text(encoding="utf-8"))
+
+    assert len(verdicts) == 8
+    for verdict in verdicts:
+        assert {"study", "id", "verdict", "effect", "low", "high", "unit", "n_seeds", "published", "table"} <= set(
+            verdict
+        )
+        assert (results / verdict["table"]).is_file()
+
+
+def test_running_a_notebook_again_gives_the_same_bytes(results: Path, tmp_path: Path) -> None:
+    again = execute.execute(
+        "threshold-sweep",
+        {**TINY, "scales": [0.3, 1.0, 3.0]},
+        out=tmp_path / "threshold-sweep",
+        run="threshold-sweep",
+        command="prunelab run threshold-sweep",
+        progress=False,
+    )
+    before = {
+        path.relative_to(results / again.name): path.read_bytes()
+        for path in sorted((results / again.name).rglob("*"))
+        if path.is_file() and path.name != "provenance.json"
+    }
+
+    assert before
+    assert all((again / path).read_bytes() == content for path, content in before.items())
+
+
+def test_the_profiles_have_the_same_runs_so_that_one_table_of_contents_fits_all() -> None:
+    names = {profile: [run.name for run in profiles.read(profile).runs] for profile in profiles.names()}
+
+    assert len({tuple(sorted(runs)) for runs in names.values()}) == 1
