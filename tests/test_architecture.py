@@ -42,7 +42,7 @@ LIBRARIES = {
     "claims": {"pandas", "numpy", "yaml"},
     "rules": {"pandas", "numpy"},
     "audit": {"pandas", "numpy"},
-    "figures": {"matplotlib", "altair", "pandas"},
+    "figures": {"matplotlib", "pandas"},
 }
 MODULES = sorted(path for path in SOURCE.rglob("*.py") if path != SOURCE / "__init__.py")
 
