@@ -13,7 +13,7 @@ import json
 import os
 import sys
 
-from prunelab.report import book, finished, profiles
+from prunelab.report import book, finished, profiles, provenance
 
 # The project of this file, wherever Snakemake was called from; its jobs are told too.
 os.environ["PRUNELAB_ROOT"] = str(workflow.basedir)
@@ -51,9 +51,9 @@ rule book:
         here(book.stamp(PROFILE.name)),
     params:
         profile=PROFILE.name,
-        epoch=book.epoch(),
+        epoch=provenance.commit_time(),
     shell:
-        "{PYTHON:q} -m prunelab.report.book {params.profile}"
+        "{PYTHON:q} -m prunelab.report.start prunelab.report.book {params.profile}"
 
 
 def needs(wildcards):
@@ -78,4 +78,4 @@ rule run:
         parameters=parameters,
     threads: lambda wildcards: PROFILE.run(wildcards.run).threads
     shell:
-        "{PYTHON:q} -m prunelab.cli run {wildcards.run} --profile {params.profile} --unless-finished"
+        "{PYTHON:q} -m prunelab.report.start prunelab.cli run {wildcards.run} --profile {params.profile} --unless-finished"

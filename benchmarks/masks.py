@@ -5,8 +5,11 @@ distributed float32 weights, then times making the masks and putting them on the
 resident size reached meanwhile minus the size before, so what both return (masks, for torch also the masked copies
 of the weights) counts for both. The masks of the two must be equal, bit for bit.
 
+With `--tied` the weights are rounded to a millionth first, so that equal magnitudes lie on both sides of the cut and
+which of them go is decided as torch decides it, the slow path of both.
+
     python benchmarks/masks.py                       25 and 250 million weights, 90 % sparsity
-    python benchmarks/masks.py --millions 25 --json masks.json
+    python benchmarks/masks.py --millions 25 --tied --json masks.json
 """
 
 import argparse
@@ -29,8 +32,8 @@ WIDTH = 1000
 CONTENDERS = ("prunelab", "torch")
 
 
-def network(millions: float) -> nn.Sequential:
-    """Build layers of `millions` weights in all, none of them with a bias."""
+def network(millions: float, *, tied: bool = False) -> nn.Sequential:
+    """Build layers of `millions` weights in all, none of them with a bias; with `tied`, many are equal."""
     generator = torch.Generator().manual_seed(0)
     model = nn.Sequential()
     for number, share in enumerate(SHARES, start=1):
@@ -38,6 +41,8 @@ def network(millions: float) -> nn.Sequential:
             device="cpu"
         )
         nn.init.normal_(layer.weight, std=0.05, generator=generator)
+        if tied:
+            layer.weight.data.mul_(1e6).round_().div_(1e6)
         model.add_module(f"fc{number}", layer)
     return model
 
@@ -57,10 +62,12 @@ def pruned_by_torch(model: nn.Sequential, sparsity: float) -> dict[str, torch.Te
     return {f"{name}.weight": layer.weight_mask for name, layer in model.named_children()}
 
 
-def contend(contender: str, millions: float, sparsity: float, threads: int) -> dict[str, float | int | str]:
+def contend(
+    contender: str, millions: float, sparsity: float, threads: int, *, tied: bool
+) -> dict[str, float | int | str]:
     """Run one contender in this process, which must be fresh: the peak is that of the process's whole life."""
     torch.set_num_threads(threads)
-    model = network(millions)
+    model = network(millions, tied=tied)
     call = {"prunelab": pruned_by_prunelab, "torch": pruned_by_torch}[contender]
     call(network(0.01), sparsity)  # imports and first-call set-up are no part of the comparison
     before = psutil.Process().memory_info().rss
@@ -76,6 +83,7 @@ def contend(contender: str, millions: float, sparsity: float, threads: int) -> d
         "contender": contender,
         "millions": millions,
         "sparsity": sparsity,
+        "tied": tied,
         "threads": threads,
         "seconds": seconds,
         "extra_bytes": max(peak - before, 0),
@@ -84,11 +92,12 @@ def contend(contender: str, millions: float, sparsity: float, threads: int) -> d
     }
 
 
-def compare(millions: float, sparsity: float, threads: int) -> list[dict[str, float | int | str]]:
+def compare(millions: float, sparsity: float, threads: int, *, tied: bool) -> list[dict[str, float | int | str]]:
     """Run every contender in a process of its own and check that their masks are the same."""
     rows = []
     for contender in CONTENDERS:
         options = ["--millions", str(millions), "--sparsity", str(sparsity), "--threads", str(threads)]
+        options += ["--tied"] if tied else []
         command = [sys.executable, __file__, "--contender", contender, *options]
         rows.append(json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout))
     if len({row["masks_sha256"] for row in rows}) != 1:
@@ -113,14 +122,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--millions", type=float, nargs="+", default=[25, 250], help="weights, in millions")
     parser.add_argument("--sparsity", type=float, default=0.9, help="fraction to remove")
+    parser.add_argument("--tied", action="store_true", help="round the weights, so that many are equal")
     parser.add_argument("--threads", type=int, default=1, help="torch's threads, for both")
     parser.add_argument("--json", type=Path, help="write the figures to this file too")
     parser.add_argument("--contender", choices=CONTENDERS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.contender:
-        print(json.dumps(contend(options.contender, options.millions[0], options.sparsity, options.threads)))
+        millions, sparsity, threads = options.millions[0], options.sparsity, options.threads
+        print(json.dumps(contend(options.contender, millions, sparsity, threads, tied=options.tied)))
         return
-    rows = [row for millions in options.millions for row in compare(millions, options.sparsity, options.threads)]
+    rows = []
+    for millions in options.millions:
+        rows += compare(millions, options.sparsity, options.threads, tied=options.tied)
     print(table(rows))
     if options.json:
         files.write_json(options.json, rows)

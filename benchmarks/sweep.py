@@ -8,7 +8,6 @@ net, thresholds, data and threads; their accuracies are compared too.
 
 import argparse
 import copy
-import json
 import statistics
 import time
 from collections.abc import Callable
@@ -22,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn.utils import prune
 from torch.utils.data import DataLoader, Dataset, TensorDataset
 
+from prunelab import files
 from prunelab.data import Split, load_images
 from prunelab.measure.sweep import SIGNS, sweep, threshold_sweep
 from prunelab.models import linear_layers
@@ -44,7 +44,7 @@ class TransformedImages(Dataset[tuple[Tensor, int]]):
 
     def __getitem__(self, index: int) -> tuple[Tensor, int]:
         """Convert one image as ToTensor does."""
-        image = Image.fromarray(self.pixels[index], mode=None)
+        image = Image.fromarray(self.pixels[index])
         return torch.from_numpy(np.array(image, copy=True)).unsqueeze(0).float().div(255), self.labels[index]
 
 
@@ -149,7 +149,7 @@ def main() -> None:
     ]
     print(f"mean density of one sign's weights between thresholds, first layer: {statistics.mean(densities):.3f}")
     if options.json:
-        options.json.write_text(json.dumps(rows, indent=1) + "\n")
+        files.write_json(options.json, rows)
 
 
 if __name__ == "__main__":

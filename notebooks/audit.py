@@ -40,7 +40,7 @@ records.save_table(summary, "identities", key=("table", "identity"), columns=aud
 summary
 
 # %% [markdown]
-# ## The rows that fail
+# ## The rows that fail or are in doubt
 #
 # Doubtful rows break no identity, but agree with another row in every digit where that is no matter of course.
 

@@ -188,6 +188,12 @@ def test_an_altered_net_fails(variants, column, value, where, row):
     assert failing(audit.findings(variants=alter(variants, column, value, **where))) - SLIPS == {row}
 
 
+def test_one_weight_more_than_the_stated_percentage_leaves_is_found(variants):
+    changed = alter(variants, "weights_left", "2658", net="600-100", stage="pruned")  # 0.5 % of 531,400 are 2,657
+
+    assert named(audit.findings(variants=changed), "600-100 pruned", "the stated percentage")["status"] == "fails"
+
+
 def test_known_nets_have_their_known_numbers_of_weights():
     # 266,200 weights (and 410 biases) is the published size of LeNet-300-100.
     assert sum(lenet.layer_sizes("300-100")) == 266_200

@@ -17,7 +17,7 @@ from sphinx.util.docutils import docutils_namespace, patch_docutils  # noqa: E40
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "book" / "_ext"))
 
-from prunelab_book import accessibility, docstrings, mathml, results, text  # noqa: E402
+from prunelab_book import accessibility, docstrings, mathml, results, tables, text  # noqa: E402
 
 pytestmark = [
     # Sphinx and docutils 0.21 warn of each other's next versions; nothing of ours.
@@ -90,6 +90,12 @@ class Book:
 
     def values(self, values: object) -> None:
         self.write("book/executed/sweep/values.json", json.dumps(values))
+
+    def decide(self, *cases: dict[str, object]) -> None:
+        """Write the verdict on the first claim, the first case the one least in favour."""
+        head = {key: value for key, value in cases[0].items() if key != "margin"}
+        verdict = {"study": "sparseness", "id": "abs-free-lunch", "published": None, **head, "cases": cases}
+        self.write("book/executed/sweep/claims.json", json.dumps([verdict]))
 
     def build(self, page: str | None = None) -> tuple[str, str]:
         """Build, warm after the first time; the page's HTML and the warnings."""
@@ -202,7 +208,7 @@ def test_a_table_shows_the_asked_columns_and_rows_with_scoped_headers(book: Book
         "```{run-table} sweep/errors\n:columns: error_percent\n:where: model=lenet\n:digits: 0\n```"
     )
 
-    assert '<th scope="col" class="head"><p>error percent</p></th>' in html
+    assert '<th scope="col" class="head"><p>error (%)</p></th>' in html
     assert "\N{MINUS SIGN}4" in html
     assert "1.25" not in html
     assert "1 of 2 rows shown." in html
@@ -210,18 +216,105 @@ def test_a_table_shows_the_asked_columns_and_rows_with_scoped_headers(book: Book
 
 
 def test_every_claim_is_listed_with_its_verdict_and_its_cases(book: Book) -> None:
-    head = {key: value for key, value in CASE.items() if key != "margin"}
-    verdict = {"study": "sparseness", "id": "abs-free-lunch", "published": None, **head, "cases": [CASE]}
-    book.write("book/executed/sweep/claims.json", json.dumps([verdict]))
+    book.decide(CASE)
 
     html, warnings = book.build("```{findings}\n```")
 
-    assert html.count("not yet decided") == 3  # two claims, published; one, this build
+    assert html.count("pl-not-yet-decided") == 3  # two claims, published; one, this build
     assert '<span class="pl-badge pl-not-reproduced">not reproduced</span>' in html
-    assert "mlp on digits: 3 points" in html
-    assert "sparsity percent 35.74" in html
+    assert "mlp on digits: 3.00\N{NO-BREAK SPACE}points (95\N{NO-BREAK SPACE}% interval 2.50 to 3.50, 3 seeds)" in html
+    assert "Source: sparsity 35.74\N{NO-BREAK SPACE}%" in words(html)
+    assert "Rule: the increase is at most 1 point." in words(html)
     assert 'href="book/sparseness.html"' in html
     assert not warnings
+
+
+def test_findings_name_the_networks_and_data_that_decide_and_the_task_that_the_source_measured(book: Book) -> None:
+    book.decide(CASE)
+
+    html, _ = book.build("```{findings}\n```")
+
+    assert "The source measured the word error of a speech recogniser" in html
+    assert "This build: mlp on digits; 1 not reproduced, 1 not yet decided." in words(html)
+    assert "Published run:" not in words(html)
+
+
+def test_a_study_without_a_verdict_is_folded_and_shows_its_rules(book: Book) -> None:
+    html, warnings = book.build("```{findings}\n```")
+
+    assert "<summary>2 claims, not yet decided</summary>" in html
+    assert "within 15 points of sparsity." in html
+    assert "Published run" not in html
+    assert not warnings
+
+
+def test_cases_that_disagree_say_so_before_they_are_unfolded(book: Book) -> None:
+    book.decide(CASE, CASE | {"case": "wide on digits", "verdict": "reproduced"})
+
+    html, _ = book.build("```{findings}\n:study: sparseness\n```")
+
+    assert "<summary>2 cases: not reproduced, reproduced</summary>" in html
+    assert "least in favour, mlp on digits" in html
+
+
+def test_a_verdict_and_its_effect_stand_in_the_prose(book: Book) -> None:
+    book.decide(CASE)
+
+    html, warnings = book.build(
+        "{verdict}`build:sparseness:abs-free-lunch` {effect}`build:sparseness:abs-free-lunch:mlp on digits`"
+    )
+
+    assert '<span class="pl-badge pl-not-reproduced">not reproduced</span>' in html
+    assert "3.00\N{NO-BREAK SPACE}points (95\N{NO-BREAK SPACE}% interval 2.50 to 3.50, 3 seeds)" in html
+    assert not warnings
+
+
+@pytest.mark.parametrize(
+    ("page", "message"),
+    [
+        ("{verdict}`build:sparseness:abs-free-lunc`", "no claim 'abs-free-lunc' of sparseness; nearest is 'abs-free-"),
+        ("{verdict}`build:sparseness:abs-knee`", "claim 'abs-knee' of sparseness is not decided in book/executed"),
+        ("{verdict}`build:sparsness:abs-knee`", "no study 'sparsness' in claims.yml; nearest is 'sparseness'"),
+        ("{verdict}`full:sparseness:abs-knee`", "results are of 'build' or 'published', not 'full'"),
+        (
+            "{effect}`build:sparseness:abs-free-lunch:mlp on digit`",
+            "no case 'mlp on digit'; nearest is 'mlp on digits'",
+        ),
+        ("{effect}`build:sparseness:abs-free-lunch`", "wants place:study:claim:case, got"),
+    ],
+)
+def test_a_verdict_that_is_not_there_is_an_error(book: Book, page: str, message: str) -> None:
+    book.decide(CASE)
+
+    _, warnings = book.build(page)
+
+    assert message in warnings
+
+
+def test_an_effect_that_was_not_measured_is_an_error(book: Book) -> None:
+    book.decide(CASE | {"verdict": "inconclusive", "effect": None, "low": None, "high": None, "reason": "measure on"})
+
+    html, warnings = book.build("{effect}`build:sparseness:abs-free-lunch:mlp on digits`\n\n```{findings}\n```")
+
+    assert "has no effect for 'mlp on digits': measure on" in warnings
+    assert "mlp on digits: measure on" in html
+
+
+def test_a_value_in_a_table_has_its_interval_in_brackets(book: Book) -> None:
+    html, _ = book.build("{compact}`build:sweep:knee`")
+
+    assert "47.3\N{NO-BREAK SPACE}% (46.1 to 48.5)" in html
+
+
+def test_a_figure_of_published_numbers_names_the_command_that_measured_them(book: Book) -> None:
+    published = {**PROVENANCE, "profile": "full", "command": "prunelab run sweep --profile full"}
+    book.write("published/results/full/sweep/provenance.json", json.dumps(published))
+    book.write("published/results/full/sweep/tables/errors.csv", "model,error_percent\nmlp,1.25\nlenet,-3.5\n")
+
+    html, _ = book.build("```{run-figure} sweep/curve\n```")
+
+    assert "Measured by: prunelab run sweep --profile full" in words(html)
+    assert "Drawn by: prunelab run sweep --profile quick" in words(html)
 
 
 def test_a_verdict_on_a_claim_that_is_not_listed_is_an_error(book: Book) -> None:
@@ -305,6 +398,47 @@ def test_header_cells_get_a_scope_and_empty_ones_are_no_headers() -> None:
 )
 def test_numbers_have_a_minus_sign_and_no_negative_zero(value: float, digits: int, printed: str) -> None:
     assert text.number(value, digits) == printed
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "digits"),
+    [
+        (0.0591, 0.016, 0.102, 3),
+        (22.76, 19.1, 26.5, 1),
+        (0.6, -12.9, 14.1, 1),
+        (0.4151, 0.4114, 0.4188, 4),
+        (1234.0, 900, 1500, 0),
+        (0.123, None, None, 3),
+        (0.0, 0.0, 0.0, 0),
+        (1.0, 1.0, 1.0, 2),
+    ],
+)
+def test_an_effect_has_the_decimals_that_its_interval_warrants(
+    value: float, low: float | None, high: float | None, digits: int
+) -> None:
+    assert text.decimals(value, low, high) == digits
+
+
+def test_prose_of_a_file_is_set_with_minus_signs_and_no_break_before_percent() -> None:
+    assert text.tight("-0.05 to 9.5 % at 33-37 %, negative - positive, lenet-300-100, 1e-5") == (
+        "\N{MINUS SIGN}0.05 to 9.5\N{NO-BREAK SPACE}% at 33-37\N{NO-BREAK SPACE}%, negative \N{MINUS SIGN} positive, "
+        "lenet-300-100, 1e-5"
+    )
+
+
+def test_a_published_fact_names_its_units() -> None:
+    facts = {"sparsity_percent": 26.9, "global_wer": 8.33, "affine1": [11.44, 8.99]}
+
+    assert text.fact("sparseness", facts).replace("\N{NO-BREAK SPACE}", " ") == (
+        "sparsity 26.9 %; global word error 8.33; affine1 11.44 % sparsity, 8.99 % word error"
+    )
+    assert text.fact("lenet", {"600-100": [303, 78]}) == "600-100 303, 78"
+
+
+def test_the_head_of_a_column_has_its_unit() -> None:
+    assert tables.heading("knee_percent", "sparsity at the knee [%]") == "knee (%)"
+    assert tables.heading("loss", "mean cross-entropy [nats]") == "loss (nats)"
+    assert tables.heading("n_seeds", "nets behind it") == "n seeds"
 
 
 def test_an_estimate_of_one_seed_says_that_it_has_no_interval() -> None:

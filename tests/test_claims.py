@@ -141,6 +141,12 @@ def test_a_verdict_quotes_its_least_favourable_subject():
     assert verdict.published == {"to": [47.64, 73.91]}
 
 
+def test_of_open_subjects_the_one_without_an_effect_is_quoted():
+    outcomes = {"relu": outcome("inconclusive", margin=-9.0), "tanh": undecided("too short", unit="points", n=3)}
+
+    assert claims.verdict(KNEE, outcomes, table="t").case == "tanh"
+
+
 def test_verdicts_come_back_from_their_file(tmp_path):
     verdicts = [
         claims.verdict(KNEE, {"a": outcome("reproduced")}, table="run/tables/t.csv"),

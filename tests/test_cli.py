@@ -120,6 +120,7 @@ def test_a_run_of_a_profile_with_another_parameter_leaves_the_profiles_results_a
 ):
     for name in ("one", "two"):
         call(monkeypatch, "run", name, "--profile", "quick")
+    (root / "here").mkdir()
 
     assert call(monkeypatch, "run", "total", "--profile", "quick", "-p", "sums=['@two', ./here]") == 0
 
@@ -135,6 +136,12 @@ def test_a_run_of_a_profile_with_another_parameter_leaves_the_profiles_results_a
         (["run", "cuont"], "error: no notebook named 'cuont'"),
         (["run", "count", "-p", "nmbers=[1]"], "error: no parameter 'nmbers'; did you mean 'numbers'?"),
         (["run", "count", "-p", "seconds=soon"], "error: the parameter 'seconds' (float)"),
+        (["run", "count", "-p", "n=1"], "error: no parameter 'n'; the notebook has numbers, seconds"),
+        (
+            ["run", "total", "-p", "sums=./one"],
+            "error: the parameter 'sums' (list[str]): must be a list, list[str]; got \"./",
+        ),
+        (["run", "total", "-p", "sums=[./none]"], "error: the parameter 'sums': nothing at './none' from "),
         (["run", "count", "-f", "none.yml"], "error: no parameter file 'none.yml'"),
         (["run", "total", "--profile", "quick"], "error: run 'total' needs 'one', which is not finished"),
         (["build", "--profile", "qiuck"], "error: no profile 'qiuck' in profiles/; did you mean 'quick'?"),
@@ -157,6 +164,61 @@ def test_bad_input_is_one_line_on_stderr_and_exit_code_two(
     assert captured.out == ""
     assert captured.err.startswith(message)
     assert captured.err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        (".", "error: a run replaces its folder whole, and '.' holds the current one; name a new folder"),
+        ("..", "error: a run replaces its folder whole, and '..' holds the current one"),
+        ("/", "error: a run replaces its folder whole, and '/' holds the current one"),
+        (
+            "notebooks",
+            "error: a run replaces its folder whole, and 'notebooks' holds no earlier run; name a new folder",
+        ),
+        ("results", "error: a run replaces its folder whole, and 'results' holds no earlier run"),
+        ("_toc.yml", "error: results go into a folder; "),
+        ("_toc.yml/mine", "error: results go into a folder; "),
+    ],
+)
+@pytest.mark.parametrize("profile", [[], ["--profile", "quick"]], ids=["notebook", "run of a profile"])
+def test_results_never_take_the_place_of_anything_but_an_earlier_run(
+    root: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    executions: list[dict[str, object]],
+    out: str,
+    message: str,
+    profile: list[str],
+):
+    files.write_text(root / "results/quick/two/provenance.json", "{}")
+
+    assert call(monkeypatch, "run", "one" if profile else "count", *profile, "--out", out) == 2
+
+    assert capsys.readouterr().err.startswith(message)
+    assert executions == []
+
+
+def test_a_folder_of_the_users_own_is_made_and_replaced_by_the_next_run(
+    root: Path, monkeypatch: pytest.MonkeyPatch, executions: list[dict[str, object]]
+):
+    for _ in range(2):
+        assert call(monkeypatch, "run", "count", "--out", "my results/a b") == 0
+
+    assert [one["out"] for one in executions] == [root / "my results/a b"] * 2
+
+
+@pytest.mark.parametrize("rest", ["1 of 3 runs failed: one; reasons above", ""], ids=["runs", "book"])
+def test_what_the_jobs_of_a_build_have_told_is_not_told_again(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], rest: str
+):
+    def build(*_: object, **__: object) -> Path:
+        raise graph.BuildError("1 of 3 runs failed: one: ValueError: a long story", rest)
+
+    monkeypatch.setattr(graph, "build", build)
+
+    assert call(monkeypatch, "build") == 1
+    assert capsys.readouterr().err == (f"error: {rest}\n" if rest else "")
 
 
 def test_wrong_usage_is_exit_code_two(root: Path, monkeypatch: pytest.MonkeyPatch):

@@ -219,6 +219,15 @@ def test_a_split_of_wrong_shapes_cannot_be_made(x, y):
         data.Split(x=x, y=y)
 
 
+@pytest.mark.parametrize(
+    ("pixel", "label", "message"),
+    [(0.5, -100, "at least 0; got -100"), (float("nan"), 0, "a finite number"), (float("inf"), 0, "a finite number")],
+)
+def test_a_split_with_a_label_or_pixel_that_training_would_swallow_cannot_be_made(pixel, label, message):
+    with pytest.raises(ValueError, match=message):
+        data.Split(x=torch.full((2, 1, 3, 3), pixel), y=torch.tensor([0, label]))
+
+
 def test_a_misspelt_name_gets_the_right_one_suggested():
     with pytest.raises(ValueError, match="did you mean 'mnist'"):
         data.load_images("minst")
@@ -258,3 +267,15 @@ def test_a_folder_called_mnist_must_hold_mnist(tmp_path):
 def test_a_class_too_small_for_three_parts_is_named(tmp_path):
     with pytest.raises(ValueError, match="shapes: class '1' has too few images"):
         data.load_images(str(write_set(tmp_path / "shapes", train=[0, 0, 1], test=[0, 1])))
+
+
+@pytest.mark.parametrize(
+    ("device", "message"),
+    [
+        ("gpu", r"^a device is 'cpu', 'cuda' or one GPU of several, as 'cuda:1'; got 'gpu'$"),
+        ("cuda:99", r"^device 'cuda:99' needs a GPU that torch can use, and there are \d+; take 'cpu', or install"),
+    ],
+)
+def test_a_device_that_is_none_or_not_there_is_refused_with_a_fix(device, message):
+    with pytest.raises(ValueError, match=message):
+        data.load_images("digits", device=device)

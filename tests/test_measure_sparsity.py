@@ -103,3 +103,17 @@ def test_a_shared_parameter_takes_its_room_once():
 
 def test_half_precision_values_take_two_bytes():
     assert sizes({"fc1": torch.ones(3, 5, dtype=torch.bfloat16)})[0].csr_bytes == 15 * (2 + 4) + 4 * 4
+
+
+def test_a_network_in_torchs_pruned_form_is_refused_for_its_parameters_are_unpruned():
+    model = lenet()
+    pruning.to_torch(model, pruning.keep_largest(pruning.magnitude(pruning.prunable(model)), 0.9))
+
+    for measure in (count, sizes, pruning.prunable):
+        with pytest.raises(ValueError, match=r"torch's pruned form.*from_torch"):
+            measure(model)
+
+
+def test_a_sparsity_asked_for_in_percent_is_refused():
+    with pytest.raises(ValueError, match=r"got 90; did you mean 0\.9\?"):
+        count({"fc1": torch.ones(2)}, asked=90)

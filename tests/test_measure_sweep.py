@@ -115,7 +115,7 @@ def test_an_unknown_parameter_is_named() -> None:
 
 @pytest.mark.parametrize(
     ("thresholds", "signs", "message"),
-    [([], ["abs"], "at least one threshold"), ([0.1], ["both"], "got 'both'|names 'both'|'both'")],
+    [([], ["abs"], "at least one threshold"), ([0.1], ["both"], "got 'both'")],
 )
 def test_a_sweep_without_thresholds_or_with_an_unknown_sign_is_refused(
     thresholds: list[float], signs: list[str], message: str
@@ -128,3 +128,43 @@ def test_an_empty_split_is_refused() -> None:
     empty = Split(x=torch.zeros(0, 1, 5, 6), y=torch.zeros(0, dtype=torch.int64))
     with pytest.raises(ValueError, match="at least one example"):
         sweep(net(), empty, [{}])
+
+
+def test_a_weight_of_exactly_a_threshold_is_kept_in_a_shared_sweep_too() -> None:
+    model, split = net(), examples()
+    with torch.no_grad():
+        for weight in prunable(model).values():
+            weight.mul_(8).round_().div_(8)  # eighths: every threshold below meets many weights
+    scores = threshold_sweep(model, split, [0.125, 0.25, 0.5])
+
+    for (sign, threshold), score in scores.items():
+        assert score.loss == pytest.approx(alone(model, sign, threshold, split)[0], rel=1e-5)
+
+
+def test_a_sweep_measures_in_evaluation_mode_and_gives_each_module_its_mode_back() -> None:
+    model, split = net(), examples()
+    model.add_module("drop", nn.Dropout(0.9))
+    model.train()
+    scores = sweep(model, split, [{}, {}])
+
+    assert model.training
+    assert scores[0] == scores[1]
+    assert scores[0].loss == pytest.approx(evaluate(model, split).loss, rel=1e-5)
+
+
+@pytest.mark.parametrize("threshold", [-0.1, float("nan")])
+def test_a_threshold_that_is_no_magnitude_is_refused(threshold: float) -> None:
+    with pytest.raises(ValueError, match="threshold is a magnitude"):
+        threshold_sweep(net(), examples(), [0.1, threshold])
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_sweep_on_a_cuda_device_gives_the_scores_of_the_cpu() -> None:
+    model, split = net(), examples()
+    thresholds = [step / 50 for step in range(20)]
+    here = threshold_sweep(model, split, thresholds)
+    there = threshold_sweep(model.cuda(), split.to("cuda"), thresholds)
+
+    assert {setting: score.loss for setting, score in there.items()} == pytest.approx(
+        {setting: score.loss for setting, score in here.items()}, rel=1e-3
+    )

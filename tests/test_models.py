@@ -86,5 +86,20 @@ def test_initial_weights_have_glorots_standard_deviation_times_the_activations_g
         assert float(weight.std()) == pytest.approx(gain * math.sqrt(2 / 1084), rel=0.01)
 
 
+def test_each_layer_has_the_gain_of_its_own_activation_and_the_logits_have_none() -> None:
+    model = built("mlp-300-300-sigmoid-relu", inputs=300, classes=300)
+
+    for name, gain in {"fc1": 4.0, "fc2": math.sqrt(2), "fc3": 1.0}.items():
+        # 90,000 draws: the sample deviation is within 1.5 % of the true one, 6 standard errors.
+        deviation = float(model.get_parameter(f"{name}.weight").detach().std())
+        assert deviation == pytest.approx(gain * math.sqrt(2 / 600), rel=0.015)
+    assert not any(bool(bias.any()) for name, bias in model.named_parameters() if name.endswith("bias"))
+
+
 def test_weight_rms_pools_all_weights() -> None:
     assert models.weight_rms([torch.tensor([3.0]), torch.tensor([[4.0, 0.0], [0.0, 0.0]])]) == math.sqrt(25 / 5)
+
+
+def test_no_weights_have_no_scale() -> None:
+    with pytest.raises(ValueError, match="at least one weight"):
+        models.weight_rms([torch.zeros(0, 3)])

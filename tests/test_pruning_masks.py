@@ -136,6 +136,27 @@ def test_scores_whose_order_misleads_the_sample_are_still_cut_exactly(monkeypatc
     assert scores[mask].min() > scores[~mask].max()
 
 
+def test_a_sample_whose_bracket_begins_right_above_the_cut_still_cuts_exactly(monkeypatch):
+    monkeypatch.setattr("prunelab.pruning.selection._SAMPLE", 100)
+    sampled = torch.arange(10_000) % 100 == 0
+    scores = torch.empty(10_000)
+    scores[sampled] = torch.linspace(1, 2, 100)
+    # Half of the sample is ranked 50th; the bracket begins at its 31st, and 4,970 + 30 scores lie below that.
+    scores[~sampled] = torch.cat([-torch.arange(4970.0), 3 + torch.arange(4930.0)])
+
+    mask = keep_largest({"fc1": scores}, 0.5)["fc1"]
+
+    assert int(mask.sum()) == 5000
+    assert scores[mask].min() > scores[~mask].max()
+
+
+def test_float64_scores_that_float32_cannot_tell_apart_are_ranked():
+    scores = 1 + torch.arange(6, dtype=torch.float64).flip(0) * 2**-40
+    mask = keep_largest({"fc1": scores, "fc2": torch.zeros(2)}, 0.625)["fc1"]
+
+    assert mask.tolist() == [True, True, True, False, False, False]
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_masks_of_scores_on_a_cuda_device_are_those_of_the_cpu_and_stay_there():
     scores = torch.randint(0, 9, (50, 40), generator=torch.Generator().manual_seed(0)).float()

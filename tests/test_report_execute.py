@@ -134,6 +134,10 @@ def test_relative_paths_lead_to_their_place_past_symbolic_links(tmp_path):
     assert given == {"data": {"a": "../../../mine"}}
 
 
+def test_a_path_stays_one_where_it_starts_from_the_caller(tmp_path):
+    assert execute.from_caller({"data": "./mine"}, tmp_path, tmp_path) == {"data": "./mine"}
+
+
 @pytest.mark.parametrize(
     ("mode", "said"),
     [
@@ -159,6 +163,14 @@ def test_a_failed_run_keeps_its_notebook_and_log_and_the_earlier_results(project
     assert any(cell.get("outputs") for cell in nbformat.read(failed / "notebook.ipynb", as_version=4).cells)
     assert (failed / "log.txt").stat().st_size > 0
     assert rest_of(project / "results/quick") == [".failed"]
+
+
+def test_a_failed_run_names_paths_as_they_lead_from_the_current_folder(project):
+    text = SWEEP + "\n# %%\nraise ValueError(f'{data}: unreadable')\n"
+    (project / "notebooks/sweep.py").write_text(text, encoding="utf-8")
+
+    with pytest.raises(RunError, match=r"^sweep: ValueError: my/images: unreadable \(cell 5\); "):
+        run(data="../../../my/images")
 
 
 def test_a_good_run_clears_the_traces_of_a_failed_one(project):

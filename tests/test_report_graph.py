@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 import tiny
@@ -162,6 +163,44 @@ def test_a_book_that_warns_fails_in_one_line_and_leaves_the_pages_that_stand(pro
     assert files.digest(book.pages()) == before
 
 
+def test_a_build_tells_of_an_error_once(project: Path):
+    with (project / "book/index.md").open("a") as page:
+        page.write("\n[nowhere](missing.md)\n")
+    command = [sys.executable, "-m", "prunelab.cli", "build"]
+
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True, timeout=120)
+
+    assert done.returncode == 1
+    assert done.stderr.count("the book was not built") == 1
+
+
+def test_a_profile_that_lacks_runs_of_the_book_is_refused_before_it_starts_unless_its_runs_are_named(project: Path):
+    (project / "profiles/mine.yml").write_text("runs:\n  one: {notebook: count}\n")
+
+    with pytest.raises(ValueError, match=r"profile 'mine' lacks two, total; .*: prunelab build --profile mine one$"):
+        graph.build("mine", 1)
+    assert not (project / "results/mine").exists()
+
+    assert graph.build("mine", 1, ["one"]) == project / "results/mine"
+
+
+def test_a_run_named_by_a_path_that_leads_nowhere_stops_a_build_before_it_starts(project: Path):
+    path = project / "profiles/quick.yml"
+    path.write_text(path.read_text().replace('"@two"', "./none"))
+
+    with pytest.raises(FileNotFoundError, match=r"profiles/quick\.yml, run 'total': nothing at '\./none'"):
+        graph.build("quick", 1)
+
+
+def test_ctrl_c_while_programs_are_still_being_imported_leaves_no_traceback(tmp_path: Path):
+    (tmp_path / "slow.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGINT)\n")
+    command = [sys.executable, "-m", "prunelab.report.start", "slow"]
+
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+
+    assert (done.returncode, done.stderr) == (130, "")
+
+
 def test_a_parameter_that_a_notebook_does_not_declare_stops_a_build_before_it_starts(project: Path):
     path = project / "profiles/quick.yml"
     path.write_text(path.read_text().replace("numbers: [4, 5]", "nubmers: [4, 5]"))
@@ -211,3 +250,20 @@ def test_after_ctrl_c_the_next_call_goes_on_where_it_stopped(slow: Path):
     finish(slow, TOTAL)
 
     assert sorted(tiny.executed(slow)) == ["count", "recount", "recount", "total"]
+
+
+def test_a_terminated_build_takes_snakemake_and_its_jobs_with_it(slow: Path):
+    command = [sys.executable, "-m", "prunelab.cli", "build", "total"]
+    environment = os.environ | {"PRUNELAB_ROOT": str(slow)}
+    driver = subprocess.Popen(command, cwd=slow, env=environment, stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: "recount" in tiny.executed(slow))
+    family = psutil.Process(driver.pid).children(recursive=True)
+
+    driver.terminate()
+    said = driver.communicate(timeout=60)[1]
+
+    assert driver.returncode == 128 + signal.SIGTERM
+    assert family
+    assert not psutil.wait_procs(family, timeout=10)[1]
+    assert "interrupted: the same command goes on from here" in said
+    assert "Traceback" not in said

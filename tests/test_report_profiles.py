@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 import tiny
+from prunelab import files
 from prunelab.report import finished, profiles
 
 
@@ -125,3 +126,33 @@ def test_results_that_are_not_published_yet_stop_the_run_that_reads_them_alone(r
     assert finished.needed(plan.run("a"), root) == {}
     with pytest.raises(FileNotFoundError, match="publish them with: prunelab publish --profile mine --run a"):
         finished.needed(plan.run("b"), root)
+
+
+def test_relative_paths_of_a_profile_start_from_the_projects_top_folder(root: Path):
+    files.write_text(root / "my-images/a/0.txt", "an image")
+    write(root, "  a: {notebook: total, parameters: {sums: [./my-images]}}\n")
+    run = profiles.read("mine").run("a")
+
+    assert profiles.resolve(run) == {"sums": ["../../../my-images"]}
+    assert profiles.resolve(run, root / "results/mine/.verify/a") == {"sums": ["../../../../my-images"]}
+    assert root / "my-images/a/0.txt" in finished.sources_of(run)
+
+
+def test_a_changed_file_at_a_path_of_the_profile_makes_the_run_another_one(root: Path):
+    image = files.write_text(root / "my-images/a/0.txt", "an image")
+    write(root, "  a: {notebook: total, parameters: {sums: [./my-images]}}\n")
+    run = profiles.read("mine").run("a")
+    before = finished.identity(run)
+
+    image.write_text("another image")
+
+    assert finished.identity(run) != before
+
+
+def test_a_path_of_a_profile_that_leads_nowhere_is_named(root: Path):
+    write(root, "  a: {notebook: total, parameters: {sums: [./none]}}\n")
+
+    with pytest.raises(
+        FileNotFoundError, match=r"^nothing at './none' from .*; relative paths of a profile start there$"
+    ):
+        profiles.resolve(profiles.read("mine").run("a"))

@@ -1,5 +1,7 @@
 import json
+import os
 import re
+import subprocess
 
 import pytest
 
@@ -124,3 +126,27 @@ def test_packages_are_the_direct_dependencies_without_extras():
 
 def test_the_processor_has_a_name():
     assert provenance.cpu()
+
+
+def test_a_dependency_that_is_not_installed_is_left_out(monkeypatch):
+    monkeypatch.setattr(
+        provenance.metadata, "requires", lambda _: ["torch>=2", "no-such-package>=1", "x; extra == 't'"]
+    )
+
+    assert provenance.packages().keys() == {"torch"}
+
+
+def test_the_commit_time_is_that_of_the_last_commit_and_1980_without_any(tmp_path, monkeypatch):
+    for mark in ("_config.yml", "profiles"):
+        (tmp_path / mark).mkdir()
+    monkeypatch.setenv("PRUNELAB_ROOT", str(tmp_path))
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+
+    assert provenance.commit_time() == 315532800
+    who = ["-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "commit.gpgsign=false"]
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    assert provenance.commit_time() == 315532800
+    environment = {**os.environ, "GIT_COMMITTER_DATE": "1234567890 +0000"}
+    command = ["git", *who, "commit", "-q", "--allow-empty", "-m", "first"]
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True)
+    assert provenance.commit_time() == 1234567890

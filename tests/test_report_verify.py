@@ -194,3 +194,34 @@ def test_results_at_hand_are_compared_without_running_and_a_lacking_run_is_named
 def test_nothing_published_is_said_in_one_line(root: Path):
     with pytest.raises(ValueError, match=r"no results to compare with in .*; publish some with: prunelab publish"):
         verify.verify("quick")
+
+
+def test_a_run_that_only_shows_published_results_again_is_verified_only_when_it_is_named(root: Path):
+    profile = root / "profiles/quick.yml"
+    shown = "  shown: {notebook: total, parameters: {sums: ['@published/quick/one']}}\n"
+    profile.write_text(profile.read_text() + shown)
+    for name in ("one", "two", "total"):
+        write(root / "published/results/quick" / name, ROWS)
+
+    assert {one.run for one in verify.verify("quick")} == {"one", "two", "total"}
+    assert {one.run for one in verify.verify("quick", "shown")} == {"shown"}
+
+
+def test_a_table_edited_after_it_was_published_is_a_difference_and_the_others_are_still_compared(
+    old: Path, tmp_path: Path
+):
+    new = write(tmp_path / "new" / "one", ROWS)
+    table = old / "tables/sweep.csv"
+    table.write_text(table.read_text().replace("4", "5"))
+
+    found = verify.compare("one", old, new, Tolerance(rtol=1))
+
+    assert outcomes(found) == {"table": "different", "value": "identical", "verdict": "identical"}
+    assert "changed after the run" in found[0].where
+
+
+def test_broken_json_is_named_by_its_file(old: Path):
+    (old / "claims.json").write_text("[")
+
+    with pytest.raises(ValueError, match=r"claims\.json is not valid JSON .*; restore it or make its run again"):
+        verify.compare("one", old, old, Tolerance())

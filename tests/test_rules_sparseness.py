@@ -242,8 +242,9 @@ def signs(error, sparsity, seeds=5):
         (-4, 1, "reproduced"),
         (4, 1, "not-reproduced"),
         (-4, -1, "not-reproduced"),
-        (-4, 0, "partly"),
-        (0, 1, "partly"),
+        (4, -1, "not-reproduced"),
+        (-4, 0, "inconclusive"),
+        (0, 1, "inconclusive"),
         (0, 0, "inconclusive"),
     ],
 )
@@ -265,8 +266,8 @@ def test_four_seeds_are_too_few_for_the_sign_test():
     ("errors", "share", "verdict"),
     [
         ([11, 11, 11, 11], 1.0, "reproduced"),
-        ([11, 11, 60, 11], 0.75, "partly"),
-        ([11, 11, 60, 60], 0.5, "partly"),
+        ([11, 11, 50, 11], 0.75, "not-reproduced"),  # as much is not less
+        ([11, 11, 60, 60], 0.5, "not-reproduced"),
         ([60, 60, 60, 11], 0.25, "not-reproduced"),
     ],
 )
@@ -283,6 +284,32 @@ def test_abs_wins_are_counted_over_thresholds_and_signs(errors, share, verdict):
 
     assert decided.effect.value == share
     assert decided.verdict == verdict
+
+
+def test_one_case_lost_by_one_seed_leaves_abs_against_one_sign_open():
+    rows = table({"abs": [(1, 1, 11), (2, 2, 11)], "positive": [(1, 1, 50), (2, 2, 50)], "negative": [(1, 1, 10)]})
+    rows.loc[(rows["method"] == "abs") & (rows["seed"] == 1) & (rows["threshold"] == 2), "error_percent"] = 60.0
+
+    decided = rules.both_signs_beat_one(rows)
+
+    assert decided.effect.value == 0.75
+    assert decided.verdict == "inconclusive"
+
+
+def test_a_one_sign_error_of_exactly_five_points_is_no_case():
+    rows = table({"abs": [(1, 1, 99)], "positive": [(1, 1, 15)], "negative": [(1, 1, 15.1)]}, seeds=[0])
+
+    assert curves.abs_wins(rows) == 0
+    assert curves.abs_wins(rows.assign(error_percent=rows["error_percent"].replace({99: 15.05}))) == 1
+
+
+def test_thresholds_count_while_either_sign_is_within_one_to_sixty_points():
+    # The baseline is 10 %: both outside, negative alone inside, positive alone inside, both outside.
+    positive = [(1, 1, 10.9), (2, 2, 10.5), (3, 3, 70), (4, 4, 70.1)]
+    negative = [(1, 2, 10.9), (2, 4, 11), (3, 6, 90), (4, 8, 99)]
+    rows = table({"positive": positive, "negative": negative}, seeds=[0])
+
+    assert curves.negative_lead(rows) == pytest.approx(((0.5 + 20) / 2, (2 + 3) / 2))
 
 
 def layers(errors, sparsities, thresholds=(0.1,), seeds=(0, 1)):
@@ -306,18 +333,19 @@ def layers(errors, sparsities, thresholds=(0.1,), seeds=(0, 1)):
 
 
 @pytest.mark.parametrize(
-    ("errors", "sparsities", "tau", "verdict"),
+    ("errors", "sparsities", "effect", "verdict"),
     [
         ([10, 11, 12, 13], [0.4, 0.3, 0.2, 0.1], -1.0, "reproduced"),
         ([10, 11, 12, 13], [0.1, 0.2, 0.3, 0.4], 1.0, "not-reproduced"),
         ([10, 11, 12, 13], [0.1, 0.2, 0.4, 0.3], 4 / 6, "not-reproduced"),
-        ([10, 10.1, 10.2, 10.3], [0.4, 0.3, 0.2, 0.1], -1.0, "not-reproduced"),  # too small a spread
+        # Too small a spread decides, and is the effect quoted.
+        ([10, 10.1, 10.2, 10.3], [0.4, 0.3, 0.2, 0.1], 0.3, "not-reproduced"),
     ],
 )
-def test_layers_differ_in_order_and_by_two_points(errors, sparsities, tau, verdict):
+def test_layers_differ_in_order_and_by_two_points(errors, sparsities, effect, verdict):
     decided = rules.layers_differ(layers(errors, sparsities))
 
-    assert decided.effect.value == pytest.approx(tau)
+    assert decided.effect.value == pytest.approx(effect)
     assert decided.verdict == verdict
 
 
@@ -342,7 +370,7 @@ def test_layers_are_compared_at_the_one_threshold_named():
     [
         ([(1, 10, 10), (2, 30, 90)], 30.0, "reproduced"),  # knee at 15
         ([(1, 50, 10), (2, 60, 90)], -7.5, "not-reproduced"),  # knee at 52.5
-        ([(1, 42, 29.9), (2, 43, 29.9), (3, 50.0, 30.2)], None, "partly"),  # a later knee at more error before it
+        ([(1, 42, 29.9), (2, 43, 29.9), (3, 50.0, 30.2)], None, "not-reproduced"),  # a later knee, more error before
     ],
 )
 def test_global_needs_the_later_knee_and_the_smaller_area(percentile, lead, verdict):
@@ -351,6 +379,61 @@ def test_global_needs_the_later_knee_and_the_smaller_area(percentile, lead, verd
     assert decided.verdict == verdict
     if lead is not None:
         assert decided.effect.value == pytest.approx(lead)
+
+
+def lunch(*points):
+    return rules.abs_free_lunch(table({"abs": points}))
+
+
+def positive_knee(at):
+    one = [(1, at - 1, 10), (2, at + 1, 50)]
+    return rules.one_sign_knee(table({"abs": ABS, "positive": one}), sign="positive")
+
+
+def in_layers(errors, sparsities):
+    return rules.layers_differ(layers(errors, sparsities))
+
+
+@pytest.mark.parametrize(
+    ("decided", "verdict"),
+    [
+        # 60 points over w points of sparsity: from baseline + 3 to baseline + 50 takes 47 / 60 of w, 14.96 and 15.04.
+        (rules.abs_knee(table({"abs": [(1, 30, 10), (2, 49.1, 70)]})), "reproduced"),
+        (rules.abs_knee(table({"abs": [(1, 30, 10), (2, 49.2, 70)]})), "not-reproduced"),
+        # The abs knee is at 45 %, so that half of it is 22.5 %.
+        (positive_knee(22.4), "reproduced"),
+        (positive_knee(22.6), "not-reproduced"),
+        # At most 1 point of error, anywhere from 33 to 37 %.
+        (lunch((1, 33, 10.99), (2, 37, 10.99)), "reproduced"),
+        (lunch((1, 32.9, 10), (2, 33, 11.01), (3, 33.1, 10), (4, 40, 10)), "not-reproduced"),
+        (lunch((1, 36.9, 10), (2, 37, 11.01), (3, 37.1, 10)), "not-reproduced"),
+        # Three and two of ten pairs of layers in the other order: tau 0.4 and 0.6.
+        (in_layers([10, 11, 12, 13, 14], [0.2, 0.1, 0.5, 0.3, 0.4]), "reproduced"),
+        (in_layers([10, 11, 12, 13, 14], [0.2, 0.1, 0.3, 0.5, 0.4]), "not-reproduced"),
+        # A spread of 2.01 and of 1.99 points.
+        (in_layers([10, 12.01], [0.2, 0.1]), "reproduced"),
+        (in_layers([10, 11.99], [0.2, 0.1]), "not-reproduced"),
+    ],
+)
+def test_the_bounds_are_those_of_the_published_rules(decided, verdict):
+    assert decided.verdict == verdict
+
+
+def test_a_later_knee_at_a_larger_mean_error_does_not_beat_the_percentile():
+    # Knees at 40.3 and 39 %; up to 40 % the areas above the baseline are 570 and 40 points x points.
+    early, sharp = [(1, 20, 29), (2, 40, 29), (3, 60, 90)], [(1, 38, 10), (2, 40, 50)]
+    decided = rules.global_beats_percentile(table({"abs": early, "percentile": sharp}))
+
+    assert decided.effect.value == pytest.approx(40 + 20 / 61 - 39)
+    assert decided.verdict == "not-reproduced"
+    assert f"mean error {(570 - 40) / 40:.4g} points" in decided.reason
+
+
+def test_a_curve_runs_along_sparsity_whatever_the_order_of_the_settings():
+    whole = curves.curve(table({"abs": [(1, 40, 50), (2, 20, 10), (3, 30, 20)]}, seeds=[0]), "abs")
+
+    assert whole.sparsity.tolist() == [0, 20, 30, 40]
+    assert whole.error.tolist() == [10, 10, 20, 50]
 
 
 def test_areas_are_compared_over_the_range_both_cover():

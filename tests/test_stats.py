@@ -74,6 +74,7 @@ def test_the_sign_test_counts_coin_tosses_and_drops_zeros(differences, p):
 
 def test_five_seeds_are_the_fewest_a_sign_test_decides_with():
     assert stats.sign_test_minimum() == 5
+    assert stats.sign_test_minimum(0.25) == 3  # two differences reach 1/4 and do not fall below it
     assert stats.sign_test([1] * 5) < stats.SIGNIFICANCE <= stats.sign_test([1] * 4)
 
 
@@ -117,6 +118,7 @@ def test_area_and_at_by_hand():
 def test_at_a_repeated_x_the_later_point_counts():
     assert stats.at([0, 1, 1, 2], [0, 5, 8, 9], 1) == 8
     assert stats.area([0, 1, 1, 2], [0, 0, 8, 8], 2) == 8
+    assert stats.area([0, 1, 1, 2], [0, 0, 8, 8], 1) == 0  # the jump itself has no width
 
 
 @given(st.lists(finite, min_size=2, max_size=8), st.floats(0, 1))

@@ -101,6 +101,12 @@ def test_a_file_that_is_no_such_net_is_refused(
     assert "\n" not in str(refused.value)
 
 
+@pytest.mark.parametrize("seeds", [[], [1, 1]])
+def test_seeds_that_do_not_each_name_a_net_are_refused(seeds: list[int]) -> None:
+    with pytest.raises(ValueError, match="seeds are distinct whole numbers"):
+        nets.train_nets("digits", "mlp-4", seeds, epochs=1, learning_rates=[0.1])
+
+
 def test_training_without_a_rate_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one learning rate"):
         nets.train_nets("digits", "mlp-4", [0], epochs=1, learning_rates=[])

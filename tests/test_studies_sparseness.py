@@ -200,6 +200,42 @@ def test_prose_quotes_the_means_of_the_tables(
     assert {f"error-fc{depth}-sigmoid" for depth in (1, 2, 3)} <= set(layers)
     gap = pairs["global-knee-relu"].value - pairs["percentile-knee-relu"].value
     assert pairs["knee-gain-relu"].value == pytest.approx(gap)
+    spread = [
+        rows["error_percent"].max() - rows["error_percent"].min()
+        for _, rows in sparseness.at_scale(layered, 1.0).groupby(["model", "seed"])
+    ]
+    assert layers["layer-spread-relu"].value == pytest.approx(sum(spread[:2]) / 2)
+
+
+def test_a_layers_knee_and_the_sparsity_where_abs_loses_are_found_by_hand() -> None:
+    layer = pd.DataFrame(
+        {
+            "data": "d",
+            "model": "mlp-4",
+            "layer": "fc1",
+            "seed": [0, 0, 1, 1],
+            "threshold": [0.1, 0.2, 0.1, 0.2],
+            "scale": [1.0, 2.0, 1.0, 2.0],
+            "sparsity": 0.5,
+            "error_percent": [10.0, 50.0, 10.0, 50.0],
+            "baseline_error_percent": 10.0,
+        }
+    )
+    sweep = pd.DataFrame(
+        {
+            "data": "d",
+            "model": "mlp-4",
+            "method": ["abs", "abs", "positive", "positive", "negative", "negative"],
+            "seed": 0,
+            "threshold": [0.1, 0.2] * 3,
+            "sparsity": [0.4, 0.9, 0.2, 0.5, 0.2, 0.4],
+            "error_percent": [11.0, 80.0, 40.0, 70.0, 12.0, 90.0],
+            "baseline_error_percent": 10.0,
+        }
+    )
+    # 30 % lies half way from 10 at a scale of 1 to 50 at 2; at 0.2 abs errs more than positive, at 0.1 less.
+    assert sparseness_summary.layer_values(layer, 1.0)["layer-knee-fc1-relu"].value == pytest.approx(1.5)
+    assert sparseness_summary.threshold_values(sweep)["abs-loses-from-relu"].value == pytest.approx(90)
 
 
 def test_verdicts_decide_every_claim_of_the_study_for_every_net(

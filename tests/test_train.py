@@ -109,10 +109,115 @@ def test_reported_losses_are_the_mean_over_all_examples(digits: Images) -> None:
     assert losses == [pytest.approx(start, rel=1e-5)]
 
 
+def test_later_steps_are_those_of_torchs_unfused_optimizer_with_the_penalty_in_the_loss(digits: Images) -> None:
+    model, reference = small(), small()
+    recipe = Recipe(epochs=5, batch_size=len(digits.train), learning_rate=0.1, momentum=0.7, l1=1e-3)
+    losses = train(model, digits.train, recipe, generator=torch.Generator().manual_seed(0))
+    optimizer = torch.optim.SGD(reference.parameters(), lr=1.0, momentum=0.7, nesterov=True, foreach=False)
+    expected = []
+    for step in range(5):
+        optimizer.param_groups[0]["lr"] = recipe.rate(step, 5)
+        loss = nn.functional.cross_entropy(reference(digits.train.x), digits.train.y)
+        loss = loss + 1e-3 * sum(weight.abs().sum() for weight in prunable_parameters(reference))
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        expected.append(loss.item())
+
+    assert losses == pytest.approx(expected, rel=1e-4)
+    for moved, wanted in zip(model.parameters(), reference.parameters(), strict=True):
+        torch.testing.assert_close(moved, wanted, rtol=1e-3, atol=1e-5)
+
+
+def prunable_parameters(model: nn.Module) -> list[nn.Parameter]:
+    return [parameter for name, parameter in model.named_parameters() if name.endswith("weight")]
+
+
+def test_no_forward_pass_sees_a_removed_weight(digits: Images) -> None:
+    model = small()
+    mask = torch.rand(16, 64, generator=torch.Generator().manual_seed(1)) < 0.5
+    seen = []
+    model.get_submodule("fc1").register_forward_pre_hook(
+        lambda layer, _: seen.append(int(layer.weight[~mask].count_nonzero()))
+    )
+    recipe = Recipe(epochs=2, batch_size=200, l1=1e-3)
+    train(model, digits.train, recipe, generator=torch.Generator().manual_seed(0), masks={"fc1.weight": mask})
+
+    assert len(seen) == 2 * math.ceil(len(digits.train) / 200)
+    assert set(seen) == {0}
+
+
+def test_a_net_trains_in_training_mode_and_is_given_back_in_evaluation_mode(digits: Images) -> None:
+    model, modes = small().eval(), []
+    model.register_forward_pre_hook(lambda net, _: modes.append(net.training))
+    train(model, digits.train, Recipe(epochs=1, batch_size=600), generator=torch.Generator().manual_seed(0))
+
+    assert set(modes) == {True}
+    assert not model.training
+
+
+def test_training_that_would_revive_a_removed_weight_ends_in_an_error(
+    digits: Images, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prunelab.train.apply", lambda model, masks: None)
+    masks = {"fc1.weight": torch.zeros(16, 64, dtype=torch.bool)}
+
+    with pytest.raises(ValueError, match="removed weights must be 0"):
+        train(small(), digits.train, Recipe(epochs=1), generator=torch.Generator().manual_seed(0), masks=masks)
+
+
+def test_every_epoch_sees_every_example_once_in_an_order_of_its_own(digits: Images) -> None:
+    model, batches = small(), []
+    model.register_forward_pre_hook(lambda _, inputs: batches.append(inputs[0]))
+    train(model, digits.train, Recipe(epochs=2, batch_size=500), generator=torch.Generator().manual_seed(0))
+    half = len(batches) // 2
+    first, second = torch.cat(batches[:half]), torch.cat(batches[half:])
+
+    assert not torch.equal(first, second)
+    for epoch in (first, second):
+        assert sorted(map(tuple, epoch.flatten(1).tolist())) == sorted(map(tuple, digits.train.x.flatten(1).tolist()))
+
+
+@pytest.mark.parametrize(
+    ("mask", "error"),
+    [
+        (torch.ones(16, 64), TypeError),
+        (torch.ones(64, 16, dtype=torch.bool), ValueError),
+    ],
+)
+def test_masks_that_do_not_fit_are_refused_before_training(
+    digits: Images, mask: torch.Tensor, error: type[Exception]
+) -> None:
+    model = small()
+    before = [weight.clone() for weight in weights_of(model)]
+    with pytest.raises(error):
+        train(model, digits.train, Recipe(epochs=1), generator=torch.Generator(), masks={"fc1.weight": mask})
+
+    assert all(torch.equal(a, b) for a, b in zip(before, weights_of(model), strict=True))
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_training_on_a_cuda_device_takes_a_cpu_generator_and_cpu_masks(digits: Images) -> None:
+    model = small().cuda()
+    mask = torch.rand(16, 64) < 0.5
+    losses = train(
+        model,
+        digits.train.to("cuda"),
+        Recipe(epochs=2),
+        generator=torch.Generator().manual_seed(0),
+        masks={"fc1.weight": mask},
+    )
+
+    assert losses[1] < losses[0]
+    assert not bool(model.get_parameter("fc1.weight").detach().cpu()[~mask].any())
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
         ("epochs", 0),
+        ("epochs", 1.5),
+        ("batch_size", 2.0),
         ("batch_size", 0),
         ("learning_rate", 0.0),
         ("learning_rate", math.nan),

@@ -227,10 +227,14 @@ def main() -> None:
         app()
     except Exception as error:
         from prunelab.report.execute import RunError
+        from prunelab.report.graph import BuildError
 
         if not isinstance(error, (RunError, ValueError, OSError)):
             raise
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        # A build's jobs have told of their errors already, each when it failed.
+        said = error.rest if isinstance(error, BuildError) else str(error)
+        if said:
+            print(f"error: {' '.join(said.split())}", file=sys.stderr)
         sys.exit(FAILED if isinstance(error, RunError) else BAD_INPUT)
 
 

@@ -13,6 +13,7 @@ from matplotlib import pyplot as plt
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from pandas import DataFrame
 
 from prunelab import files
@@ -136,8 +137,9 @@ def panels(titles: Sequence[str], *, columns: int = 2, share_y: bool = False) ->
         raise ValueError("a figure needs at least one panel; got no titles")
     columns = min(columns, len(titles))
     rows = -(-len(titles) // columns)
+    layout = ConstrainedLayoutEngine(h_pad=0.1, w_pad=0.08)  # inches: a title keeps clear of the label above it
     figure, grid = plt.subplots(
-        rows, columns, figsize=(3.9 * columns, 2.9 * rows), sharey=share_y, squeeze=False, layout="constrained"
+        rows, columns, figsize=(3.9 * columns, 2.9 * rows), sharey=share_y, squeeze=False, layout=layout
     )
     axes = list(grid.flat)
     for extra in axes[len(titles) :]:
@@ -165,9 +167,17 @@ def curve(axis: Axes, rows: DataFrame, x: str, y: str, *, along: str, line: Line
         points.append((float(group[x].mean()), interval.value, interval.low, interval.high))
     points.sort()
     xs, means, lows, highs = (list(part) for part in zip(*points, strict=True))
-    if not any(map(math.isnan, lows)):  # one seed has no interval
+    if not all(map(math.isnan, lows)):  # one seed has no interval
         axis.fill_between(xs, lows, highs, color=line.colour, alpha=0.2, linewidth=0)
-    axis.plot(xs, means, color=line.colour, marker=line.marker, linestyle=line.dash, label=label or line.label)
+    axis.plot(
+        xs,
+        means,
+        color=line.colour,
+        marker=line.marker,
+        markevery=-(-len(xs) // 18),  # of a dense sweep, as many as can be told apart
+        linestyle=line.dash,
+        label=label or line.label,
+    )
 
 
 def legend(figure: Figure, axes: Sequence[Axes]) -> None:

@@ -55,20 +55,35 @@ def replace_folder(temporary: Path, target: Path) -> None:
 
     Args:
         temporary: the finished folder, on the same file system as `target`.
-        target: the place to fill; what stood there is removed after the new one is in.
+        target: the place to fill; what stood there is removed after the new one is in, and put back where the new
+            one cannot be moved.
+
+    Raises:
+        FileNotFoundError: there is no folder `temporary`; `target` is left as it was.
     """
+    if not temporary.is_dir():
+        raise FileNotFoundError(f"a finished folder takes the place of {target}; {temporary} is none")
     target.parent.mkdir(parents=True, exist_ok=True)
     old = target.with_name(f".{target.name}.old")
     shutil.rmtree(old, ignore_errors=True)
     if target.exists():
         target.rename(old)
-    temporary.rename(target)
+    try:
+        temporary.rename(target)
+    except OSError:
+        if old.exists():
+            old.rename(target)
+        raise
     shutil.rmtree(old, ignore_errors=True)
 
 
 def digest(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, or of a folder's file names and bytes in sorted order."""
-    if path.is_file():
+    """Return the SHA-256 of a file's bytes, or of a folder's file names and bytes in sorted order.
+
+    Raises:
+        FileNotFoundError: there is nothing at the path; an empty folder has a digest, a missing one has none.
+    """
+    if not path.is_dir():
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     lines = (

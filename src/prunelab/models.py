@@ -70,16 +70,17 @@ def build(spec: str, *, inputs: int, classes: int, generator: torch.Generator) -
     """Build a freshly initialised multilayer perceptron.
 
     Weights are normal with standard deviation gain · √(2 / (fan_in + fan_out)), the gain fitting the activation
-    that follows (√2 ReLU, 1 tanh, 4 sigmoid); biases are zero.
+    that follows (√2 ReLU, 4 sigmoid, 1 tanh, none and the logits); biases are zero.
 
     Args:
         spec: see `parse`.
         inputs: values of one example, all axes multiplied, at least 1.
         classes: outputs (logits), at least 2.
-        generator: the only source of randomness; the same state gives the same weights.
+        generator: on the CPU, the only source of randomness; the same state gives the same weights.
 
     Returns:
-        Children `flatten`, `fc1`, `act1`, ..., `fcN` (logits); parameters are named `fc1.weight`, `fc1.bias`, ...
+        Children `flatten`, `fc1`, `act1`, ..., `fcN` (logits), on the CPU in float32; parameters are named
+        `fc1.weight`, `fc1.bias`, ...
 
     Raises:
         ValueError: the spec cannot be read, or a size is out of range.
@@ -109,6 +110,16 @@ def linear_layers(model: nn.Module) -> list[str]:
 
 
 def weight_rms(weights: Sequence[torch.Tensor]) -> float:
-    """Return the root mean square of all weights pooled: the net's own scale for a threshold."""
+    """Return the root mean square of all weights pooled, √(Σw² / n): the net's own scale for a threshold.
+
+    Args:
+        weights: tensors of any shape, at least one weight in all.
+
+    Raises:
+        ValueError: there is no weight.
+    """
+    count = sum(weight.numel() for weight in weights)
+    if count == 0:
+        raise ValueError("a root mean square needs at least one weight; got none")
     total = sum(float(weight.detach().double().square().sum()) for weight in weights)
-    return math.sqrt(total / sum(weight.numel() for weight in weights))
+    return math.sqrt(total / count)

@@ -31,8 +31,8 @@ class Recipe:
     def __post_init__(self) -> None:
         """Refuse what cannot train."""
         rules = {
-            "epochs is a whole number, at least 1": self.epochs >= 1,
-            "batch_size is a whole number, at least 1": self.batch_size >= 1,
+            "epochs is a whole number, at least 1": _is_whole(self.epochs) and self.epochs >= 1,
+            "batch_size is a whole number, at least 1": _is_whole(self.batch_size) and self.batch_size >= 1,
             "learning_rate is positive and finite": 0 < self.learning_rate < math.inf,
             "momentum lies in (0, 1), as Nesterov's method needs": 0 < self.momentum < 1,
             "warmup is a part of the steps, in [0, 1)": 0 <= self.warmup < 1,
@@ -62,31 +62,31 @@ def train(
 ) -> list[float]:
     """Train a classifier in place on a split held in memory.
 
-    Removed weights are zeroed after each step, their gradients before it, so neither the optimizer's momentum nor
-    its look-ahead can revive them; this is asserted once training ends.
+    Removed weights are zeroed before the first step and after every one, so no forward pass sees one revived by a
+    gradient, by momentum or by its look-ahead; that all of them are zero is asserted once training ends.
 
     Args:
         model: maps `split.x` to logits; trained in place, on the split's device.
         split: training examples; the order of each epoch is drawn anew.
         recipe: schedule and optimizer settings.
         generator: a CPU generator, draws the order of the examples.
-        masks: parameter name -> bool mask, True = kept; an absent name is never pruned.
+        masks: parameter name -> bool mask on any device, True = kept; an absent name is never pruned.
         label: what a progress bar calls this training; none is shown without it.
 
     Returns:
         Mean training loss (cross-entropy with the penalty) of each epoch, as trained.
 
     Raises:
+        TypeError: a mask is not bool.
         ValueError: an empty split, masks that do not fit the model, or a loss that is no longer finite.
     """
     if len(split) == 0:
         raise ValueError("training needs at least one example; the split is empty")
-    masks = dict(masks or {})
-    apply(model, masks)
-    parameters = dict(model.named_parameters())
-    weights = [parameter for parameter in parameters.values() if parameter.ndim > 1]
+    apply(model, masks or {})  # before anything else: it refuses masks that do not fit
+    masks = {name: mask.to(split.x.device) for name, mask in (masks or {}).items()}
+    weights = [parameter for parameter in model.parameters() if parameter.ndim >= 2]
     optimizer = torch.optim.SGD(
-        parameters.values(), lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=True, fused=True
+        model.parameters(), lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=True, fused=True
     )
     batches = math.ceil(len(split) / recipe.batch_size)
     steps = batches * recipe.epochs
@@ -106,10 +106,6 @@ def train(
                     loss = loss + recipe.l1 * torch.stack([weight.abs().sum() for weight in weights]).sum()
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
-                for name, mask in masks.items():
-                    gradient = parameters[name].grad
-                    if gradient is not None:
-                        gradient.mul_(mask)
                 optimizer.step()
                 apply(model, masks)
                 total += loss.detach().double() * len(batch)
@@ -146,8 +142,7 @@ def train_seeds(
     Raises:
         ValueError: no seed, a repeated or a negative one, or what `build` and `train` refuse.
     """
-    if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0:
-        raise ValueError(f"seeds are distinct whole numbers, at least one and none negative; got {list(seeds)}")
+    check_seeds(seeds)
     nets = {}
     for seed in seeds:
         generator = torch.Generator().manual_seed(seed)
@@ -157,3 +152,17 @@ def train_seeds(
         train(model, images.train, recipe, generator=generator, label=label)
         nets[seed] = model
     return nets
+
+
+def _is_whole(number: object) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool)
+
+
+def check_seeds(seeds: Sequence[int]) -> None:
+    """Refuse seeds that do not each name one net.
+
+    Raises:
+        ValueError: no seed, a repeated or a negative one.
+    """
+    if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0:
+        raise ValueError(f"seeds are distinct whole numbers, at least one and none negative; got {list(seeds)}")

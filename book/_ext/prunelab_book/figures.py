@@ -8,7 +8,7 @@ from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from prunelab_book import links, results
+from prunelab_book import links, results, text
 from prunelab_book.tables import target
 
 
@@ -40,7 +40,7 @@ class RunFigure(SphinxDirective):
         if not about["alt"].strip():
             raise results.ResultError(f"{run}/figures/{name}.json has no alternative text")
         image = nodes.image(uri=f"/{picture.relative_to(self.env.srcdir).as_posix()}", alt=about["alt"])
-        figure = nodes.figure("", image, nodes.caption("", about["caption"]), classes=["pl-figure"])
+        figure = nodes.figure("", image, nodes.caption("", text.tight(about["caption"])), classes=["pl-figure"])
         self.options.setdefault("name", f"{run}-{name}")
         self.add_name(figure)
         return [figure, links.provenance(self.env, place, run, about.get("table"))]

@@ -38,6 +38,8 @@ def notebook_page(run: str) -> str:
 def provenance(env: BuildEnvironment, place: str, run: str, table: str | None) -> nodes.paragraph:
     """Write "Data: threshold-sweep.csv · Notebook: threshold-sweep · Again: prunelab run …".
 
+    Where the table is a copy of a published one, the command that measured it stands beside the one that drew it.
+
     Args:
         env: the build.
         place: "build" or "published".
@@ -47,20 +49,24 @@ def provenance(env: BuildEnvironment, place: str, run: str, table: str | None) -
     Raises:
         ResultError: the run or its provenance.json is missing.
     """
-    folder = results.run_folder(Path(env.srcdir), place, run)
+    source = Path(env.srcdir)
+    folder = results.run_folder(source, place, run)
     parts: list[list[nodes.Node]] = []
     if table is not None:
         parts.append([nodes.Text("Data: "), download(folder / "tables" / f"{table}.csv", f"{table}.csv", env)])
     if place == "build":
         parts.append([nodes.Text("Notebook: "), page(notebook_page(run), run, env)])
-    return line([*parts, again(folder, env)])
+    measured = results.published_twin(source, folder, table) if place == "build" and table is not None else None
+    if measured is None:
+        return line([*parts, again(folder, env)])
+    return line([*parts, again(measured, env, "Measured by: "), again(folder, env, "Drawn by: ")])
 
 
-def again(folder: Path, env: BuildEnvironment) -> list[nodes.Node]:
+def again(folder: Path, env: BuildEnvironment, label: str = "Again: ") -> list[nodes.Node]:
     """The command that makes a run again."""
     source = folder / "provenance.json"
     env.note_dependency(str(source))
-    return [nodes.Text("Again: "), nodes.literal("", results.read_json(source)["command"])]
+    return [nodes.Text(label), nodes.literal("", results.read_json(source)["command"])]
 
 
 def line(parts: Sequence[Sequence[nodes.Node]]) -> nodes.paragraph:

@@ -62,6 +62,16 @@ def run_names(source: Path, place: str) -> list[str]:
     return sorted(path.parent.name for path in (source / PLACES[place]).glob("*/provenance.json"))
 
 
+def published_twin(source: Path, folder: Path, table: str) -> Path | None:
+    """Folder of the published run whose table a run of the build holds a copy of; None where it has its own."""
+    own = folder / "tables" / f"{table}.csv"
+    for run in run_names(source, "published"):
+        other = source / PLACES["published"] / run / "tables" / own.name
+        if own.is_file() and other.is_file() and own.read_bytes() == other.read_bytes():
+            return other.parents[1]
+    return None
+
+
 def read_json(path: Path) -> Any:
     """Content of a JSON file; ResultError naming the file when it is absent or no JSON."""
     try:

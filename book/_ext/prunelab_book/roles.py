@@ -1,4 +1,4 @@
-"""Roles {value} and {estimate}: a number out of a run's values.json, never typed into the prose."""
+"""Roles for results in the prose, which are never typed: numbers of a run's values.json, verdicts and their effects."""
 
 from pathlib import Path
 
@@ -6,32 +6,49 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxRole
 
-from prunelab_book import results, text
+from prunelab_book import results, text, verdicts
+from prunelab_book.findings import badge
 
 
-class ValueRole(SphinxRole):
-    """{value}`place:run:key`, for example {value}`published:threshold-sweep:abs-knee-relu`."""
+class ResultRole(SphinxRole):
+    """What is common to the roles: the target's parts, and an error that names what is missing."""
 
-    form = staticmethod(text.quantity)
+    shape: str
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
-        """The number as text, or an error naming the file and the nearest key."""
+        """The result as text, or an error naming the file and the nearest key."""
         try:
-            place, run, key = self._target()
-            path = results.run_folder(Path(self.env.srcdir), place, run) / "values.json"
-            self.env.note_dependency(str(path))
-            entry = results.value(path, key)
-        except results.ResultError as error:
+            parts = self.text.split(":")
+            if len(parts) != self.shape.count(":") + 1:
+                raise results.ResultError(f"wants {self.shape}, got {self.text!r}")
+            return [self.node(*parts)], []
+        except (results.ResultError, ValueError) as error:
             message = self.inliner.reporter.error(f"{self.name}: {error}", line=self.lineno)
             return [self.inliner.problematic(self.rawtext, self.rawtext, message)], [message]
-        return [nodes.inline(self.rawtext, self.form(entry), classes=["pl-value"])], []
 
-    def _target(self) -> tuple[str, str, str]:
-        """Split "place:run:key"."""
-        parts = self.text.split(":")
-        if len(parts) != 3:
-            raise results.ResultError(f"wants place:run:key, got {self.text!r}")
-        return parts[0], parts[1], parts[2]
+    def node(self, *parts: str) -> nodes.Node:
+        """The result as a node."""
+        raise NotImplementedError
+
+    def decided(self, place: str, study: str, claim: str) -> verdicts.Decided:
+        """What is decided on a claim; the page is read again when it changes."""
+        source = Path(self.env.srcdir)
+        for file in verdicts.files(source):
+            self.env.note_dependency(str(file))
+        return verdicts.find(source, place, study, claim)
+
+
+class ValueRole(ResultRole):
+    """{value}`place:run:key`, for example {value}`published:threshold-sweep:abs-knee-relu`."""
+
+    shape = "place:run:key"
+    form = staticmethod(text.quantity)
+
+    def node(self, place: str, run: str, key: str) -> nodes.Node:
+        """The number as text."""
+        path = results.run_folder(Path(self.env.srcdir), place, run) / "values.json"
+        self.env.note_dependency(str(path))
+        return nodes.inline(self.rawtext, self.form(results.value(path, key)), classes=["pl-value"])
 
 
 class EstimateRole(ValueRole):
@@ -40,7 +57,39 @@ class EstimateRole(ValueRole):
     form = staticmethod(text.estimate)
 
 
+class CompactRole(ValueRole):
+    """{compact}`place:run:key`: the same with its interval alone, for a table whose header says so."""
+
+    form = staticmethod(text.compact)
+
+
+class VerdictRole(ResultRole):
+    """{verdict}`place:study:claim`: the badge of a claim's verdict."""
+
+    shape = "place:study:claim"
+
+    def node(self, place: str, study: str, claim: str) -> nodes.Node:
+        """The badge."""
+        return badge(self.decided(place, study, claim).verdict)
+
+
+class EffectRole(ResultRole):
+    """{effect}`place:study:claim:case`: what the rule measured in one case, with interval and number of seeds."""
+
+    shape = "place:study:claim:case"
+
+    def node(self, place: str, study: str, claim: str, subject: str) -> nodes.Node:
+        """The effect as text; a case without one is an error."""
+        entry = verdicts.case(self.decided(place, study, claim), subject)
+        if entry.effect is None:
+            raise results.ResultError(f"claim {claim!r} of {study} has no effect for {subject!r}: {entry.reason}")
+        return nodes.inline(self.rawtext, text.effect(entry), classes=["pl-value"])
+
+
 def setup(app: Sphinx) -> None:
     """Register the roles."""
     app.add_role("value", ValueRole())
     app.add_role("estimate", EstimateRole())
+    app.add_role("compact", CompactRole())
+    app.add_role("verdict", VerdictRole())
+    app.add_role("effect", EffectRole())

@@ -9,7 +9,8 @@ from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from prunelab_book import links, results, tables, text
+from prunelab import claims
+from prunelab_book import links, results, tables, text, verdicts
 from prunelab_book.details import details
 from prunelab_book.findings import WORDS, badge
 from prunelab_book.listings import note_listing
@@ -24,7 +25,7 @@ class Runs(SphinxDirective):
         """The table of runs."""
         try:
             return self._nodes()
-        except results.ResultError as error:
+        except (results.ResultError, ValueError) as error:
             raise self.error(f"runs: {error}") from error
 
     def _nodes(self) -> list[nodes.Node]:
@@ -35,7 +36,7 @@ class Runs(SphinxDirective):
         if not names:
             return [nodes.paragraph("", "No run here yet.")]
         rows = [self._row(place, name) for name in names]
-        return [tables.build(["Run", "Parameters", "Wall time", "Peak memory", "Verdicts", "Files"], rows)]
+        return [tables.build(["Run", "Wall time", "Peak memory", "Verdicts", "Record"], rows, classes=["pl-runs"])]
 
     def _row(self, place: str, run: str) -> list[tables.Cell]:
         """Cells of one run."""
@@ -46,12 +47,15 @@ class Runs(SphinxDirective):
         title = links.page(links.notebook_page(run), run, self.env) if place == "build" else nodes.Text(run)
         command = nodes.paragraph("", "", nodes.literal("", about["command"]))
         return [
-            [nodes.paragraph("", "", title), details("Command and versions", command, _versions(about))],
-            details(f"{about['profile']}, {about['notebook']}", _pairs(about["parameters"])),
+            [nodes.paragraph("", "", title), nodes.paragraph("", _what(about), classes=["pl-fact"])],
             nodes.paragraph("", text.duration(about["wall_seconds"]), classes=["pl-number"]),
             nodes.paragraph("", text.memory(about["peak_memory_bytes"]), classes=["pl-number"]),
             self._verdicts(folder / "claims.json"),
-            details("Files", self._files(folder)),
+            [
+                details("Parameters", _pairs(about["parameters"])),
+                details("Command and versions", command, _versions(about)),
+                details("Files", self._files(folder)),
+            ],
         ]
 
     def _verdicts(self, path: Path) -> list[nodes.Node]:
@@ -59,8 +63,13 @@ class Runs(SphinxDirective):
         if not path.is_file():
             return [nodes.paragraph("", "none")]
         self.env.note_dependency(str(path))
-        counts = Counter(record["verdict"] for record in results.read_json(path))
-        return [nodes.paragraph("", f"{counts[verdict]} × ", badge(verdict)) for verdict in WORDS if counts[verdict]]
+        decided = claims.read(path)
+        counts = Counter(entry.verdict for entry in decided)
+        who = nodes.paragraph("", verdicts.subjects(entry.cases for entry in decided), classes=["pl-effect"])
+        return [
+            *(nodes.paragraph("", f"{counts[verdict]} × ", badge(verdict)) for verdict in WORDS if counts[verdict]),
+            who,
+        ]
 
     def _files(self, folder: Path) -> nodes.bullet_list:
         """Downloads: notebook, tables with their sidecars, values, verdicts, provenance."""
@@ -72,6 +81,12 @@ class Runs(SphinxDirective):
                 for path in paths
             ),
         )
+
+
+def _what(about: dict[str, Any]) -> str:
+    """A run's notebook, and the data sets it read if any."""
+    names = ", ".join(entry["name"] for entry in about["data"])
+    return f"{about['notebook']} on {names}" if names else about["notebook"]
 
 
 def _pairs(values: dict[str, Any]) -> nodes.bullet_list:

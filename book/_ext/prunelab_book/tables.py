@@ -1,5 +1,6 @@
 """Result tables in the pages: docutils tables out of cells, and the directive {run-table}."""
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -73,7 +74,7 @@ class RunTable(SphinxDirective):
         )
         digits = self.options.get("digits")
         rows = [[_cell(cell, digits) for cell in row] for row in shown.rows]
-        body = build([column.replace("_", " ") for column in shown.columns], rows)
+        body = build([heading(column, shown.descriptions[column]) for column in shown.columns], rows)
         left_out = len(full.rows) - len(shown.rows)
         parts: list[nodes.Node] = [body]
         if left_out:
@@ -90,6 +91,15 @@ class RunTable(SphinxDirective):
             ),
         )
         return [*parts, details("What the columns mean", meanings), links.provenance(self.env, place, run, name)]
+
+
+def heading(column: str, description: str) -> str:
+    """A column's name as a table heads it, with the unit that ends its description: "knee (%)"."""
+    unit = re.search(r"\[([^\[\]]+)\]$", description)
+    if unit is None:
+        return column.replace("_", " ")
+    named = column.removesuffix("_percent" if unit[1] == "%" else "")
+    return f"{named.replace('_', ' ')} ({unit[1]})"
 
 
 def target(argument: str, options: dict[str, str]) -> tuple[str, str, str]:

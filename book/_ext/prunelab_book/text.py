@@ -1,7 +1,11 @@
 """Numbers as the pages print them."""
 
+import math
+import re
 from collections.abc import Mapping
 from typing import Any
+
+from prunelab.claims import Case
 
 SPACE = "\N{NO-BREAK SPACE}"
 
@@ -37,6 +41,34 @@ def interval(low: float | None, high: float | None, digits: int, seeds: int | No
     return f"{spread}, {seeds} seed{'' if seeds == 1 else 's'}"
 
 
+def compact(entry: Mapping[str, Any]) -> str:
+    """The same for a table whose header says what the brackets are: "47.3 % (46.1 to 48.5)"."""
+    low, high, digits = entry.get("low"), entry.get("high"), entry.get("digits", 2)
+    known = low is not None and high is not None
+    return quantity(entry) + (f" ({number(low, digits)} to {number(high, digits)})" if known else " (no interval)")
+
+
+def effect(case: Case) -> str:
+    """What a rule measured in one case, to the digits that its interval warrants."""
+    digits = decimals(case.effect, case.low, case.high)
+    value = {"value": case.effect, "low": case.low, "high": case.high, "unit": case.unit, "digits": digits}
+    return estimate({**value, "n": case.n_seeds})
+
+
+def decimals(value: float, low: float | None, high: float | None) -> int:
+    """Decimals that show two digits of an interval's half width; three digits of the value where there is none."""
+    half = (high - low) / 2 if low is not None and high is not None else 0.0
+    scale, digits = (half, 2) if half > 0 else (abs(value), 3)
+    least = 1 if scale < 100 else 0
+    return min(4, max(least, digits - 1 - math.floor(math.log10(scale)))) if scale > 0 else 0
+
+
+def tight(prose: str) -> str:
+    """Prose out of a file as a page sets it: no line break before a unit, a real minus sign."""
+    prose = re.sub(r"(?<=\d) (?=%)", SPACE, prose)
+    return re.sub(r"(?<![\w.])-(?=\d)|(?<= )-(?= )", "\N{MINUS SIGN}", prose)
+
+
 def duration(seconds: float) -> str:
     """Wall time: "4.2 s", "3 min 20 s", "1 h 5 min"."""
     if seconds < 60:
@@ -61,3 +93,23 @@ def plain(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(plain(item) for item in value)
     return "none" if value is None else str(value)
+
+
+# What a pair of numbers stands for in a study's published facts.
+PAIRS = {"sparseness": (f"{SPACE}% sparsity", f"{SPACE}% word error")}
+
+
+def fact(study: str, published: Mapping[str, Any]) -> str:
+    """What a source reports on a claim, in words: "knee sparsity 9.1 %"."""
+    return "; ".join(_fact(study, key, value) for key, value in published.items())
+
+
+def _fact(study: str, key: str, value: Any) -> str:
+    """One figure of a source; the end of its name is its unit, and a pair has two."""
+    if isinstance(value, list) and study in PAIRS and len(value) == len(PAIRS[study]):
+        value = ", ".join(f"{plain(part)}{unit}" for part, unit in zip(value, PAIRS[study], strict=True))
+    for end, unit in (("_percent", f"{SPACE}%"), ("_points", f"{SPACE}points")):
+        if key.endswith(end):
+            key, value = key.removesuffix(end), f"{plain(value)}{unit}"
+    words = re.sub(r"\bwer\b", "word error", key.replace("_", " "))
+    return f"{words} {plain(value)}"

@@ -136,7 +136,8 @@ def get(
     """
     known = KNOWN.get(name)
     if known is None:
-        raise ValueError(f"no data set {name!r} to get; there are {', '.join(KNOWN)}")
+        hint = ", digits is embedded" if name == "digits" else ""
+        raise ValueError(f"no data set {name!r} to get; there are {', '.join(KNOWN)}{hint}")
     return files(known, mirrors=mirrors, cache=cache, progress=progress, report=report)[0].path.parent
 
 

@@ -55,7 +55,10 @@ def load(path: Path) -> Raw:
     try:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError) as error:
-        raise ValueError(f"{path}: neither a folder nor a readable zip archive ({error})") from None
+        raise ValueError(
+            f"{path}: neither a folder nor a readable zip archive ({error}); "
+            "give a folder or a .zip archive that holds one folder of images for each class"
+        ) from None
     with archive:
         return _load(path, zip_sizes(path, archive), archive.read)
 

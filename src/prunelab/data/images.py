@@ -33,6 +33,13 @@ class Split:
             raise ValueError(
                 f"{len(self.x)} images need as many int64 labels; got {tuple(self.y.shape)} {self.y.dtype}"
             )
+        if self.x.is_meta:  # shapes without values
+            return
+        # Cross-entropy passes over the label -100 in silence, and blames nobody for a pixel that is not a number.
+        if len(self.y) and int(self.y.min()) < 0:
+            raise ValueError(f"a label is the index of a class, at least 0; got {int(self.y.min())}")
+        if not bool(torch.isfinite(self.x).all()):
+            raise ValueError("a pixel is a finite number; some are NaN or infinite: check how the images were scaled")
 
     def __len__(self) -> int:
         """Count the images."""
@@ -79,9 +86,11 @@ def load_images(source: str = "digits", *, validation: float = 1 / 6, device: st
         device: where the tensors are put.
 
     Raises:
-        ValueError: unknown name, `validation` out of range, or files that are not what they should be.
+        ValueError: unknown name, `validation` out of range, a device that torch cannot use here, or files that are
+            not what they should be.
         FileNotFoundError: nothing at the path, or a named set that is neither on this machine nor to be had.
     """
+    _check_device(device)
     if not 0 < validation < 1:
         hint = f"; did you mean {validation / 100:g}?" if 1 < validation < 100 else ""
         raise ValueError(
@@ -164,6 +173,20 @@ def stratified(labels: NDArray[np.int64], fraction: float) -> NDArray[np.bool_]:
         places = (2 * np.arange(count) + 1) * size // (2 * count)  # the middles of `count` equal stretches
         chosen[np.flatnonzero(labels == label)[places]] = True
     return chosen
+
+
+def _check_device(device: str | torch.device) -> None:
+    """Refuse a device that is none or is not there: torch's own messages name neither the setting nor a fix."""
+    try:
+        asked = torch.device(device)
+    except RuntimeError:
+        raise ValueError(f"a device is 'cpu', 'cuda' or one GPU of several, as 'cuda:1'; got {device!r}") from None
+    found = torch.cuda.device_count() if asked.type == "cuda" else 0
+    if asked.type == "cuda" and (asked.index or 0) >= found:
+        raise ValueError(
+            f"device {str(device)!r} needs a GPU that torch can use, and there are {found}; take 'cpu', "
+            "or install a CUDA build of torch and its driver"
+        )
 
 
 def _carve(raw: Raw, part: Part, fraction: float) -> tuple[Part, Part]:

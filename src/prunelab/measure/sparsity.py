@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from prunelab.pruning import prunable
-from prunelab.pruning.application import refuse_misfits
+from prunelab.pruning.application import refuse_misfits, refuse_torch_form
+from prunelab.pruning.selection import removed_count
 
 WHOLE = "all"  # the name of the row that sums the others up
 _INDEX_BYTES = 4  # of a column index or a row pointer, int32
@@ -55,8 +56,11 @@ def count(
 
     Raises:
         TypeError: a mask is not bool.
-        ValueError: a mask names none of the weights or has another shape.
+        ValueError: a mask names none of the weights or has another shape, `asked` is outside [0, 1), or the network
+            is in torch's pruned form.
     """
+    if asked is not None:
+        removed_count(asked, 0, name="the sparsity asked for")
     if isinstance(weights, nn.Module):
         weights = prunable(weights)
     refuse_misfits(weights, masks or {})
@@ -82,9 +86,11 @@ def sizes(parameters: nn.Module | Mapping[str, Tensor]) -> list[Size]:
         One row per parameter in the network's order, and a last one named "all".
 
     Raises:
-        ValueError: a parameter has 2³¹ or more nonzero values, too many for int32 row pointers.
+        ValueError: a parameter has 2³¹ or more nonzero values, too many for int32 row pointers, or the network is in
+            torch's pruned form.
     """
     if isinstance(parameters, nn.Module):
+        refuse_torch_form(parameters)
         parameters = {name: parameter.detach() for name, parameter in parameters.named_parameters()}
     rows = []
     for name, parameter in parameters.items():

@@ -8,10 +8,12 @@ from torch import Tensor, nn
 
 from prunelab.data import Split
 from prunelab.measure.accuracy import Evaluation
+from prunelab.measure.modes import evaluating
 from prunelab.models import linear_layers
 from prunelab.pruning import below_threshold, masked
+from prunelab.pruning.masks import SIGNS
 
-SIGNS = ("abs", "positive", "negative")
+__all__ = ["SIGNS", "sweep", "threshold_sweep"]
 
 # Examples in one block: their activations stay in the cache from one setting to the next.
 _BLOCK = 1000
@@ -24,7 +26,7 @@ def sweep(model: nn.Sequential, split: Split, settings: Iterable[Mapping[str, Te
     """Measure one net under many replacements of its weights.
 
     The activations before the first replaced layer are computed once and kept, so settings that touch only a late
-    layer cost only the rest of the net. The model itself is not changed.
+    layer cost only the rest of the net. The model is measured in evaluation mode and is not changed.
 
     Args:
         model: layers in order; maps `split.x` to logits.
@@ -45,7 +47,7 @@ def sweep(model: nn.Sequential, split: Split, settings: Iterable[Mapping[str, Te
     before: list[Tensor] = [split.x]  # before[i]: input of child i with the model's own weights
 
     scores = []
-    with torch.no_grad():
+    with evaluating(model):
         for setting in settings:
             replaced = {name: _of_child(name, setting) for name in names}
             if unknown := [key for key in setting if key.partition(".")[2] not in own.get(key.partition(".")[0], {})]:
@@ -82,7 +84,7 @@ def threshold_sweep(
         (sign, threshold) -> score; equal to pruning and evaluating each setting alone up to float rounding.
 
     Raises:
-        ValueError: an empty split, no threshold, or an unknown sign.
+        ValueError: an empty split, no threshold, one that is negative or NaN, or an unknown sign.
     """
     _not_empty(split)
     if not thresholds:
@@ -112,7 +114,7 @@ def threshold_sweep(
         _bands(weights[first], upper, lower) for upper, lower in zip([None, *descending], descending, strict=False)
     ]
     logits: dict[tuple[str, float], list[Tensor]] = {setting: [] for setting in pruned}
-    with torch.no_grad():
+    with evaluating(model):
         for block in split.x.flatten(1).split(_BLOCK):
             columns = block.T.contiguous()  # (inputs, B): a sparse weight then scales one contiguous row
             whole = {sign: _signed(weights[first], sign) @ columns for sign in ("positive", "negative")}

@@ -5,6 +5,7 @@ from difflib import get_close_matches
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils.prune import is_pruned
 
 
 def prunable(model: nn.Module, layers: Sequence[str] | None = None) -> dict[str, Tensor]:
@@ -23,8 +24,9 @@ def prunable(model: nn.Module, layers: Sequence[str] | None = None) -> dict[str,
         they follow it as it trains.
 
     Raises:
-        ValueError: a layer is unknown or holds nothing to prune.
+        ValueError: a layer is unknown or holds nothing to prune, or the network is in torch's pruned form.
     """
+    refuse_torch_form(model)
     parameters = {name: parameter.detach() for name, parameter in model.named_parameters()}
     default = [name for name, parameter in parameters.items() if parameter.ndim >= 2]
     if layers is None:
@@ -106,6 +108,19 @@ def masked(weights: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> dict[s
         name: weight.detach().masked_fill(~masks[name].to(weight.device), 0) if name in masks else weight
         for name, weight in weights.items()
     }
+
+
+def refuse_torch_form(model: nn.Module) -> None:
+    """Raise where a network is in the form of `torch.nn.utils.prune`, whose parameters are the unpruned weights.
+
+    Raises:
+        ValueError: it is.
+    """
+    if is_pruned(model):
+        raise ValueError(
+            "a network in torch's pruned form keeps its removed weights in its parameters; "
+            "read its masks with from_torch, then unwrap it and apply them"
+        )
 
 
 def refuse_misfits(weights: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> None:

@@ -31,7 +31,8 @@ def random(weights: Mapping[str, Tensor], generator: torch.Generator) -> dict[st
     """Score each weight by a uniform random number, so that every choice of weights is equally likely.
 
     The numbers are drawn layer by layer in the mapping's order. The scores are their negatives, because
-    `torch.nn.utils.prune.random_unstructured` removes the largest: at equal seeds the masks are equal.
+    `torch.nn.utils.prune.random_unstructured` removes the largest: on the CPU and at equal seeds the masks of each
+    layer are equal, and in float32 those of `global_unstructured` too (it draws once for all layers).
 
     Args:
         weights: parameter name -> weight, floating-point, any shape and device; only shapes and types matter.
@@ -39,6 +40,9 @@ def random(weights: Mapping[str, Tensor], generator: torch.Generator) -> dict[st
 
     Returns:
         Same names, shapes, types and devices, in (-1, 0]; higher is kept.
+
+    Raises:
+        RuntimeError: a weight is not floating-point.
     """
     return {
         name: -torch.rand(weight.shape, generator=generator, dtype=weight.dtype, device=generator.device).to(

@@ -10,11 +10,9 @@ from pathlib import Path
 import yaml
 
 from prunelab import files, project
-from prunelab.report import finished, profiles
+from prunelab.report import finished, profiles, provenance
 from prunelab.report.sources import modules_used
 
-# The pages' date outside a git checkout: 1980-01-01, the earliest that zip archives can hold.
-_NO_COMMIT = 315532800
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _TROUBLE = re.compile(r"WARNING|ERROR|CRITICAL|[Ee]rror:")
 # Trained networks are large, and no page shows them.
@@ -70,16 +68,6 @@ def drop_stale_stamp(profile: profiles.Profile) -> None:
         mine.unlink()
 
 
-def epoch() -> int:
-    """Return the time of the last commit in seconds since 1970: the only date the pages may know."""
-    command = ["git", "log", "-1", "--format=%ct"]
-    try:
-        answer = subprocess.run(command, cwd=project.root(), capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return _NO_COMMIT
-    return int(answer.stdout)
-
-
 def collect(profile: profiles.Profile) -> Path:
     """Copy the finished runs of a profile into `book/executed/`, where the book's sources refer to them.
 
@@ -120,7 +108,7 @@ def build(profile: profiles.Profile) -> Path:
         command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", "."]
         options = ["-W", "-n", "--keep-going", "--path-output", str(fresh.relative_to(root))]
         # Sphinx writes some sets in the order of their hashes.
-        environment = os.environ | {"SOURCE_DATE_EPOCH": str(epoch()), "PYTHONHASHSEED": "0"}
+        environment = os.environ | {"SOURCE_DATE_EPOCH": str(provenance.commit_time()), "PYTHONHASHSEED": "0"}
         with log.open("w", encoding="utf-8") as output:
             done = subprocess.run([*command, *options], cwd=root, env=environment, stdout=output, stderr=output)
         if done.returncode != 0:
@@ -129,6 +117,17 @@ def build(profile: profiles.Profile) -> Path:
         shutil.rmtree(fresh)
         files.write_text(stamp(profile.name), f"{_digest()}\n")
     return first_page()
+
+
+def main() -> None:
+    """Build the pages of the profile named on the command line, as the graph's job; tell of an error in one line."""
+    profile = sys.argv[1]
+    error(profile).unlink(missing_ok=True)
+    try:
+        build(profiles.read(profile))
+    except (BookError, ValueError, OSError) as failure:
+        files.write_text(error(profile), f"{failure}\n")
+        raise SystemExit(f"error: {failure}") from None
 
 
 def _emptied(folder: Path) -> Path:
@@ -148,12 +147,3 @@ def _complaint(log: Path) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     first = next((index for index, line in enumerate(lines) if _TROUBLE.search(line)), len(lines) - 1)
     return " ".join(lines[first : first + (2 if lines[first].endswith(":") else 1)]) if lines else "no output"
-
-
-if __name__ == "__main__":
-    error(sys.argv[1]).unlink(missing_ok=True)
-    try:
-        build(profiles.read(sys.argv[1]))
-    except BookError as failure:
-        files.write_text(error(sys.argv[1]), f"{failure}\n")
-        raise SystemExit(f"error: {failure}") from None

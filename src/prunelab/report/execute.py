@@ -3,7 +3,6 @@
 import os
 import re
 import shutil
-import subprocess
 import tempfile
 import time
 from collections.abc import Mapping
@@ -104,7 +103,8 @@ def execute(
             _remove(results / ".failed" / run)
         except CellError as error:
             failed = _keep_failure(staging, results / ".failed" / run, error.log)
-            raise RunError(f"{run}: {error}; the notebook as far as it got: {failed}") from None
+            said = without_paths(str(error), _from_here(in_effect, staging))
+            raise RunError(f"{run}: {said}; the notebook as far as it got: {failed}") from None
         finally:
             _remove(staging)
     return out
@@ -127,7 +127,8 @@ def from_caller(parameters: Mapping[str, object], caller: Path, staging: Path) -
     def rewritten(value: object) -> object:
         if isinstance(value, str) and value.startswith(("./", "../")):
             # Without symbolic links: ".." leads to the parent of where a link points to.
-            return os.path.relpath(caller.resolve() / value, staging.parent.resolve() / staging.name)
+            path = os.path.relpath(caller.resolve() / value, staging.parent.resolve() / staging.name)
+            return path if path.startswith("..") else f"./{path}"
         if isinstance(value, list):
             return [rewritten(item) for item in value]
         if isinstance(value, Mapping):
@@ -145,7 +146,7 @@ def _environment(threads: int) -> dict[str, str]:
         **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads)),
         "PYTHONHASHSEED": "0",
         "PYTHONWARNINGS": "",
-        "SOURCE_DATE_EPOCH": os.environ.get("SOURCE_DATE_EPOCH") or _commit_time(),
+        "SOURCE_DATE_EPOCH": str(provenance.commit_time()),
         # A backend set for scripts (Agg, in CI) would leave the notebook without its figures.
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "TQDM_DISABLE": "1",
@@ -158,14 +159,10 @@ def _environment(threads: int) -> dict[str, str]:
     return environment
 
 
-def _commit_time() -> str:
-    """Return when the project's last commit was made, in seconds since 1970; the start of 1980 outside of git."""
-    command = ["git", "-C", str(project.root()), "log", "-1", "--format=%ct"]
-    try:
-        told = subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
-    except FileNotFoundError:
-        told = ""
-    return told or "315532800"  # the first date that archives of every kind can hold
+def _from_here(parameters: Mapping[str, object], staging: Path) -> dict[str, str]:
+    """Map relative paths among the parameters, which start from the notebook's folder, to those from the user's."""
+    found = [text for value in parameters.values() for text in provenance.texts(value)]
+    return {text: os.path.relpath(staging / text) for text in found if text.startswith(("./", "../"))}
 
 
 def _show_parameters(nb: NotebookNode, parameters: Mapping[str, object]) -> None:

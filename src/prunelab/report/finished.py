@@ -14,10 +14,11 @@ from prunelab.report.profiles import Run
 
 
 def sources_of(run: Run) -> list[Path]:
-    """List the files a run is made from: its notebook, the modules that uses, the published files it reads."""
+    """List the files a run is made from: its notebook, the modules that uses, published files, a user's data."""
     notebook = project.root() / "notebooks" / f"{run.notebook}.py"
-    published = (path for folder in run.published for path in sorted(folder.rglob("*")) if path.is_file())
-    return [notebook, *sources.modules_used(notebook), *published]
+    read = [*run.published, *profiles.paths(run)]
+    inside = (path for folder in read for path in sorted(folder.rglob("*")) if path.is_file())
+    return [notebook, *sources.modules_used(notebook), *inside, *(path for path in read if path.is_file())]
 
 
 def identity(run: Run) -> str:
@@ -33,7 +34,7 @@ def identity(run: Run) -> str:
         "threads": run.threads,
         "sources": sources.identity(run.notebook),
         "inputs": {name: provenance.results_digest(folder) for name, folder in inputs.items()},
-        "published": [files.digest(folder) for folder in run.published],
+        "read": [files.digest(path) for path in (*run.published, *profiles.paths(run))],
     }
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 

@@ -10,9 +10,22 @@ from pathlib import Path
 from prunelab import project
 from prunelab.report import book, finished, notebooks, parameters, profiles
 from prunelab.report.execute import RunError
+from prunelab.report.guards import stops_raised
 
+_BOOK = "quick"  # the profile whose runs the book's pages are written for
 # Seconds after Ctrl-C in which Snakemake leaves when the terminal told it too, and when it is told again.
 _OWN_ACCORD, _GRACE = 3, 20
+# profiles/default without its keep-going, for which no option stands.
+_STOP_EARLY = ["--workflow-profile", "none", "--nolock", "--rerun-incomplete"]
+_STOP_EARLY += ["--rerun-triggers", "mtime", "params", "input"]
+
+
+class BuildError(RunError):
+    """A build whose jobs failed: one line with every reason, and `rest`, what the jobs have not told on stderr yet."""
+
+    def __init__(self, message: str, rest: str = "") -> None:
+        super().__init__(message)
+        self.rest = rest
 
 
 def build(profile: str, cores: int, targets: Sequence[str] = (), *, keep_going: bool = True) -> Path:
@@ -29,15 +42,18 @@ def build(profile: str, cores: int, targets: Sequence[str] = (), *, keep_going: 
 
     Raises:
         ValueError: an unknown profile or target, or parameters that a notebook does not declare.
-        RunError: a run or the book failed; the others are finished where `keep_going`.
+        FileNotFoundError: there is nothing at a path that the profile names.
+        BuildError: a run or the book failed; the others are finished where `keep_going`.
     """
     plan = profiles.read(profile)
+    if not targets:
+        _check_book(plan)
     for run in plan.runs:
         # Before the first notebook starts: a misspelt parameter of the last run must not cost hours.
         try:
             parameters.checked(notebooks.read(run.notebook), profiles.resolve(run))
-        except ValueError as error:
-            raise ValueError(f"profiles/{profile}.yml, run {run.name!r}: {error}") from None
+        except (ValueError, FileNotFoundError) as error:
+            raise type(error)(f"profiles/{profile}.yml, run {run.name!r}: {error}") from None
         finished.error(run).unlink(missing_ok=True)
     book.error(profile).unlink(missing_ok=True)
     stamps = [finished.stamp(plan.run(name)) for name in targets] or [book.stamp(profile)]
@@ -45,26 +61,44 @@ def build(profile: str, cores: int, targets: Sequence[str] = (), *, keep_going: 
     failed = [run for run in plan.runs if finished.error(run).is_file()]
     if failed:
         reasons = "; ".join(finished.error(run).read_text(encoding="utf-8").strip() for run in failed)
-        raise RunError(f"{len(failed)} of {len(plan.runs)} runs of profile {profile!r} failed: {reasons}")
+        said = f"{len(failed)} of {len(plan.runs)} runs of profile {profile!r} failed"
+        raise BuildError(f"{said}: {reasons}", f"{said}: {', '.join(run.name for run in failed)}; reasons above")
     if book.error(profile).is_file():
-        raise RunError(book.error(profile).read_text(encoding="utf-8").strip())
+        raise BuildError(book.error(profile).read_text(encoding="utf-8").strip())
     if code != 0:
-        see = f"snakemake --cores {cores} --config profile={profile}"
-        raise RunError(f"profile {profile!r} was not finished: Snakemake ended with {code}; see why with: {see}")
+        said = f"profile {profile!r} was not finished: Snakemake ended with {code}; see why with: "
+        said += f"snakemake --cores {cores} --config profile={profile}"
+        raise BuildError(said, said)
     return profiles.results(profile) if targets else book.first_page()
+
+
+def _check_book(plan: profiles.Profile) -> None:
+    """Refuse to build the book from a profile that lacks runs its pages show, before hours are spent on the others."""
+    if _BOOK not in profiles.names():
+        return
+    shown = [run.name for run in profiles.read(_BOOK).runs]
+    lacking = [name for name in shown if name not in {run.name for run in plan.runs}]
+    if lacking:
+        raise ValueError(
+            f"the book shows every run of profile {_BOOK!r}, and profile {plan.name!r} lacks {', '.join(lacking)}; "
+            f"name the runs to make without a book, as in: prunelab build --profile {plan.name} "
+            f"{plan.runs[-1].name if plan.runs else 'RUN'}"
+        )
 
 
 def _snakemake(profile: str, cores: int, stamps: Sequence[Path], *, keep_going: bool) -> int:
     """Call Snakemake in this terminal and return its exit code."""
     root = project.root()
     targets = [os.path.relpath(path, root) for path in stamps]
-    command = [sys.executable, "-m", "snakemake", "--cores", str(cores), "--config", f"profile={profile}"]
+    start = [sys.executable, "-m", "prunelab.report.start", "snakemake.cli"]
+    command = [*start, "--cores", str(cores), "--config", f"profile={profile}"]
     # The jobs tell of themselves. The workflow's settings say keep-going: to stop early, do without them.
-    settings = ["--quiet", "all"] if keep_going else ["--workflow-profile", "none", "--nolock", "--rerun-incomplete"]
+    settings = ["--quiet", "all", *([] if keep_going else _STOP_EARLY)]
     driver = subprocess.Popen([*command, *settings, "--", *targets], cwd=root)
     try:
-        return driver.wait()
-    except KeyboardInterrupt:
+        with stops_raised():
+            return driver.wait()
+    except (KeyboardInterrupt, SystemExit):
         # A terminal interrupts Snakemake too, and it stops its jobs and leaves by itself; a lone signal has to be
         # passed on. Whatever is left after that finishes its run, and the next build waits for it.
         for patience in (_OWN_ACCORD, _GRACE):

@@ -123,8 +123,8 @@ def checked(nb: NotebookNode, given: Mapping[str, object]) -> dict[str, object]:
     for name in given:
         if name not in known:
             nearest = difflib.get_close_matches(str(name), known, n=1)
-            hint = f"did you mean {nearest[0]!r}? " if nearest else ""
-            raise ValueError(f"no parameter {name!r}; {hint}The notebook has {', '.join(known) or 'none'}")
+            hint = f"did you mean {nearest[0]!r}? The" if nearest else "the"
+            raise ValueError(f"no parameter {name!r}; {hint} notebook has {', '.join(known) or 'none'}")
     values: dict[str, object] = {}
     for name, parameter in known.items():
         # A default of None allows null, whatever the annotation says.

@@ -16,6 +16,7 @@ _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _PROFILE_KEYS = ("description", "threads", "runs")
 _RUN_KEYS = ("notebook", "parameters", "threads")
 _PUBLISHED = "published/"
+_PATH_STARTS = ("./", "../")
 _PUBLISHED_RUN = re.compile(rf"{_PUBLISHED}{_NAME.pattern}/{_NAME.pattern}")
 
 
@@ -52,6 +53,11 @@ class Profile:
     name: str
     description: str
     runs: tuple[Run, ...]
+
+    @property
+    def measured(self) -> tuple[Run, ...]:
+        """The runs that are published and verified: all but those that only show published results again."""
+        return tuple(run for run in self.runs if not run.published)
 
     def run(self, name: str) -> Run:
         """Return the run called `name`.
@@ -109,7 +115,7 @@ def read(name: str) -> Profile:
 
 
 def resolve(run: Run, folder: Path | None = None, *, inputs: Path | None = None) -> dict[str, Any]:
-    """Return the run's parameters with each "@name" replaced by a path that holds from the run's own folder.
+    """Return the run's parameters with each "@name", "./path" and "../path" as a path from the run's own folder.
 
     Args:
         run: the run.
@@ -117,7 +123,11 @@ def resolve(run: Run, folder: Path | None = None, *, inputs: Path | None = None)
         inputs: the folder that holds the runs it needs; default: the results of its profile.
 
     Returns:
-        Parameter name -> value; "@dense" has become "../dense" when both runs stand side by side.
+        Parameter name -> value; "@dense" has become "../dense" when both runs stand side by side. The profile's own
+        relative paths start from the project's top folder.
+
+    Raises:
+        FileNotFoundError: there is nothing at one of the profile's paths.
     """
     target = run.folder if folder is None else folder.resolve()
     siblings = results(run.profile) if inputs is None else inputs.resolve()
@@ -126,11 +136,22 @@ def resolve(run: Run, folder: Path | None = None, *, inputs: Path | None = None)
         if isinstance(value, str) and value.startswith("@"):
             name = value.removeprefix("@")
             return os.path.relpath(_published(name) if name.startswith(_PUBLISHED) else siblings / name, target)
+        if isinstance(value, str) and value.startswith(_PATH_STARTS):
+            return os.path.relpath(_in_project(value), target)
         if isinstance(value, Mapping):
             return {key: replaced(item) for key, item in value.items()}
         return [replaced(item) for item in value] if isinstance(value, list) else value
 
     return {name: replaced(value) for name, value in run.parameters.items()}
+
+
+def paths(run: Run) -> list[Path]:
+    """List what the run's own relative paths lead to, from the project's top folder: a user's data, mostly.
+
+    Raises:
+        FileNotFoundError: there is nothing at one of them.
+    """
+    return [_in_project(text) for text in _texts(run.parameters) if text.startswith(_PATH_STARTS)]
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -144,10 +165,23 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def _references(value: Any) -> tuple[str, ...]:
     """List the names after "@" anywhere in a value, each once."""
+    return tuple(text.removeprefix("@") for text in _texts(value) if text.startswith("@"))
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    """List the texts anywhere in a value, each once."""
     if isinstance(value, str):
-        return (value.removeprefix("@"),) if value.startswith("@") else ()
+        return (value,)
     items = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
-    return tuple(dict.fromkeys(name for item in items for name in _references(item)))
+    return tuple(dict.fromkeys(text for item in items for text in _texts(item)))
+
+
+def _in_project(path: str) -> Path:
+    """Follow a profile's relative path."""
+    found = (project.root() / path).resolve()
+    if not found.exists():
+        raise FileNotFoundError(f"nothing at {path!r} from {project.root()}; relative paths of a profile start there")
+    return found
 
 
 def _published(reference: str) -> Path:

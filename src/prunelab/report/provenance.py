@@ -1,9 +1,11 @@
 """Where a run's results come from: code, parameters, data, inputs, packages, machine. No host, user or date."""
 
+import contextlib
 import csv
 import hashlib
 import platform
 import re
+import subprocess
 from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -11,6 +13,9 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 import prunelab
 from prunelab import files, project
 from prunelab.report import sources
+
+# Outside of a git checkout: 1980-01-01, the earliest that archives of every kind can hold.
+_NO_COMMIT = 315532800
 
 
 def collect(
@@ -71,7 +76,7 @@ def outside_paths(parameters: Mapping[str, object], folder: Path) -> dict[str, s
     return {
         text: f"…/{PureWindowsPath(text).name}"
         for value in parameters.values()
-        for text in _texts(value)
+        for text in texts(value)
         if _is_outside(text, folder)
     }
 
@@ -117,12 +122,25 @@ def data_used(folder: Path) -> list[dict[str, str]]:
 def packages() -> dict[str, str]:
     """Return the installed version of every package that Prunelab needs directly, by name.
 
-    Raises:
-        PackageNotFoundError: one of them is not installed.
+    One that is not installed is left out: the run went well without it, and must not be lost at its very end.
     """
     needed = [line for line in metadata.requires("prunelab") or [] if "extra ==" not in line]
     names = sorted(found.group() for line in needed if (found := re.match(r"[\w.-]+", line)))
-    return {name: metadata.version(name) for name in names}
+    versions: dict[str, str] = {}
+    for name in names:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            versions[name] = metadata.version(name)
+    return versions
+
+
+def commit_time() -> int:
+    """Return when the project's last commit was made, in seconds since 1970: the only date that results may know."""
+    command = ["git", "log", "-1", "--format=%ct"]
+    try:
+        answer = subprocess.run(command, cwd=project.root(), capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return _NO_COMMIT
+    return int(answer.stdout or _NO_COMMIT)
 
 
 def cpu() -> str:
@@ -143,27 +161,27 @@ def _seeds(parameters: Mapping[str, object]) -> list[int]:
     return [seed for seed in listed if isinstance(seed, int)]
 
 
-def _texts(value: object) -> list[str]:
-    """List the texts in a parameter's value."""
+def texts(value: object) -> list[str]:
+    """List the texts in a parameter's value, also those inside lists and mappings."""
     match value:
         case str():
             return [value]
         case list():
-            return [text for item in value for text in _texts(item)]
+            return [text for item in value for text in texts(item)]
         case Mapping():
-            return [text for item in value.values() for text in _texts(item)]
+            return [text for item in value.values() for text in texts(item)]
     return []
 
 
-def _replaced(value: object, texts: Mapping[str, str]) -> object:
+def _replaced(value: object, instead: Mapping[str, str]) -> object:
     """Return a parameter's value with some of its texts replaced."""
     match value:
         case str():
-            return texts.get(value, value)
+            return instead.get(value, value)
         case list():
-            return [_replaced(item, texts) for item in value]
+            return [_replaced(item, instead) for item in value]
         case Mapping():
-            return {key: _replaced(item, texts) for key, item in value.items()}
+            return {key: _replaced(item, instead) for key, item in value.items()}
     return value
 
 

@@ -32,7 +32,7 @@ def publish(profile: str, run: str | None = None) -> list[Path]:
             its sidecar.
     """
     plan = profiles.read(profile)
-    runs = [each for each in plan.runs if not each.published] if run is None else [plan.run(run)]
+    runs = plan.measured if run is None else (plan.run(run),)
     chosen = [(run, _checked(run)) for run in runs]
     return [_freeze(run, paths) for run, paths in chosen]
 

@@ -1,5 +1,6 @@
 """Runs as they are asked for: one of a profile, one of a profile with other parameters, or a notebook alone."""
 
+import os
 import shlex
 import time
 from collections.abc import Mapping
@@ -7,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from prunelab import files, project
-from prunelab.report import execute, finished, parameters, profiles
+from prunelab.report import execute, finished, notebooks, parameters, profiles, provenance
 from prunelab.report.profiles import Run
 
 
@@ -72,14 +73,17 @@ def changed(profile: str, name: str, given: Mapping[str, object], *, out: Path |
         The folder of its results.
 
     Raises:
-        ValueError: an unknown profile or run, or parameters that the notebook does not declare.
-        FileNotFoundError: a run it needs is not finished.
+        ValueError: an unknown profile or run, parameters that the notebook does not declare, or a place for the
+            results that holds something else.
+        FileNotFoundError: a run it needs is not finished, or there is nothing at a path given.
         RunError: the notebook failed.
     """
     plan = profiles.read(profile)
     run = plan.run(name)
+    _check(run.notebook, given)
     target = _target(out, name)
-    mended = execute.from_caller(given, Path.cwd(), execute.staging_of(target, name))
+    # As the profile's own paths, which start from the project's top folder.
+    mended = execute.from_caller(given, Path.cwd(), project.root())
     run = replace(run, parameters={**run.parameters, **mended})
     for needed in run.inputs:
         plan.run(needed)
@@ -99,10 +103,12 @@ def of_notebook(notebook: str, given: Mapping[str, object], *, out: Path | None 
         The folder of its results.
 
     Raises:
-        ValueError: parameters that the notebook does not declare.
-        FileNotFoundError: no such notebook.
+        ValueError: parameters that the notebook does not declare, or a place for the results that holds something
+            else.
+        FileNotFoundError: no such notebook, or nothing at a path given.
         RunError: the notebook failed.
     """
+    _check(notebook, given)
     name = Path(notebook).stem
     target = _target(out, name)
     values = execute.from_caller(given, Path.cwd(), execute.staging_of(target, name))
@@ -163,8 +169,32 @@ def _make(run: Run, *, unless_finished: bool) -> bool:
     return not stands
 
 
+def _check(notebook: str, given: Mapping[str, object]) -> None:
+    """Check parameters as they were typed: later on, their paths start from another folder."""
+    parameters.checked(notebooks.read(notebook), given)
+    for name, value in given.items():
+        for text in provenance.texts(value):
+            if text.startswith(("./", "../", "/", "~")) and not Path(text).expanduser().exists():
+                place = "" if text.startswith(("/", "~")) else f" from {Path.cwd()}"
+                raise FileNotFoundError(f"the parameter {name!r}: nothing at {text!r}{place}; check the path")
+
+
 def _target(out: Path | None, name: str) -> Path:
-    return project.root() / "results" / "custom" / name if out is None else out
+    """Return the folder of a run's results. One that a user names is new, empty or an earlier run's: it is replaced."""
+    if out is None:
+        return project.root() / "results" / "custom" / name
+    target = out.resolve()
+    standing = next(path for path in (target, *target.parents) if path.exists())
+    if not standing.is_dir():
+        raise ValueError(f"results go into a folder; {str(standing)!r} is a file: give --out another folder")
+    if Path.cwd().resolve().is_relative_to(target):
+        raise ValueError(f"a run replaces its folder whole, and {str(out)!r} holds the current one; name a new folder")
+    if standing == target and any(target.iterdir()) and not (target / "provenance.json").is_file():
+        raise ValueError(f"a run replaces its folder whole, and {str(out)!r} holds no earlier run; name a new folder")
+    place = target.parent if standing == target else standing
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise PermissionError(f"results cannot be written below {str(place)!r}; give --out another folder")
+    return target
 
 
 def _command(words: list[str], given: Mapping[str, object]) -> str:

@@ -61,7 +61,8 @@ def verify(
 
     Args:
         profile: name of the profile.
-        run: name of one of its runs; default: every run. The runs it needs are read from the profile's results.
+        run: name of one of its runs, which reads the runs it needs from the profile's results; default: every run but
+            those that only show published results again.
         against: a folder with one folder per run; default: the published results of the profile.
         execute: run again in a scratch folder; otherwise compare the results that the profile has already.
         tolerance: how far numbers may lie apart.
@@ -75,18 +76,18 @@ def verify(
         RunError: a run failed.
     """
     plan = profiles.read(profile)
-    chosen = plan.runs if run is None else (plan.run(run),)
+    chosen = plan.measured if run is None else (plan.run(run),)
     old = project.published() / "results" / profile if against is None else against
     if not old.is_dir():
         fix = f"; publish some with: prunelab publish --profile {profile}" if against is None else ""
         raise ValueError(f"no results to compare with in {old}{fix}")
     if not execute:
-        return _compare_runs(old, profiles.results(profile), plan, chosen, tolerance)
+        return _compare_runs(old, profiles.results(profile), chosen, tolerance, whole=run is None)
     scratch = profiles.results(profile) / ".verify"
     shutil.rmtree(scratch, ignore_errors=True)
     for each in chosen:
         runs.execute_run(each, scratch / each.name, inputs=scratch if run is None else None)
-    found = _compare_runs(old, scratch, plan, chosen, tolerance)
+    found = _compare_runs(old, scratch, chosen, tolerance, whole=run is None)
     if agree(found):
         shutil.rmtree(scratch)
     return found
@@ -100,8 +101,10 @@ def agree(comparisons: Sequence[Comparison]) -> bool:
 def compare(run: str, old: Path, new: Path, tolerance: Tolerance) -> list[Comparison]:
     """Compare two folders of one run, table by table, value by value, verdict by verdict.
 
+    A table that disagrees with its sidecar is a difference.
+
     Raises:
-        ValueError: a table that disagrees with its sidecar.
+        ValueError: values or verdicts that are not valid JSON.
     """
     found = []
     tables = {path.stem for folder in (old, new) for path in (folder / "tables").glob("*.csv")}
@@ -120,11 +123,11 @@ def compare(run: str, old: Path, new: Path, tolerance: Tolerance) -> list[Compar
 
 
 def _compare_runs(
-    old: Path, new: Path, plan: profiles.Profile, chosen: Sequence[Run], tolerance: Tolerance
+    old: Path, new: Path, chosen: Sequence[Run], tolerance: Tolerance, *, whole: bool
 ) -> list[Comparison]:
-    """Compare the chosen runs and, when those are all, name the runs that only the old side has."""
+    """Compare the chosen runs and, when those are the whole profile, name the runs that only the old side has."""
     names = [run.name for run in chosen]
-    if len(names) == len(plan.runs):
+    if whole:
         names += sorted({path.parent.name for path in old.glob("*/provenance.json")} - set(names))
     found = []
     for name in names:
@@ -152,10 +155,15 @@ def _compare_tables(old: Path, new: Path, tolerance: Tolerance) -> _Outcome:
     """Compare two tables row by row, rows matched by their key whatever their order."""
     if old.read_bytes() == new.read_bytes():
         return IDENTICAL, "", "", ""
+    try:
+        frames = [records.load_table(path) for path in (old, new)]
+    except (ValueError, OSError) as error:
+        # One damaged table must not hide what came of the others, which may have taken hours to make.
+        return DIFFERENT, str(error), "", ""
     keys = [json.loads(path.with_suffix(".json").read_text(encoding="utf-8"))["key"] for path in (old, new)]
     if keys[0] != keys[1]:
         return DIFFERENT, "key", ", ".join(keys[0]), ", ".join(keys[1])
-    before, after = (records.load_table(path).set_index(keys[0]).sort_index() for path in (old, new))
+    before, after = (frame.set_index(keys[0]).sort_index() for frame in frames)
     if set(before.columns) != set(after.columns):
         return DIFFERENT, "columns", ", ".join(before.columns), ", ".join(after.columns)
     for outcome, one, other in ((MISSING, before, after), (EXTRA, after, before)):
@@ -219,15 +227,22 @@ def _row(index: pd.Index, key: object) -> str:
 
 
 def _values(folder: Path) -> dict[str, Any]:
-    path = folder / "values.json"
-    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    values: dict[str, Any] = _json(folder / "values.json") or {}
+    return values
 
 
 def _verdicts(folder: Path) -> dict[str, Any]:
     """Return study/id -> verdict record, the verdict itself first."""
-    path = folder / "claims.json"
-    claims = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else []
+    claims = _json(folder / "claims.json") or []
     return {f"{claim['study']}/{claim['id']}": {"verdict": claim["verdict"], **claim} for claim in claims}
+
+
+def _json(path: Path) -> Any:
+    """Read a JSON file; None where there is none."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+    except ValueError as error:
+        raise ValueError(f"{path} is not valid JSON ({error}); restore it or make its run again") from None
 
 
 def _comparison(run: str, kind: str, name: str, outcome: str, where: str, old: object, new: object) -> Comparison:

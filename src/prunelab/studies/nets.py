@@ -11,7 +11,7 @@ from prunelab.pruning import prunable
 from prunelab.records import Value, to_frame
 from prunelab.stats import t_interval
 from prunelab.studies.stored_nets import Net
-from prunelab.train import Recipe, train_seeds
+from prunelab.train import Recipe, check_seeds, train_seeds
 
 DENSE_KEY = ("data", "model", "seed")
 DENSE_COLUMNS = {
@@ -99,10 +99,11 @@ def train_nets(
         The nets, the table of dense nets (one row a seed) and the table of rates tried.
 
     Raises:
-        ValueError: no rate, or what loading and training refuse.
+        ValueError: no rate, seeds that are not distinct, or what loading and training refuse.
     """
     if not learning_rates:
         raise ValueError("training needs at least one learning rate to try; learning_rates is empty")
+    check_seeds(seeds)
     images = load_images(data, device=device)
     first, *others = seeds
     tried = {}

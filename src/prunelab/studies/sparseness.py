@@ -172,7 +172,7 @@ def percentile_table(nets: Sequence[Net], images: Images, fractions: Sequence[fl
 def at_scale(table: DataFrame, threshold_scale: float) -> DataFrame:
     """Keep each model's rows at its threshold nearest to `threshold_scale` root mean square weights."""
     parts = []
-    for _, rows in table.groupby("model", sort=False):
+    for _, rows in table.groupby(["data", "model"], sort=False):
         nearest = rows["threshold"].iloc[int((rows["scale"] - threshold_scale).abs().argmin())]
         parts.append(rows[rows["threshold"] == nearest])
     nearby: DataFrame = pd.concat(parts, ignore_index=True)

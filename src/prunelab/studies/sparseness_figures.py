@@ -71,11 +71,11 @@ def positive_against_negative(table: DataFrame, source: DataFrame) -> Saved:
     with style():
         figure, axes = panels([_SOURCE_TITLE, *words.titles(table)])
         axes[0].plot(printed["threshold"], printed["difference"], color=INK, marker="o")
-        axes[0].set_ylabel("word error, negative − positive (points)")
+        axes[0].set_ylabel("negative − positive (points)")
         for axis, (_, rows) in zip(axes[1:], words.by_model(paired), strict=True):
             line = Line(label="negative − positive", colour=METHODS["abs"].colour, marker="o")
             curve(axis, rows, "threshold", "difference", along="threshold", line=line)
-            axis.set_ylabel("test error, negative − positive (points)")
+            axis.set_ylabel("negative − positive (points)")
         for axis in axes:
             axis.axhline(0, color=MUTED, linewidth=0.9)
             axis.set_xlabel("threshold (weight units)")
@@ -85,8 +85,8 @@ def positive_against_negative(table: DataFrame, source: DataFrame) -> Saved:
             alt=f"Difference in error between removing only negative and only positive weights, against the threshold, "
             f"for the source's recogniser and for {words.names(table)}. "
             "Below the zero line negative pruning does better.",
-            caption=f"Pruning negatives against pruning positives at one threshold, paired by net. {_BAND} "
-            f"Below zero, pruning negatives costs less. {_ONE_RUN}",
+            caption=f"Word error (source) and test error (ours) of pruning negatives minus that of pruning positives "
+            f"at one threshold, paired by net. {_BAND} Below zero, pruning negatives costs less. {_ONE_RUN}",
             table="threshold-sweep",
         )
 
@@ -102,6 +102,7 @@ def layer_error(table: DataFrame) -> Saved:
             _baseline(axis, rows)
             axis.set_xlabel("threshold (root mean square weights)")
             axis.set_ylabel("test error (%)")
+            _percent_axis(axis)
         legend(figure, axes)
         return save(
             figure,
@@ -120,10 +121,10 @@ def layer_sparsity(table: DataFrame, source: DataFrame, threshold_scale: float) 
     with style():
         figure, axes = panels([_SOURCE_TITLE, *words.titles(table)])
         axes[0].scatter(printed["sparsity_percent"], printed["wer_percent"], color=INK, s=20)
-        # Two layers share a printed sparsity: one label names both. Neighbours are labelled below and above in turn.
-        for place, ((x, y), names) in enumerate(sorted(_places(printed).items())):
-            offset = (0, 5) if place % 2 else (0, -12)
-            axes[0].annotate(", ".join(names), (x, y), offset, textcoords="offset points", ha="center", fontsize=8)
+        for (x, y), (label, above) in _labels(printed).items():
+            side = "bottom" if above else "top"
+            offset = (0, 5 if above else -5)
+            axes[0].annotate(label, (x, y), offset, textcoords="offset points", ha="center", va=side, fontsize=8)
         axes[0].set_ylabel("word error (%)")
         for axis, (_, rows) in zip(axes[1:], words.by_model(_percent(at_scale(table, threshold_scale))), strict=True):
             for name, line in _layers(rows):
@@ -174,12 +175,20 @@ def global_against_percentile(table: DataFrame, source: DataFrame) -> Saved:
         )
 
 
-def _places(printed: DataFrame) -> dict[tuple[float, float], list[str]]:
-    """Gather the layers that would be drawn on one spot, to a tenth of a percent of sparsity and of error."""
-    places: dict[tuple[float, float], list[str]] = {}
+def _labels(printed: DataFrame) -> dict[tuple[float, float], tuple[str, bool]]:
+    """Label each spot of the source's layers: all layers drawn there, and whether the label goes above it.
+
+    Layers that share a spot, to a tenth of a percent, share a label. It goes to the side away from the nearest other
+    spot along the axis, so that neighbours' labels do not meet.
+    """
+    spots: dict[tuple[float, float], list[str]] = {}
     for layer, x, y in printed[["layer", "sparsity_percent", "wer_percent"]].itertuples(index=False):
-        places.setdefault((round(x, 1), round(y, 1)), []).append(layer)
-    return places
+        spots.setdefault((round(x, 1), round(y, 1)), []).append(layer)
+    labels = {}
+    for (x, y), layers in spots.items():
+        nearest = min((spot for spot in spots if spot != (x, y)), key=lambda spot: abs(spot[0] - x), default=(x, y))
+        labels[x, y] = (",\n".join(layers), y >= nearest[1])
+    return labels
 
 
 def _percent(table: DataFrame) -> DataFrame:
@@ -193,6 +202,12 @@ def _layers(rows: DataFrame) -> list[tuple[str, Line]]:
 
 def _baseline(axis: Axes, rows: DataFrame) -> None:
     axis.axhline(rows["baseline_error_percent"].mean(), color=MUTED, linewidth=0.9, linestyle=":")
+
+
+def _percent_axis(axis: Axes) -> None:
+    """Show all errors there can be: an error is a percentage, however wide its interval."""
+    axis.set_ylim(0, 103)
+    axis.set_xlim(left=0)
 
 
 def _spread(values: "pd.Series[float]") -> tuple[float, float, float]:
@@ -227,8 +242,7 @@ def _error_panels(
         axis.set_ylabel("test error (%)")
     for axis in axes:
         axis.set_xlabel("weights removed (%)")
-        axis.set_ylim(0, 103)  # an error is a percentage, however wide its interval
-        axis.set_xlim(left=0)
+        _percent_axis(axis)
     legend(figure, axes[1:])
     return figure, axes
 

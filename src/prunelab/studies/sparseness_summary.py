@@ -10,7 +10,7 @@ from pandas import DataFrame
 from prunelab import claims, models
 from prunelab.records import Value, load_table, to_frame
 from prunelab.rules import curves, sparseness
-from prunelab.stats import Interval, paired, t_interval
+from prunelab.stats import Interval, crossing, paired, t_interval
 from prunelab.studies.sparseness import at_scale
 from prunelab.studies.sparseness_tables import KNEE_KEY, VERDICT_COLUMNS, Knee
 
@@ -52,8 +52,9 @@ def threshold_values(table: DataFrame) -> dict[str, Value]:
     """Quote a threshold sweep: unpruned error, the knees, and the error added at 33 to 37 % sparsity.
 
     Returns:
-        `baseline-<net>`, `abs-knee-<net>`, `positive-knee-<net>`, `negative-knee-<net>`, `free-lunch-<net>`, where
-        <net> is the activation (or the whole spec, where two specs share one); a knee that a seed lacks is left out.
+        `baseline-<net>`, `abs-knee-<net>`, `positive-knee-<net>`, `negative-knee-<net>`, `free-lunch-<net>` and
+        `abs-loses-from-<net>` (the sparsity from which abs errs no less than one sign at the same threshold), where
+        <net> is the activation (or the whole spec, where two specs share one); what a seed lacks is left out.
     """
     values: dict[str, Value] = {}
     for name, rows in _named(table):
@@ -62,17 +63,26 @@ def threshold_values(table: DataFrame) -> dict[str, Value]:
         for sign in ("abs", "positive", "negative"):
             values |= _finite(f"{sign}-knee-{name}", _knees(rows, sign), t_interval, "%", 1)
         values |= _finite(f"free-lunch-{name}", _increases(rows), t_interval, "points")
+        values |= _finite(f"abs-loses-from-{name}", curves.per_seed(rows, _abs_loses_from), t_interval, "%", 1)
     return values
 
 
 def layer_values(table: DataFrame, threshold_scale: float) -> dict[str, Value]:
-    """Quote the one-layer sweep at one threshold: error and sparsity of each layer.
+    """Quote the one-layer sweep: at one threshold the error and sparsity of each layer, and where each layer's knee is.
 
     Returns:
-        `threshold-scale`, and per net and layer `error-<layer>-<net>` and `sparsity-<layer>-<net>` (of all weights).
+        `threshold-scale`; per net `layer-spread-<net>` (largest minus smallest error of its layers there); per net and
+        layer `error-<layer>-<net>`, `sparsity-<layer>-<net>` (of all weights) and `layer-knee-<layer>-<net>` (the
+        threshold at which that layer alone costs 20 points, left out where a seed has none).
     """
-    values = {"threshold-scale": Value(value=threshold_scale, unit="root mean square weights")}
+    unit = "root mean square weights"
+    values = {"threshold-scale": Value(value=threshold_scale, unit=unit)}
+    for name, rows in _named(table):
+        for layer, part in rows.groupby("layer", sort=False):
+            values |= _finite(f"layer-knee-{layer}-{name}", curves.per_seed(part, _layer_knee), t_interval, unit)
     for name, rows in _named(at_scale(table, threshold_scale)):
+        spreads = curves.per_seed(rows, lambda net: float(np.ptp(net["error_percent"])))
+        values[f"layer-spread-{name}"] = _quote(t_interval(spreads), "points")
         for layer, part in rows.groupby("layer", sort=False):
             values[f"error-{layer}-{name}"] = _quote(t_interval(part["error_percent"]), "%")
             values[f"sparsity-{layer}-{name}"] = _quote(t_interval(100 * part["sparsity"]), "%", 1)
@@ -154,6 +164,22 @@ def _increases(rows: DataFrame) -> list[float]:
         return curves.per_seed(rows, lambda part: curves.largest_increase(part, 33, 37))
     except curves.NotCoveredError:
         return [math.nan]
+
+
+def _abs_loses_from(rows: DataFrame) -> float:
+    """Give the smallest sparsity (%) at which abs errs no less than a sign that costs over 5 points; NaN if none."""
+    both = rows[rows["method"] == "abs"][["threshold", "sparsity", "error_percent"]]
+    one = rows[rows["method"] != "abs"]
+    costly = one[one["error_percent"] > curves.baseline(rows) + 5]
+    cases = costly.merge(both, on="threshold", suffixes=("_one", "_abs"))
+    return 100 * float(cases[cases["error_percent_abs"] >= cases["error_percent_one"]]["sparsity_abs"].min())
+
+
+def _layer_knee(part: DataFrame) -> float:
+    """Give the threshold, in root mean square weights, at which one layer alone costs 20 points; NaN if none."""
+    part, start = part.sort_values("scale"), curves.baseline(part)
+    errors = np.append(start, part["error_percent"].to_numpy())
+    return crossing(np.append(0.0, part["scale"].to_numpy()), errors, start + curves.KNEE)
 
 
 def _finite(

@@ -9,8 +9,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
-from prunelab import files, models
+from prunelab import files
 from prunelab.data import Images
+from prunelab.models import build, weight_rms
 from prunelab.pruning import prunable
 from prunelab.train import Recipe, train_seeds
 
@@ -28,7 +29,7 @@ class Net:
     @property
     def weight_rms(self) -> float:
         """Root mean square of all prunable weights pooled."""
-        return models.weight_rms(list(prunable(self.module).values()))
+        return weight_rms(list(prunable(self.module).values()))
 
 
 def save_nets(nets: Sequence[Net], folder: Path = Path("nets")) -> list[Path]:
@@ -100,9 +101,7 @@ def _open(path: Path, images: Images, device: str) -> Net:
             f"a net is measured on the data it was trained on; {path} was trained on {metadata['data']} "
             f"({metadata['data_id']}), the run measures {images.name} ({images.content_id})"
         )
-    module = models.build(
-        metadata["model"], inputs=images.inputs, classes=len(images.classes), generator=torch.Generator()
-    )
+    module = build(metadata["model"], inputs=images.inputs, classes=len(images.classes), generator=torch.Generator())
     try:
         module.load_state_dict(state)
     except RuntimeError as error:
