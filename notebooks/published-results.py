@@ -19,13 +19,11 @@ percentile = ""  # folder of the published comparison of percentile and global t
 threshold_scale = 0.97  # root mean square weights; where the layers are compared
 
 # %%
-from pathlib import Path
-
 from prunelab import project, records
-from prunelab.studies import sparseness_figures, sparseness_tables
+from prunelab.studies import sparseness_figures, sparseness_summary, sparseness_tables
 
 source = sparseness_figures.source_table(project.published() / "connection-sparseness.csv")
-sweep = records.load_table(Path(threshold_sweep) / "tables" / "threshold-sweep.csv")
+sweep = sparseness_summary.table_of(threshold_sweep, "threshold-sweep")
 records.save_table(
     sweep, "threshold-sweep", key=sparseness_tables.THRESHOLD_KEY, columns=sparseness_tables.THRESHOLD_COLUMNS
 )
@@ -38,7 +36,7 @@ sparseness_figures.error_against_sparsity(sweep, source)
 sparseness_figures.positive_against_negative(sweep, source)
 
 # %%
-layers = records.load_table(Path(layer_sensitivity) / "tables" / "layer-sensitivity.csv")
+layers = sparseness_summary.table_of(layer_sensitivity, "layer-sensitivity")
 records.save_table(
     layers, "layer-sensitivity", key=sparseness_tables.LAYER_KEY, columns=sparseness_tables.LAYER_COLUMNS
 )
@@ -48,7 +46,7 @@ sparseness_figures.layer_error(layers)
 sparseness_figures.layer_sparsity(layers, source, threshold_scale)
 
 # %%
-pairs = records.load_table(Path(percentile) / "tables" / "percentile.csv")
+pairs = sparseness_summary.table_of(percentile, "percentile")
 records.save_table(
     pairs, "percentile", key=sparseness_tables.PERCENTILE_KEY, columns=sparseness_tables.PERCENTILE_COLUMNS
 )

@@ -110,21 +110,36 @@ def test_a_missing_folder_replaces_nothing(tmp_path):
     assert (target / "a").read_text() == "1"
 
 
-def test_a_folder_that_cannot_be_moved_in_leaves_the_older_one_in_place(tmp_path, monkeypatch):
-    target, staging = folder(tmp_path / "sweep", a="1"), folder(tmp_path / "staging", a="2")
-    rename = type(target).rename
+@pytest.fixture
+def unmovable(tmp_path, monkeypatch):
+    """Give a finished folder that no rename can move."""
+    staging = folder(tmp_path / "staging", a="2")
+    rename = type(staging).rename
 
     def refusing(path, to):
         if path == staging:
             raise OSError(18, "another file system")
         return rename(path, to)
 
-    monkeypatch.setattr(type(target), "rename", refusing)
+    monkeypatch.setattr(type(staging), "rename", refusing)
+    return staging
+
+
+def test_a_folder_that_cannot_be_moved_in_leaves_the_older_one_in_place(tmp_path, unmovable):
+    target = folder(tmp_path / "sweep", a="1")
     with pytest.raises(OSError, match="another file system"):
-        files.replace_folder(staging, target)
+        files.replace_folder(unmovable, target)
 
     assert (target / "a").read_text() == "1"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["staging", "sweep"]
+
+
+def test_a_folder_whose_replacing_was_killed_between_its_renames_is_not_lost(tmp_path, unmovable):
+    folder(tmp_path / ".sweep.old", a="1")  # all that such a kill leaves
+    with pytest.raises(OSError, match="another file system"):
+        files.replace_folder(unmovable, tmp_path / "sweep")
+
+    assert (tmp_path / "sweep" / "a").read_text() == "1"
 
 
 def test_the_digest_of_a_file_is_its_sha_256(tmp_path):

@@ -154,6 +154,17 @@ def test_thresholds_that_cannot_be_are_refused(
         sparseness.thresholds_of(trained, absolute, scales)
 
 
+@pytest.mark.parametrize("scale", [-1.0, float("nan")])
+def test_a_scale_that_cannot_be_is_refused(layered: pd.DataFrame, scale: float) -> None:
+    with pytest.raises(ValueError, match="threshold_scale is a finite number"):
+        sparseness.at_scale(layered, scale)
+
+
+def test_a_table_of_a_run_that_is_not_named_is_asked_for() -> None:
+    with pytest.raises(FileNotFoundError, match=r"-p layer_sensitivity=./results/quick/layer-sensitivity"):
+        sparseness_summary.table_of("", "layer-sensitivity")
+
+
 def test_tables_fit_their_declared_columns(
     tmp_path: Path, swept: pd.DataFrame, layered: pd.DataFrame, compared: pd.DataFrame
 ) -> None:

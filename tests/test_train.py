@@ -231,7 +231,7 @@ def test_a_recipe_that_cannot_train_is_refused_by_name(field: str, value: float)
         Recipe(**{field: value})
 
 
-@pytest.mark.parametrize("seeds", [[], [0, 0], [-1]])
+@pytest.mark.parametrize("seeds", [[], [0, 0], [-1], [2**63]])
 def test_seeds_are_distinct_and_not_negative(digits: Images, seeds: list[int]) -> None:
     with pytest.raises(ValueError, match="seeds are distinct whole numbers"):
         train_seeds("mlp-16", digits, Recipe(epochs=1), seeds)

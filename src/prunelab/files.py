@@ -65,6 +65,8 @@ def replace_folder(temporary: Path, target: Path) -> None:
         raise FileNotFoundError(f"a finished folder takes the place of {target}; {temporary} is none")
     target.parent.mkdir(parents=True, exist_ok=True)
     old = target.with_name(f".{target.name}.old")
+    if old.exists() and not target.exists():  # killed between the two renames below: the old one is all there is
+        old.rename(target)
     shutil.rmtree(old, ignore_errors=True)
     if target.exists():
         target.rename(old)

@@ -162,7 +162,9 @@ def check_seeds(seeds: Sequence[int]) -> None:
     """Refuse seeds that do not each name one net.
 
     Raises:
-        ValueError: no seed, a repeated or a negative one.
+        ValueError: no seed, a repeated one, or one that is negative or beyond 63 bits.
     """
-    if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0:
-        raise ValueError(f"seeds are distinct whole numbers, at least one and none negative; got {list(seeds)}")
+    if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0 or max(seeds) >= 2**63:
+        raise ValueError(
+            f"seeds are distinct whole numbers from 0 to 2**63 - 1, at least one of them; got {list(seeds)}"
+        )

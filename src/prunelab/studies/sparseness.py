@@ -170,7 +170,15 @@ def percentile_table(nets: Sequence[Net], images: Images, fractions: Sequence[fl
 
 
 def at_scale(table: DataFrame, threshold_scale: float) -> DataFrame:
-    """Keep each model's rows at its threshold nearest to `threshold_scale` root mean square weights."""
+    """Keep each model's rows at its threshold nearest to `threshold_scale` root mean square weights.
+
+    Raises:
+        ValueError: a scale that is negative or not finite.
+    """
+    if not (np.isfinite(threshold_scale) and threshold_scale >= 0):
+        raise ValueError(
+            f"threshold_scale is a finite number of root mean square weights, at least 0; got {threshold_scale}"
+        )
     parts = []
     for _, rows in table.groupby(["data", "model"], sort=False):
         nearest = rows["threshold"].iloc[int((rows["scale"] - threshold_scale).abs().argmin())]

@@ -120,7 +120,7 @@ def decide(
         One verdict a claim, in the order of `claims.yml`.
 
     Raises:
-        FileNotFoundError: a run lacks its table.
+        FileNotFoundError: a run is not named, or lacks its table.
     """
     verdicts = []
     for folder, name in (
@@ -128,11 +128,29 @@ def decide(
         (layer_sensitivity, "layer-sensitivity"),
         (percentile, "percentile"),
     ):
-        table = load_table(Path(folder) / "tables" / f"{name}.csv")
+        table = table_of(folder, name)
         if name == "layer-sensitivity":
             table = at_scale(table, threshold_scale)
         verdicts += sparseness.verdicts({name: table}, run=Path(folder).name)
     return verdicts
+
+
+def table_of(folder: str, name: str) -> DataFrame:
+    """Read a table that another run left.
+
+    Args:
+        folder: the run's folder.
+        name: the table's name.
+
+    Raises:
+        FileNotFoundError: no folder is given, or the run lacks the table.
+    """
+    if not folder:
+        raise FileNotFoundError(
+            f"table {name!r} comes from another run, and no folder is given; name one, as in "
+            f"-p {name.replace('-', '_')}=./results/quick/{name}, or use --profile quick"
+        )
+    return load_table(Path(folder) / "tables" / f"{name}.csv")
 
 
 def verdict_table(verdicts: Sequence[claims.Verdict]) -> DataFrame:

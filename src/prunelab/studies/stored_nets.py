@@ -1,5 +1,6 @@
 """Trained nets on disk: parameters as safetensors, identity in the file's metadata, opened only where they fit."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,9 +39,10 @@ def save_nets(nets: Sequence[Net], folder: Path = Path("nets")) -> list[Path]:
     for net in nets:
         path = folder / f"{net.model}-seed{net.seed}.safetensors"
         state = {name: tensor.detach().cpu().contiguous() for name, tensor in net.module.state_dict().items()}
-        metadata = {"data": net.data, "data_id": net.data_id, "model": net.model, "seed": str(net.seed)}
+        identity = {"data": net.data, "data_id": net.data_id, "model": net.model, "seed": net.seed}
         with files.replacing(path) as temporary:
-            save_file(state, temporary, metadata=metadata)
+            # One key: safetensors writes several in an order that differs from run to run.
+            save_file(state, temporary, metadata={"net": json.dumps(identity)})
         paths.append(path)
     return paths
 
@@ -69,9 +71,11 @@ def open_nets(
 
     Raises:
         FileNotFoundError: a run without nets.
-        ValueError: a file that is not such a net, or one trained on other data.
+        ValueError: neither runs nor models; a file that is not such a net, or one trained on other data.
     """
     if not runs:
+        if not models:
+            raise ValueError("nets come from runs or are trained from model specs; both `nets` and `models` are empty")
         recipe = Recipe(epochs=epochs)
         return [
             Net(data=images.name, data_id=images.content_id, model=spec, seed=seed, module=module)
@@ -82,7 +86,8 @@ def open_nets(
     for run in runs:
         found = sorted((Path(run) / "nets").glob("*.safetensors"))
         if not found:
-            raise FileNotFoundError(f"a run named in `nets` holds nets/*.safetensors; {run} has none: run it first")
+            hint = "run it first" if str(run).startswith((".", "/", "~")) else f"a path starts with ./, as in ./{run}"
+            raise FileNotFoundError(f"a run named in `nets` holds nets/*.safetensors; {run} has none: {hint}")
         nets += sorted((_open(path, images, device) for path in found), key=lambda net: (net.model, net.seed))
     return nets
 
@@ -90,27 +95,24 @@ def open_nets(
 def _open(path: Path, images: Images, device: str) -> Net:
     try:
         with safe_open(path, framework="pt") as stored:
-            metadata = stored.metadata() or {}
+            identity = json.loads((stored.metadata() or {})["net"])
             state = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (not a mapping)
+        data, data_id, model, seed = (identity[name] for name in ("data", "data_id", "model", "seed"))
     except SafetensorError as error:
         raise ValueError(f"a stored net is a safetensors file; {path} is not one ({error}): train it again") from error
-    if missing := {"data", "data_id", "model", "seed"} - set(metadata):
-        raise ValueError(f"a stored net names its {', '.join(sorted(missing))}; {path} does not: train it again")
-    if metadata["data_id"] != images.content_id:
+    except (KeyError, TypeError, json.JSONDecodeError) as error:
         raise ValueError(
-            f"a net is measured on the data it was trained on; {path} was trained on {metadata['data']} "
-            f"({metadata['data_id']}), the run measures {images.name} ({images.content_id})"
+            f"a stored net names its data, data_id, model and seed; {path} does not: train it again"
+        ) from error
+    if data_id != images.content_id:
+        raise ValueError(
+            f"a net is measured on the data it was trained on; {path} was trained on {data} ({data_id}), "
+            f"the run measures {images.name} ({images.content_id})"
         )
-    module = build(metadata["model"], inputs=images.inputs, classes=len(images.classes), generator=torch.Generator())
+    module = build(model, inputs=images.inputs, classes=len(images.classes), generator=torch.Generator())
     try:
         module.load_state_dict(state)
     except RuntimeError as error:
         reason = " ".join(str(error).split())
-        raise ValueError(f"a stored net fits its own spec {metadata['model']!r}; {path} does not: {reason}") from error
-    return Net(
-        data=metadata["data"],
-        data_id=metadata["data_id"],
-        model=metadata["model"],
-        seed=int(metadata["seed"]),
-        module=module.to(device).eval(),
-    )
+        raise ValueError(f"a stored net fits its own spec {model!r}; {path} does not: {reason}") from error
+    return Net(data=data, data_id=data_id, model=model, seed=int(seed), module=module.to(device).eval())
