@@ -21,7 +21,7 @@ epochs = 10  # trained here when `nets` is empty
 thresholds: list[float] = []  # absolute weight values; empty: scales x root mean square weight
 scales = [0.25, 0.5, 0.75, 0.97, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 3.5, 4.0]
 threshold_scale = 0.97  # where the claim is decided: the source's 0.15, in units of its root mean square weight
-device = "cpu"
+device = "cpu"  # where to train and measure: cpu or cuda
 
 # %%
 from prunelab import project, records

@@ -19,7 +19,7 @@ models = ["lenet-300-100-relu"]  # trained here when `nets` is empty
 seeds = [0, 1, 2]  # trained here when `nets` is empty
 epochs = 10  # trained here when `nets` is empty
 fractions = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.925, 0.95, 0.975, 0.99]
-device = "cpu"
+device = "cpu"  # where to train and measure: cpu or cuda
 
 # %%
 from prunelab import project, records

@@ -20,7 +20,7 @@ seeds = [0, 1, 2]  # trained here when `nets` is empty
 epochs = 10  # trained here when `nets` is empty
 thresholds: list[float] = []  # absolute weight values; empty: scales x root mean square weight
 scales = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.4, 1.6, 1.8, 2.0, 2.4, 2.8, 3.2, 3.6, 4.0]
-device = "cpu"
+device = "cpu"  # where to train and measure: cpu or cuda
 
 # %%
 from prunelab import project, records

@@ -16,10 +16,10 @@
 # %% tags=["parameters"]
 data = "digits"  # digits, mnist, fashion-mnist, or ./path to images by class
 model = "lenet-300-100-relu"  # widths of the hidden layers, then their activation
-seeds = [0, 1, 2]
-epochs = 30
+seeds = [0, 1, 2]  # one net is trained from each
+epochs = 30  # passes over the training part
 learning_rates = [0.2, 0.4, 0.8, 1.6]  # peak rates to choose from
-device = "cpu"
+device = "cpu"  # where to train and measure: cpu or cuda
 
 # %%
 from prunelab import records

@@ -60,8 +60,7 @@ def test_the_record_has_every_field_and_none_that_tells_of_host_user_or_date(fol
     assert str(folder.parents[2]) not in json.dumps(record)
 
 
-@pytest.mark.parametrize(("parameters", "seeds"), [({"seed": 3}, [3]), ({}, []), ({"seeds": []}, [])])
-def test_seeds_come_from_either_parameter(folder, parameters, seeds):
+def seeds_of(folder, parameters):
     record = provenance.collect(
         run="r",
         notebook="sweep",
@@ -74,8 +73,18 @@ def test_seeds_come_from_either_parameter(folder, parameters, seeds):
         inputs={},
         folder=folder,
     )
+    return record["seeds"]
 
-    assert record["seeds"] == seeds
+
+@pytest.mark.parametrize(("parameters", "seeds"), [({"seed": 3}, [3]), ({}, []), ({"seeds": []}, [])])
+def test_seeds_come_from_either_parameter(folder, parameters, seeds):
+    assert seeds_of(folder, parameters) == seeds
+
+
+def test_seeds_that_the_tables_name_count_more_than_a_parameter_that_was_not_used(folder):
+    (folder / "tables" / "nets.csv").write_text("model,seed\na,4\na,10\nb,4\n", encoding="utf-8")
+
+    assert seeds_of(folder, {"seeds": [0, 1, 2]}) == [4, 10]
 
 
 def test_paths_out_of_the_project_are_shown_by_their_last_name_and_others_as_they_are(folder):

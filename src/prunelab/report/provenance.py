@@ -52,7 +52,7 @@ def collect(
         "parameters": dict(parameters),
         "code": {"version": prunelab.__version__, "sources": sources.identity(notebook)},
         "data": data_used(folder),
-        "seeds": _seeds(parameters),
+        "seeds": _seeds(folder, parameters),
         "packages": packages(),
         "python": platform.python_version(),
         "cpu": cpu(),
@@ -108,15 +108,8 @@ def data_used(folder: Path) -> list[dict[str, str]]:
     Returns:
         One {"name": …, "content_id": …} for each pair.
     """
-    found: set[tuple[str, str]] = set()
-    for table in folder.glob("tables/*.csv"):
-        with table.open(encoding="utf-8", newline="") as lines:
-            rows = csv.reader(lines)
-            columns = next(rows, [])
-            if "data" in columns and "data_id" in columns:
-                name, content_id = columns.index("data"), columns.index("data_id")
-                found |= {(row[name], row[content_id]) for row in rows if row}
-    return [{"name": name, "content_id": content_id} for name, content_id in sorted(found)]
+    pairs = _cells(folder, "data", "data_id")
+    return [{"name": name, "content_id": content_id} for name, content_id in sorted(pairs)]
 
 
 def packages() -> dict[str, str]:
@@ -154,11 +147,28 @@ def cpu() -> str:
     return platform.processor() or platform.machine()
 
 
-def _seeds(parameters: Mapping[str, object]) -> list[int]:
-    """Return the seeds among the parameters: `seeds`, a list, or `seed`, a number."""
+def _seeds(folder: Path, parameters: Mapping[str, object]) -> list[int]:
+    """Return the seeds that the tables' column `seed` names; without one, those of the parameter `seeds` or `seed`.
+
+    A run that reads the nets of others has their seeds in its tables, and a parameter that it did not use.
+    """
+    measured = sorted(int(seed) for (seed,) in _cells(folder, "seed") if re.fullmatch(r"\d+", seed))
+    if measured:
+        return measured
     given = parameters.get("seeds", parameters.get("seed"))
     listed = given if isinstance(given, Sequence) and not isinstance(given, str) else [given]
     return [seed for seed in listed if isinstance(seed, int)]
+
+
+def _cells(folder: Path, *columns: str) -> set[tuple[str, ...]]:
+    """List what the rows of a run's tables hold in some columns, over the tables that have them all."""
+    found: set[tuple[str, ...]] = set()
+    for table in folder.glob("tables/*.csv"):
+        with table.open(encoding="utf-8", newline="") as lines:
+            rows = csv.DictReader(lines)
+            if set(columns) <= set(rows.fieldnames or ()):
+                found |= {tuple(row[column] for column in columns) for row in rows}
+    return found
 
 
 def texts(value: object) -> list[str]:

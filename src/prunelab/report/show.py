@@ -33,11 +33,19 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = ""
 
 
 def comparisons(found: Sequence[Comparison]) -> None:
-    """Print what `verify` found, then the count of each outcome."""
+    """Print what `verify` found: what is not identical, one by one, then the counts of each run and of all."""
     columns = ("run", "what", "name", "outcome", "where", "published", "now")
-    table(columns, [(one.run, one.kind, one.name, one.outcome, one.where, one.old, one.new) for one in found])
+    unlike = [one for one in found if one.outcome != verify.IDENTICAL]
+    if unlike:
+        table(columns, [(one.run, one.kind, one.name, one.outcome, one.where, one.old, one.new) for one in unlike])
+    for run in dict.fromkeys(one.run for one in found):
+        print(f"{run}: {_counted([one for one in found if one.run == run])}")
+    print(f"in all: {_counted(found)}" if found else "nothing to compare")
+
+
+def _counted(found: Sequence[Comparison]) -> str:
     counts = Counter(one.outcome for one in found)
-    Console().print(", ".join(f"{count} {outcome}" for outcome, count in counts.items()) or "nothing to compare")
+    return ", ".join(f"{count} {outcome}" for outcome, count in counts.items())
 
 
 def checks(found: Sequence[Check]) -> None:
