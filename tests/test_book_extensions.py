@@ -355,6 +355,19 @@ def test_the_page_of_a_notebook_names_its_run(book: Book) -> None:
     assert "prunelab run sweep --profile quick" in words(page)
 
 
+def test_a_figure_on_the_page_of_a_notebook_has_its_data_and_command_beneath_it(book: Book) -> None:
+    book.write(
+        "book/executed/sweep/notebook.md", "---\norphan: true\n---\n# Notebook\n\n![Error rises](figures/curve.svg)"
+    )
+    _, warnings = book.build("text")
+
+    page = (book.root / "_build" / "html" / "book" / "executed" / "sweep" / "notebook.html").read_text("utf-8")
+    figure, _, beneath = page.partition("curve.svg")
+    assert figure and "errors.csv" in beneath
+    assert "prunelab run sweep --profile quick" in words(beneath)
+    assert not warnings
+
+
 def test_formulas_become_mathml_inline_displayed_and_numbered(book: Book) -> None:
     html, warnings = book.build("$w < t$\n\n$$s = 1 - \\frac{k}{n}$$ (sparsity)\n\nsee {eq}`sparsity`")
 

@@ -1,4 +1,4 @@
-"""Pages of executed notebooks: the run's name in the title, and how to get and repeat it."""
+"""Pages of executed notebooks: the run's name in the title, how to get and repeat it, the data of each figure."""
 
 from pathlib import Path
 
@@ -22,6 +22,14 @@ def _complete(app: Sphinx, doctree: nodes.document) -> None:
         title += [nodes.Text(": "), nodes.literal("", parts[2])]
         notebook = links.download(folder / "notebook.ipynb", "Executed notebook", env)
         title.parent.insert(1, links.line([[notebook], links.again(folder, env)]))
+    for image in list(doctree.findall(nodes.image)):
+        picture = Path(image["uri"])
+        if picture.parent.name == "figures":
+            sidecar = folder / picture.with_suffix(".json")
+            env.note_dependency(str(sidecar))
+            place = image.parent.parent
+            beneath = links.provenance(env, "build", parts[2], results.read_json(sidecar)["table"])
+            place.insert(place.index(image.parent) + 1, beneath)
 
 
 def setup(app: Sphinx) -> None:
