@@ -1,4 +1,4 @@
-# The report and its tool, on a machine with Python 3.11 or newer and make.
+# The report and its tool, on a machine with Python 3.11 to 3.13 and make.
 
 # The first of these that is new enough, unless given: make book PYTHON=/path/to/python
 CANDIDATES := python3.13 python3.12 python3.11 python3 python
@@ -18,7 +18,7 @@ READY := $(VENV)/.ready
 
 help:
 	@echo "make book    run every notebook small, on data that needs no download, and build the book (minutes)"
-	@echo "make full    the same on the real data sets, over seeds: what the published numbers come from (hours)"
+	@echo "make full    the same on the real data sets, over seeds: what the published numbers come from (minutes)"
 	@echo "make test    the test suite"
 	@echo "make lint    style and types"
 	@echo "make clean   remove the book and the results of profile quick; other results and $(VENV) stay"

@@ -276,3 +276,10 @@ def test_data_lists_what_there_is_and_where(
     out = capsys.readouterr().out
     assert "digits" in out
     assert "mnist" in out
+
+
+def test_threads_of_a_profiles_run_are_the_profiles_to_state(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    assert call(monkeypatch, "run", "one", "--profile", "tiny", "--threads", "2") == 2
+    assert "profiles/tiny.yml" in capsys.readouterr().err

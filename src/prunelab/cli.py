@@ -13,7 +13,7 @@ from prunelab.report import notebooks, profiles
 FAILED, BAD_INPUT = 1, 2
 
 _CODES = """
-Exit codes: 0 all went well; 1 a run failed, or results differ; 2 the request cannot be met as it is; 130 Ctrl-C.
+Exit codes: 0 done; 1 a run failed, or results differ; 2 the request cannot be met as it is; 130 Ctrl-C; 143 SIGTERM.
 """
 app = typer.Typer(
     name="prunelab",
@@ -82,7 +82,7 @@ def run(
     file: Annotated[Path | None, typer.Option("-f", "--file", help="Parameters in a YAML or JSON file.")] = None,
     profile: Annotated[str | None, typer.Option("--profile", "-P", help="Make this run of the profile.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the results. Default: results/custom/NAME.")] = None,
-    threads: Annotated[int, typer.Option(min=1, help="Of the numerical libraries; profiles state their own.")] = 1,
+    threads: Annotated[int | None, typer.Option(min=1, help="Of a notebook; default 1. Profiles state theirs.")] = None,
     unless_finished: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
     """Execute a notebook with parameters of your own, or a run of a profile.
@@ -97,7 +97,9 @@ def run(
     # What is typed wins over what is filed.
     given = {**(parameters.read_file(file) if file else {}), **parameters.parse(parameter or [])}
     if profile is None:
-        folder = runs.of_notebook(name, given, out=out, threads=threads)
+        folder = runs.of_notebook(name, given, out=out, threads=threads or 1)
+    elif threads is not None:
+        raise ValueError(f"a profile states the threads of its runs, in profiles/{profile}.yml; not --threads")
     elif given or out:
         folder = runs.changed(profile, name, given, out=out)
     elif unless_finished:

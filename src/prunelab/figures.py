@@ -19,7 +19,6 @@ from pandas import DataFrame
 from prunelab import files
 from prunelab.stats import t_interval
 
-# Okabe and Ito (2008): told apart with every common colour vision. Marker and dash repeat what the colour says.
 INK = "#222222"
 MUTED = "#6b6b6b"
 
@@ -34,6 +33,7 @@ class Line:
     dash: str | tuple[int, tuple[int, ...]] = "-"
 
 
+# Okabe and Ito (2008): told apart with every common colour vision. Marker and dash repeat what the colour says.
 METHODS: Mapping[str, Line] = {
     "abs": Line(label="both signs (abs, one threshold)", colour="#0072b2", marker="o"),
     "positive": Line(label="positive only", colour="#d55e00", marker="^", dash=(0, (5, 2))),
@@ -127,20 +127,21 @@ def save(figure: Figure, name: str, *, alt: str, caption: str, table: str, folde
     return Saved(path=path, alt=alt)
 
 
-def panels(titles: Sequence[str], *, columns: int = 2, share_y: bool = False) -> tuple[Figure, list[Axes]]:
-    """Lay out one titled panel a subject, `columns` in a row, the unused places left out.
+def panels(titles: Sequence[str]) -> tuple[Figure, list[Axes]]:
+    """Lay out one titled panel a subject, two in a row, as wide as a page of the book; an unused place is left out.
+
+    Args:
+        titles: one a panel, in order.
 
     Raises:
         ValueError: no title.
     """
     if not titles:
         raise ValueError("a figure needs at least one panel; got no titles")
-    columns = min(columns, len(titles))
+    columns = min(2, len(titles))
     rows = -(-len(titles) // columns)
     layout = ConstrainedLayoutEngine(h_pad=0.1, w_pad=0.08)  # inches: a title keeps clear of the label above it
-    figure, grid = plt.subplots(
-        rows, columns, figsize=(3.9 * columns, 2.9 * rows), sharey=share_y, squeeze=False, layout=layout
-    )
+    figure, grid = plt.subplots(rows, columns, figsize=(3.9 * columns, 2.9 * rows), squeeze=False, layout=layout)
     axes = list(grid.flat)
     for extra in axes[len(titles) :]:
         extra.remove()

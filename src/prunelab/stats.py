@@ -205,6 +205,11 @@ def area(x: ArrayLike, y: ArrayLike, upto: float) -> float:
 def at(x: ArrayLike, y: ArrayLike, x0: float) -> float:
     """Interpolate the curve through (x, y) linearly at `x0`; where x repeats, the later point counts.
 
+    Args:
+        x: shape (points,), non-decreasing.
+        y: shape (points,).
+        x0: within the range of x.
+
     Raises:
         ValueError: `x0` is outside the curve, or as `crossing`.
     """

@@ -1,4 +1,4 @@
-"""Pruning in four pieces that combine freely: criteria, budgets, masks, and their application to networks."""
+"""Pruning in four pieces that combine freely: criteria, selection, masks, and their application to networks."""
 
 from prunelab.pruning.application import apply, check, masked, prunable
 from prunelab.pruning.criteria import magnitude, random

@@ -103,6 +103,15 @@ def compare(run: str, old: Path, new: Path, tolerance: Tolerance) -> list[Compar
 
     A table that disagrees with its sidecar is a difference.
 
+    Args:
+        run: its name, for the comparisons.
+        old: its folder on the published side.
+        new: its folder on the other side.
+        tolerance: how far numbers may lie apart.
+
+    Returns:
+        One comparison per table, value and verdict that either folder has.
+
     Raises:
         ValueError: values or verdicts that are not valid JSON.
     """
@@ -172,7 +181,7 @@ def _compare_tables(old: Path, new: Path, tolerance: Tolerance) -> _Outcome:
             place = f"{len(alone)} {outcome} row{'s' if len(alone) > 1 else ''}, first {_row(before.index, alone[0])}"
             return DIFFERENT, place, len(before), len(after)
     cells = (
-        (tolerance_excess(before[column].iloc[row], after[column].iloc[row], tolerance), column, row)
+        (_excess(before[column].iloc[row], after[column].iloc[row], tolerance), column, row)
         for column in before.columns
         for row in range(len(before))
     )
@@ -187,13 +196,13 @@ def _compare_json(old: Any, new: Any, tolerance: Tolerance) -> _Outcome:
     """Compare two JSON values leaf by leaf."""
     if old == new:
         return IDENTICAL, "", "", ""
-    leaves = ((tolerance_excess(one, other, tolerance), path, one, other) for path, one, other in _leaves(old, new))
+    leaves = ((_excess(one, other, tolerance), path, one, other) for path, one, other in _leaves(old, new))
     # A changed verdict is what a reader must see first, so equal excesses keep the order of the fields.
     excess, path, one, other = max(leaves, key=lambda leaf: leaf[0])
     return _judged(excess), path, one, other
 
 
-def tolerance_excess(old: object, new: object, tolerance: Tolerance) -> float:
+def _excess(old: object, new: object, tolerance: Tolerance) -> float:
     """Return `Tolerance.excess` of two numbers; of anything else 0 when equal and infinity when not."""
     if _is_number(old) and _is_number(new):
         return tolerance.excess(float(old), float(new))  # type: ignore[arg-type]

@@ -98,6 +98,11 @@ def largest_increase(rows: pd.DataFrame, start: float, end: float) -> float:
 
     Taken at both ends and at the measured points between, where a piecewise-linear curve has its maximum.
 
+    Args:
+        rows: rows of one seed in "threshold-sweep".
+        start: sparsity from which to look, percent.
+        end: sparsity up to which to look, percent.
+
     Raises:
         NotCoveredError: the curve ends before `end`.
     """
@@ -154,7 +159,11 @@ def abs_wins(rows: pd.DataFrame) -> float:
 
 
 def mean_gap(first: Curve, second: Curve) -> float:
-    """Return the mean of first's error − second's over the sparsities both cover, in points of error."""
+    """Return the mean of first's error − second's over the sparsities both cover, in points of error.
+
+    Raises:
+        NotCoveredError: one of them has no sparsity above 0.
+    """
     upto = float(min(first.sparsity[-1], second.sparsity[-1]))
     if upto <= 0:
         raise NotCoveredError(f"{first.method} and {second.method} pruning share no sparsity above 0; measure further")

@@ -116,7 +116,13 @@ def layer_error(table: DataFrame) -> Saved:
 
 
 def layer_sparsity(table: DataFrame, source: DataFrame, threshold_scale: float) -> Saved:
-    """Draw, at one threshold, the error each layer costs against the sparsity it gains, beside the source's layers."""
+    """Draw, at one threshold, the error each layer costs against the sparsity it gains, beside the source's layers.
+
+    Args:
+        table: the one-layer sweep, all thresholds.
+        source: the source's printed table.
+        threshold_scale: root mean square weights; each model is drawn at its nearest threshold.
+    """
     printed = source[source["experiment"] == 5]
     with style():
         figure, axes = panels([_SOURCE_TITLE, *words.titles(table)])
