@@ -333,6 +333,7 @@ def test_an_infinite_weight_that_is_removed_becomes_zero():
     pruning.apply(model, masks)
 
     pruning.check(model, masks)
+    assert bool((model.get_parameter("fc2.weight") == 0).all())  # inf times a mask of 0 would be NaN
 
 
 def test_check_names_the_layers_and_counts_of_removed_weights_that_live():

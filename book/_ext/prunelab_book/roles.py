@@ -1,5 +1,6 @@
 """Roles for results in the prose, which are never typed: numbers of a run's values.json, verdicts and their effects."""
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 
 from docutils import nodes
@@ -10,7 +11,7 @@ from prunelab_book import results, text, verdicts
 from prunelab_book.findings import badge
 
 
-class ResultRole(SphinxRole):
+class ResultRole(SphinxRole, ABC):
     """What is common to the roles: the target's parts, and an error that names what is missing."""
 
     shape: str
@@ -26,9 +27,9 @@ class ResultRole(SphinxRole):
             message = self.inliner.reporter.error(f"{self.name}: {error}", line=self.lineno)
             return [self.inliner.problematic(self.rawtext, self.rawtext, message)], [message]
 
+    @abstractmethod
     def node(self, *parts: str) -> nodes.Node:
         """The result as a node."""
-        raise NotImplementedError
 
     def decided(self, place: str, study: str, claim: str) -> verdicts.Decided:
         """What is decided on a claim; the page is read again when it changes."""
