@@ -13,7 +13,7 @@ import json
 import os
 import sys
 
-from prunelab.report import book, finished, profiles, provenance
+from prunelab.report import book, finished, guards, profiles, provenance
 
 # The project of this file, wherever Snakemake was called from; its jobs are told too.
 os.environ["PRUNELAB_ROOT"] = str(workflow.basedir)
@@ -30,7 +30,7 @@ PROFILE = profiles.read(config.get("profile", "quick"))
 # need not wait for it, and shows stamps as they are; Snakemake itself does not know yet that it is one.
 DRY = not {"-n", "--dry-run", "--dryrun"}.isdisjoint(sys.argv)
 if workflow.is_main_process and not DRY:
-    DRIVER = finished.alone(
+    DRIVER = guards.locked(
         profiles.results(PROFILE.name) / ".done" / ".lock",
         f"waiting for another build of profile {PROFILE.name} to end",
     )

@@ -11,6 +11,7 @@ import yaml
 
 from prunelab import files, project
 from prunelab.report import finished, profiles, provenance
+from prunelab.report.guards import locked
 from prunelab.report.sources import modules_used
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -101,7 +102,7 @@ def build(profile: profiles.Profile) -> Path:
         BookError: jupyter-book failed or warned; its output is in `_build/book.log`.
     """
     root = project.root()
-    with finished.alone(root / "_build" / ".lock", "waiting for another build of the book to end"):
+    with locked(root / "_build" / ".lock", "waiting for another build of the book to end"):
         collect(profile)
         fresh = _emptied(root / "_build" / ".new")
         log = root / "_build" / "book.log"

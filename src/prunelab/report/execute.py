@@ -16,6 +16,7 @@ from prunelab.report import notebooks, provenance
 from prunelab.report import parameters as checking
 from prunelab.report.cells import CellError, executed
 from prunelab.report.guards import locked, stops_raised
+from prunelab.report.nested import texts, with_texts
 from prunelab.report.normalise import normalise, without_paths
 
 _RUN_NAME = re.compile(r"[\w-][\w.-]*")
@@ -72,7 +73,8 @@ def execute(
     staging = staging_of(out, run)
     results = staging.parent
     results.mkdir(parents=True, exist_ok=True)
-    with locked(results / f".{run}.lock", run), stops_raised():
+    lock = locked(results / f".{run}.lock", f"{run}: another process is at it; waiting for that to end")
+    with lock, stops_raised():
         _remove(staging)
         staging.mkdir()
         try:
@@ -124,18 +126,14 @@ def from_caller(parameters: Mapping[str, object], caller: Path, staging: Path) -
         staging: the folder they shall start from, `staging_of(out, run)`.
     """
 
-    def rewritten(value: object) -> object:
-        if isinstance(value, str) and value.startswith(("./", "../")):
-            # Without symbolic links: ".." leads to the parent of where a link points to.
-            path = os.path.relpath(caller.resolve() / value, staging.parent.resolve() / staging.name)
-            return path if path.startswith("..") else f"./{path}"
-        if isinstance(value, list):
-            return [rewritten(item) for item in value]
-        if isinstance(value, Mapping):
-            return {key: rewritten(item) for key, item in value.items()}
-        return value
+    def rewritten(text: str) -> str:
+        if not text.startswith(("./", "../")):
+            return text
+        # Without symbolic links: ".." leads to the parent of where a link points to.
+        path = os.path.relpath(caller.resolve() / text, staging.parent.resolve() / staging.name)
+        return path if path.startswith("..") else f"./{path}"
 
-    return {name: rewritten(value) for name, value in parameters.items()}
+    return {name: with_texts(value, rewritten) for name, value in parameters.items()}
 
 
 def _environment(threads: int) -> dict[str, str]:
@@ -161,7 +159,7 @@ def _environment(threads: int) -> dict[str, str]:
 
 def _from_here(parameters: Mapping[str, object], staging: Path) -> dict[str, str]:
     """Map relative paths among the parameters, which start from the notebook's folder, to those from the user's."""
-    found = [text for value in parameters.values() for text in provenance.texts(value)]
+    found = [text for value in parameters.values() for text in texts(value)]
     return {text: os.path.relpath(staging / text) for text in found if text.startswith(("./", "../"))}
 
 

@@ -1,11 +1,7 @@
 """Finished runs: what a run was made from, what it left, and whether both still stand."""
 
-import fcntl
 import hashlib
 import json
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from prunelab import files, project
@@ -100,26 +96,6 @@ def drop_stale_stamps(profile: profiles.Profile) -> None:
         whole = all(stamp(profile.run(name)).is_file() for name in run.inputs)
         if stamp(run).is_file() and not (whole and stands(run)):
             stamp(run).unlink()
-
-
-@contextmanager
-def alone(lock: Path, waiting: str) -> Iterator[None]:
-    """Hold a lock while the block runs; it falls with the process that holds it, however that ends.
-
-    Two drivers, or a driver and the run that a killed driver left behind, thus never write one folder together.
-
-    Args:
-        lock: the lock's file; made where missing, and left in place.
-        waiting: what to print when another process holds the lock.
-    """
-    lock.parent.mkdir(parents=True, exist_ok=True)
-    with lock.open("w") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(waiting, file=sys.stderr, flush=True)
-            fcntl.flock(stream, fcntl.LOCK_EX)
-        yield
 
 
 def _left(run: Run) -> tuple[str, str]:

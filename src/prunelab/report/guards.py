@@ -1,4 +1,4 @@
-"""One process at a time for a run, and signals that leave nothing half done."""
+"""One process at a time for a folder of results, and signals that leave nothing half done."""
 
 import contextlib
 import fcntl
@@ -13,18 +13,21 @@ _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextlib.contextmanager
-def locked(path: Path, what: str) -> Iterator[None]:
+def locked(path: Path, waiting: str) -> Iterator[None]:
     """Hold a lock that other processes wait for; the operating system lets go of it when this process ends.
+
+    Two drivers, or a driver and the run that a killed driver left behind, thus never write one folder together.
 
     Args:
         path: the lock's file, made where missing and left behind: removing it would let two processes hold it.
-        what: what is locked, for the message to those who wait.
+        waiting: what to print when another process holds the lock.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print(f"{what}: another process is at it; waiting for that to end", file=sys.stderr, flush=True)
+            print(waiting, file=sys.stderr, flush=True)
             fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 

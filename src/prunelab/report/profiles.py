@@ -11,6 +11,7 @@ from typing import Any
 
 from prunelab import project
 from prunelab.report import notebooks, yaml12
+from prunelab.report.nested import texts, with_texts
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _PROFILE_KEYS = ("description", "threads", "runs")
@@ -132,17 +133,13 @@ def resolve(run: Run, folder: Path | None = None, *, inputs: Path | None = None)
     target = run.folder if folder is None else folder.resolve()
     siblings = results(run.profile) if inputs is None else inputs.resolve()
 
-    def replaced(value: Any) -> Any:
-        if isinstance(value, str) and value.startswith("@"):
-            name = value.removeprefix("@")
+    def resolved(text: str) -> str:
+        if text.startswith("@"):
+            name = text.removeprefix("@")
             return os.path.relpath(_published(name) if name.startswith(_PUBLISHED) else siblings / name, target)
-        if isinstance(value, str) and value.startswith(_PATH_STARTS):
-            return os.path.relpath(_in_project(value), target)
-        if isinstance(value, Mapping):
-            return {key: replaced(item) for key, item in value.items()}
-        return [replaced(item) for item in value] if isinstance(value, list) else value
+        return os.path.relpath(_in_project(text), target) if text.startswith(_PATH_STARTS) else text
 
-    return {name: replaced(value) for name, value in run.parameters.items()}
+    return {name: with_texts(value, resolved) for name, value in run.parameters.items()}
 
 
 def paths(run: Run) -> list[Path]:
@@ -151,7 +148,7 @@ def paths(run: Run) -> list[Path]:
     Raises:
         FileNotFoundError: there is nothing at one of them.
     """
-    return [_in_project(text) for text in _texts(run.parameters) if text.startswith(_PATH_STARTS)]
+    return [_in_project(text) for text in dict.fromkeys(texts(run.parameters)) if text.startswith(_PATH_STARTS)]
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
@@ -165,15 +162,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
 
 def _references(value: Any) -> tuple[str, ...]:
     """List the names after "@" anywhere in a value, each once."""
-    return tuple(text.removeprefix("@") for text in _texts(value) if text.startswith("@"))
-
-
-def _texts(value: Any) -> tuple[str, ...]:
-    """List the texts anywhere in a value, each once."""
-    if isinstance(value, str):
-        return (value,)
-    items = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
-    return tuple(dict.fromkeys(text for item in items for text in _texts(item)))
+    return tuple(dict.fromkeys(text.removeprefix("@") for text in texts(value) if text.startswith("@")))
 
 
 def _in_project(path: str) -> Path:

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 import prunelab
 from prunelab import files, project
 from prunelab.report import sources
+from prunelab.report.nested import texts, with_texts
 
 # Outside of a git checkout: 1980-01-01, the earliest that archives of every kind can hold.
 _NO_COMMIT = 315532800
@@ -83,7 +84,7 @@ def outside_paths(parameters: Mapping[str, object], folder: Path) -> dict[str, s
 
 def to_show(parameters: Mapping[str, object], outside: Mapping[str, str]) -> dict[str, object]:
     """Return parameters with the paths of `outside_paths` replaced, also inside lists and mappings."""
-    return {name: _replaced(value, outside) for name, value in parameters.items()}
+    return {name: with_texts(value, lambda text: outside.get(text, text)) for name, value in parameters.items()}
 
 
 def results_digest(folder: Path) -> str:
@@ -169,30 +170,6 @@ def _cells(folder: Path, *columns: str) -> set[tuple[str, ...]]:
             if set(columns) <= set(rows.fieldnames or ()):
                 found |= {tuple(row[column] for column in columns) for row in rows}
     return found
-
-
-def texts(value: object) -> list[str]:
-    """List the texts in a parameter's value, also those inside lists and mappings."""
-    match value:
-        case str():
-            return [value]
-        case list():
-            return [text for item in value for text in texts(item)]
-        case Mapping():
-            return [text for item in value.values() for text in texts(item)]
-    return []
-
-
-def _replaced(value: object, instead: Mapping[str, str]) -> object:
-    """Return a parameter's value with some of its texts replaced."""
-    match value:
-        case str():
-            return instead.get(value, value)
-        case list():
-            return [_replaced(item, instead) for item in value]
-        case Mapping():
-            return {key: _replaced(item, instead) for key, item in value.items()}
-    return value
 
 
 def _is_outside(text: str, folder: Path) -> bool:

@@ -8,7 +8,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from prunelab import files, project
-from prunelab.report import execute, finished, notebooks, parameters, profiles, provenance
+from prunelab.report import execute, finished, notebooks, parameters, profiles
+from prunelab.report.guards import locked
+from prunelab.report.nested import texts
 from prunelab.report.profiles import Run
 
 
@@ -160,7 +162,7 @@ def _make(run: Run, *, unless_finished: bool) -> bool:
     """Execute a run in its own folder and note that it is finished; return whether it had to be executed."""
     # The run that a killed driver left behind may still be at it: wait for it, then find its results finished.
     lock = finished.stamp(run).with_name(f"{run.name}.lock")
-    with finished.alone(lock, f"waiting for another process that makes run {run.name!r}"):
+    with locked(lock, f"waiting for another process that makes run {run.name!r}"):
         asked = finished.identity(run)
         stands = unless_finished and finished.stands(run, asked)
         if not stands:
@@ -173,7 +175,7 @@ def _check(notebook: str, given: Mapping[str, object]) -> None:
     """Check parameters as they were typed: later on, their paths start from another folder."""
     parameters.checked(notebooks.read(notebook), given)
     for name, value in given.items():
-        for text in provenance.texts(value):
+        for text in texts(value):
             if text.startswith(("./", "../", "/", "~")) and not Path(text).expanduser().exists():
                 place = "" if text.startswith(("/", "~")) else f" from {Path.cwd()}"
                 raise FileNotFoundError(f"the parameter {name!r}: nothing at {text!r}{place}; check the path")
