@@ -7,10 +7,11 @@
 # ---
 
 # %% [markdown]
-# # The claims about sparseness, decided
+# # The claims about sparseness, held against image nets
 #
 # Each claim of the source carries a rule, written before anything was measured. Here the rules are applied to the
-# image nets' tables, net by net; a claim's verdict is "partly" when the nets disagree.
+# image nets' tables, net by net; a claim's verdict is "partly" when the nets disagree. The source's own task is
+# decided on recognisers.
 
 # %% tags=["parameters"]
 threshold_sweep = ""  # folder of the run that swept the thresholds
@@ -22,7 +23,7 @@ threshold_scale = 0.97  # root mean square weights; the one threshold at which t
 from prunelab import claims, records
 from prunelab.studies import sparseness_summary, sparseness_tables
 
-verdicts = sparseness_summary.decide(threshold_sweep, layer_sensitivity, percentile, threshold_scale)
+verdicts = sparseness_summary.decide(threshold_sweep, layer_sensitivity, percentile, threshold_scale, study="images")
 claims.save(verdicts)
 table = sparseness_summary.verdict_table(verdicts)
 records.save_table(table, "verdicts", key=sparseness_tables.VERDICT_KEY, columns=sparseness_tables.VERDICT_COLUMNS)

@@ -17,6 +17,7 @@ ROOMS = (
     "pruning",
     "train",
     "measure",
+    "speech",
     "records",
     "stats",
     "decisions",
@@ -24,6 +25,7 @@ ROOMS = (
     "rules",
     "audit",
     "figures",
+    "charts",
     "studies",
     "report",
     "cli",
@@ -32,17 +34,19 @@ ROOMS = (
 LIBRARIES = {
     "files": set(),
     "project": set(),
-    "data": {"torch", "numpy", "PIL", "sklearn", "pooch", "tqdm"},
+    "data": {"torch", "numpy", "scipy", "PIL", "sklearn", "pooch", "tqdm", "espeakng_loader"},
     "models": {"torch"},
     "pruning": {"torch", "numpy"},
     "train": {"torch", "tqdm"},
     "measure": {"torch"},
+    "speech": {"torch", "numpy", "scipy", "jiwer", "kaldi_native_fbank", "safetensors"},
     "records": {"pandas", "numpy"},
     "stats": {"scipy", "numpy"},
     "claims": {"pandas", "numpy", "yaml"},
     "rules": {"pandas", "numpy"},
     "audit": {"pandas", "numpy"},
     "figures": {"matplotlib", "pandas"},
+    "charts": {"altair", "pandas"},
 }
 MODULES = sorted(path for path in SOURCE.rglob("*.py") if path != SOURCE / "__init__.py")
 

@@ -11,6 +11,7 @@ import pytest
 
 sphinx_application = pytest.importorskip("sphinx.application", reason="the book extra is not installed")
 pytest.importorskip("latex2mathml", reason="the book extra is not installed")
+pytest.importorskip("vl_convert", reason="the book extra is not installed")
 
 from sphinx.util.docutils import docutils_namespace, patch_docutils  # noqa: E402
 
@@ -70,6 +71,7 @@ class Book:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.run = root / "book" / "executed" / "sweep"
+        self.html = root / "_build" / "html"
         self.write("book/executed/sweep/provenance.json", json.dumps(PROVENANCE))
         self.values({"knee": {"value": 47.312, "low": 46.1, "high": 48.5, "unit": "%", "digits": 1, "n": 5}})
         self.write("book/executed/sweep/tables/errors.csv", "model,error_percent\nmlp,1.25\nlenet,-3.5\n")
@@ -91,10 +93,30 @@ class Book:
     def values(self, values: object) -> None:
         self.write("book/executed/sweep/values.json", json.dumps(values))
 
-    def decide(self, *cases: dict[str, object]) -> None:
+    def chart(self, name: str, *, alt: str = "Bars that grow from left to right", title: str = "a </script> b") -> str:
+        """Write a chart of two bars; the directive that shows it."""
+        view = {
+            "mark": "bar",
+            "width": "container",
+            "encoding": {
+                "x": {"field": "a", "type": "nominal", "title": title},
+                "y": {"field": "b", "type": "quantitative"},
+            },
+        }
+        specification = {
+            "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
+            "data": {"values": [{"a": "one", "b": 1}, {"a": "two", "b": 2}]},
+            **view,
+        }
+        self.write(f"book/executed/sweep/figures/{name}.vl.json", json.dumps(specification))
+        sidecar = {"alt": alt, "caption": "Error.", "table": "errors"}
+        self.write(f"book/executed/sweep/figures/{name}.json", json.dumps(sidecar))
+        return f"```{{run-chart}} sweep/{name}\n```\n"
+
+    def decide(self, *cases: dict[str, object], study: str = "sparseness") -> None:
         """Write the verdict on the first claim, the first case the one least in favour."""
         head = {key: value for key, value in cases[0].items() if key != "margin"}
-        verdict = {"study": "sparseness", "id": "abs-free-lunch", "published": None, **head, "cases": cases}
+        verdict = {"study": study, "id": "abs-free-lunch", "published": None, **head, "cases": cases}
         self.write("book/executed/sweep/claims.json", json.dumps([verdict]))
 
     def build(self, page: str | None = None) -> tuple[str, str]:
@@ -230,7 +252,9 @@ def test_every_claim_is_listed_with_its_verdict_and_its_cases(book: Book) -> Non
 
 
 def test_findings_name_the_networks_and_data_that_decide_and_the_task_that_the_source_measured(book: Book) -> None:
-    book.decide(CASE)
+    book.write("published/transfers.yml", "images: sparseness")
+    book.write("book/images.md", "---\norphan: true\n---\n# The image twin")
+    book.decide(CASE, study="images")
 
     html, _ = book.build("```{findings}\n```")
 
@@ -490,3 +514,78 @@ def test_the_nearest_name_is_given_only_when_one_is_near() -> None:
     assert results.nearest("kne", ["knee", "area"]) == "; nearest is 'knee'"
     assert results.nearest("zzz", ["knee", "area"]) == "; there are 'area', 'knee'"
     assert results.nearest("zzz", []) == "; there are none"
+
+
+def test_a_chart_has_its_words_its_data_its_command_and_a_picture_where_scripts_are_off(book: Book) -> None:
+    html, warnings = book.build(book.chart("bars"))
+    without_scripts = html.split("<noscript>")[1].split("</noscript>")[0]
+
+    assert 'id="chart-sweep-bars" role="group" aria-label="Bars that grow from left to right"' in html
+    assert '<img src="charts/chart-sweep-bars.svg" alt="Bars that grow from left to right"/>' in without_scripts
+    assert re.search(r'href="_downloads/\w+/errors\.csv"', without_scripts)
+    assert "prunelab run sweep --profile quick" in words(html)
+    assert "<svg" in (book.html / "charts" / "chart-sweep-bars.svg").read_text("utf-8")
+    assert not warnings
+
+
+def test_the_specification_of_a_chart_stands_in_the_page_and_cannot_end_its_script(book: Book) -> None:
+    html, _ = book.build(book.chart("bars"))
+    inside = re.findall(r'<script type="application/json" data-chart="chart-sweep-bars">(.*?)</script>', html)
+
+    assert len(inside) == 1
+    assert json.loads(inside[0]) == json.loads((book.run / "figures" / "bars.vl.json").read_text("utf-8"))
+
+
+def test_the_scripts_of_charts_are_files_of_the_book_loaded_once_and_only_where_a_chart_is(book: Book) -> None:
+    chart = book.chart("bars")
+    book.write("book/deep/page.md", f"---\norphan: true\n---\n# Deep\n\n{chart}\n{book.chart('more')}")
+    html, _ = book.build("no chart here")
+    deep = (book.html / "book" / "deep" / "page.html").read_text("utf-8")
+    loaded = re.findall(r'<script defer src="([^"]+)"', deep)
+
+    assert loaded == ["../../charts/vega.js", "../../charts/charts.js"]
+    assert all((book.html / "book" / "deep" / source).resolve().is_file() for source in loaded)
+    assert "charts/" not in html
+
+
+def test_a_book_without_charts_carries_no_vega(book: Book) -> None:
+    book.build("no chart here")
+
+    assert not (book.html / "charts").exists()
+
+
+def test_the_names_within_the_bundle_of_vega_stay_its_own(book: Book) -> None:
+    book.build(book.chart("bars"))
+    bundle = (book.html / "charts" / "vega.js").read_text("utf-8")
+
+    assert bundle.startswith("(() => {\n")
+    assert bundle.endswith("\n})();\n")
+    assert "window.vegaEmbed=" in bundle
+
+
+def test_a_warm_build_draws_a_changed_chart_again(book: Book) -> None:
+    book.build(book.chart("bars", title="before"))
+    book.chart("bars", title="after")
+
+    html, _ = book.build()
+
+    assert '"title":"after"' in html
+    assert ">after<" in (book.html / "charts" / "chart-sweep-bars.svg").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("asked", "alt", "message"),
+    [
+        ("bar", "Bars that grow", "no file sweep/figures/bar.json; nearest is"),
+        ("curve", "Bars that grow", "no file sweep/figures/curve.vl.json; nearest is"),
+        ("bars", " ", "sweep/figures/bars.json has no alternative text"),
+        ("", "Bars that grow", "wants run/name"),
+    ],
+)
+def test_a_chart_that_is_missing_or_without_words_is_an_error(book: Book, asked: str, alt: str, message: str) -> None:
+    book.chart("bars", alt=alt)
+
+    _, warnings = book.build(f"```{{run-chart}} sweep/{asked}\n```")
+
+    assert "ERROR" in warnings
+    assert message in warnings

@@ -28,6 +28,7 @@ def test_the_published_claims_are_all_read():
 
     assert {study: sum(claim.study == study for claim in known) for study in {claim.study for claim in known}} == {
         "sparseness": 8,
+        "images": 8,  # those of sparseness once more
         "outputs": 5,
         "lenet": 8,
         "functions": 3,
@@ -193,7 +194,7 @@ def test_findings_hold_both_sides_and_say_what_is_not_decided(tmp_path):
 def test_findings_list_every_published_claim(tmp_path):
     found = claims.findings(tmp_path, tmp_path)
 
-    assert len(found) == 31
+    assert len(found) == 31 + 8  # those of study 1 are held against image nets too
     assert set(found["verdict_build"]) == {claims.NOT_YET}
 
 
@@ -202,3 +203,22 @@ def test_a_verdict_on_a_claim_nobody_knows_is_an_error(tmp_path):
 
     with pytest.raises(ValueError, match=r"abs-knee, which claims\.yml lacks"):
         claims.findings(tmp_path, tmp_path, [LUNCH])
+
+
+def test_claims_held_against_other_networks_keep_their_rules_but_not_the_source_s_figures():
+    known = claims.load()
+    sources, transferred = ([claim for claim in known if claim.study == study] for study in ("sparseness", "images"))
+
+    assert [(claim.id, claim.statement, claim.rule) for claim in transferred] == [
+        (claim.id, claim.statement, claim.rule) for claim in sources
+    ]
+    assert {claim.published for claim in transferred} == {None}
+
+
+@pytest.mark.parametrize("transfers", ["images: sparsness", "sparseness: sparseness"])
+def test_a_transfer_of_no_study_or_under_a_study_s_own_name_is_refused(tmp_path, transfers):
+    (tmp_path / "claims.yml").write_text("sparseness:\n  - {id: a, statement: b, rule: c}\n")
+    (tmp_path / "transfers.yml").write_text(transfers)
+
+    with pytest.raises(ValueError, match="a transfer gives a new name to a study"):
+        claims.load(tmp_path / "claims.yml")

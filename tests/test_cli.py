@@ -276,6 +276,18 @@ def test_data_lists_what_there_is_and_where(
     out = capsys.readouterr().out
     assert "digits" in out
     assert "mnist" in out
+    assert "fsdd" in out
+
+
+def test_verifying_recordings_counts_recordings(
+    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    assert call(monkeypatch, "data", "verify", "digits") == 0
+    assert "1797 training and no test images of 10 classes" in capsys.readouterr().out
+
+    pytest.importorskip("espeakng_loader")
+    assert call(monkeypatch, "data", "verify", "espeak") == 0
+    assert "1000 training, 200 development and 300 test synthetic recordings" in capsys.readouterr().out
 
 
 def test_threads_of_a_profiles_run_are_the_profiles_to_state(

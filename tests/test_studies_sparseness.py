@@ -264,6 +264,10 @@ def test_verdicts_decide_every_claim_of_the_study_for_every_net(
     table = sparseness_summary.verdict_table(verdicts)
 
     assert [verdict.id for verdict in verdicts] == [claim.id for claim in claims.load() if claim.study == "sparseness"]
+    transferred = sparseness_summary.decide(*map(str, runs.values()), threshold_scale=1.0, study="images")
+    assert [(entry.study, entry.id, entry.verdict) for entry in transferred] == [
+        ("images", entry.id, entry.verdict) for entry in verdicts
+    ]
     assert set(table["case"]) == {f"{model} on digits" for model in MODELS}
     assert {verdict.table for verdict in verdicts} == {f"{name}/tables/{name}.csv" for name in runs}
     records.save_table(

@@ -6,7 +6,7 @@ The rules themselves are one module a study (`prunelab.rules`), on top of `decis
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -68,17 +68,24 @@ class Verdict:
 
 
 def load(path: Path | None = None) -> list[Claim]:
-    """Read the claims of every study, in the order written.
+    """Read the claims of every study, in the order written, and those held against other networks right behind theirs.
 
     Args:
-        path: a `claims.yml`, study -> list of claims; the published one when absent.
+        path: a `claims.yml`, study -> list of claims; the published one when absent. A `transfers.yml` beside it,
+            name -> study, repeats a study's claims under another name, without the source's figures.
 
     Raises:
-        ValueError: a claim lacks a field or has an unknown one, or two of one study share an id.
+        ValueError: a claim lacks a field or has an unknown one, two of one study share an id, or a transfer is of no
+            study.
     """
     path = path or project.published() / "claims.yml"
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    claims = [_claim(study, entry, path) for study, entries in content.items() for entry in entries]
+    transfers = _transfers(path.with_name("transfers.yml"), content)
+    claims = []
+    for study, entries in content.items():
+        own = [_claim(study, entry, path) for entry in entries]
+        names = [name for name, of in transfers.items() if of == study]
+        claims += own + [replace(claim, study=name, published=None) for name in names for claim in own]
     seen: set[tuple[str, str]] = set()
     for claim in claims:
         if (claim.study, claim.id) in seen:
@@ -177,6 +184,17 @@ def findings(published: Path, build: Path, claims: Sequence[Claim] | None = None
             row[f"verdict_{name}"] = NOT_YET if entry is None else entry.verdict
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _transfers(path: Path, studies: Mapping[str, Any]) -> dict[str, str]:
+    """Read which names repeat which study's claims; none where there is no such file."""
+    if not path.is_file():
+        return {}
+    transfers: dict[str, str] = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    for name, study in transfers.items():
+        if study not in studies or name in studies:
+            raise ValueError(f"a transfer gives a new name to a study of {sorted(studies)}; {path} has {name}: {study}")
+    return transfers
 
 
 def _gather(folder: Path, claims: Sequence[Claim]) -> dict[tuple[str, str], Verdict]:

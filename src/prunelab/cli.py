@@ -193,10 +193,10 @@ def data_status(context: typer.Context) -> None:
     from prunelab.report import show
 
     rows = [
-        (one.name, one.images, one.licence, str(one.where or one.problem or f"missing: {one.get}"))
+        (one.name, one.holds, one.licence, str(one.where or one.problem or f"missing: {one.get}"))
         for one in data.status()
     ]
-    show.table(("name", "images", "licence", "where"), rows)
+    show.table(("name", "holds", "licence", "where"), rows)
 
 
 @data_app.command("get")
@@ -214,13 +214,12 @@ def data_get(name: str) -> None:
 def data_verify(source: Annotated[str, typer.Argument(help="A name, or a path to a folder or archive.")]) -> None:
     """Read a data set whole and check it against its published identity.
 
-    [bold]Examples[/bold]: prunelab data verify mnist · prunelab data verify ./my-images.zip
+    [bold]Examples[/bold]: prunelab data verify mnist · prunelab data verify fsdd · prunelab data verify ./my-images.zip
     """
     from prunelab import data
 
     found = data.verify(source)
-    parts = f"{found.train} training and {found.test or 'no'} test images of {len(found.classes)} classes"
-    print(f"{found.name}: {parts}, content {found.content_id}")
+    print(f"{found.name}: {found.holds}, content {found.content_id}")
 
 
 def main() -> None:

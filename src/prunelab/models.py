@@ -21,15 +21,28 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 # function has slope 1/4 at zero: without the gain of 4 each layer would shrink its signal fourfold.
 _GAIN = {"relu": math.sqrt(2), "tanh": 1.0, "sigmoid": 4.0, "none": 1.0}
 
-_FAMILIES = ("lenet", "mlp")
+_FAMILIES = ("lenet", "mlp", "acoustic")
+
+# With the gain of 4, hidden biases of zero start half of the logistic units saturated on either side. Biases below
+# zero start most of them off, as sparse features, and six such layers train (Glorot and Bengio saw the opposite case).
+_SIGMOID_BIASES = (-4.0, 0.0)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Perceptron:
-    """A parsed spec: hidden widths and the activation after each of them."""
+    """A parsed spec: its family, its hidden widths and the activation after each of them."""
 
+    family: str
     widths: tuple[int, ...]
     activations: tuple[str, ...]
+
+    @property
+    def layers(self) -> tuple[str, ...]:
+        """Name the linear layers, first to last: `fc1`, `fc2`, ...; of an acoustic net as its source does."""
+        hidden = range(1, len(self.widths) + 1)
+        if self.family == "acoustic":
+            return (*(f"affine{depth}" for depth in hidden), "final-affine")
+        return tuple(f"fc{depth}" for depth in (*hidden, len(self.widths) + 1))
 
 
 def parse(spec: str) -> Perceptron:
@@ -37,7 +50,7 @@ def parse(spec: str) -> Perceptron:
 
     `lenet-300-100` and `mlp-300-100` name the same net: hidden layers of 300 and 100 units, ReLU. Behind the
     widths stands one activation for all hidden layers, or one for each: `lenet-300-100-tanh`,
-    `mlp-300-100-relu-none` (the second activation removed).
+    `mlp-300-100-relu-none` (the second activation removed). `acoustic-6x256-sigmoid` has six hidden layers of 256.
 
     Args:
         spec: family, widths and activations joined by `-`.
@@ -48,9 +61,10 @@ def parse(spec: str) -> Perceptron:
     family, *rest = spec.split("-")
     if family not in _FAMILIES:
         raise ValueError(f"a model spec starts with {' or '.join(_FAMILIES)}, as in 'lenet-300-100-relu'; got {spec!r}")
-    widths = []
-    while rest and re.fullmatch(r"\d+", rest[0]):
-        widths.append(int(rest.pop(0)))
+    widths: list[int] = []
+    while rest and (size := re.fullmatch(r"(?:(\d+)x)?(\d+)", rest[0])):
+        widths += [int(size[2])] * int(size[1] or 1)
+        rest.pop(0)
     if not widths or min(widths) < 1:
         raise ValueError(f"a model spec names hidden widths of at least 1, as in 'lenet-300-100'; got {spec!r}")
     if unknown := [name for name in rest if name not in ACTIVATIONS]:
@@ -63,14 +77,15 @@ def parse(spec: str) -> Perceptron:
             f"a model spec names one activation, or one for each of its {len(widths)} hidden layers; "
             f"{spec!r} names {len(activations)}"
         )
-    return Perceptron(widths=tuple(widths), activations=tuple(activations))
+    return Perceptron(family=family, widths=tuple(widths), activations=tuple(activations))
 
 
 def build(spec: str, *, inputs: int, classes: int, generator: torch.Generator) -> nn.Sequential:
     """Build a freshly initialised multilayer perceptron.
 
     Weights are normal with standard deviation gain · √(2 / (fan_in + fan_out)), the gain fitting the activation
-    that follows (√2 ReLU, 4 sigmoid, 1 tanh, none and the logits); biases are zero.
+    that follows (√2 ReLU, 4 sigmoid, 1 tanh, none and the logits). Biases are zero, but those before the sigmoids of
+    an acoustic net uniform in [-4, 0].
 
     Args:
         spec: see `parse`.
@@ -80,7 +95,7 @@ def build(spec: str, *, inputs: int, classes: int, generator: torch.Generator) -
 
     Returns:
         Children `flatten`, `fc1`, `act1`, ..., `fcN` (logits), on the CPU in float32; parameters are named
-        `fc1.weight`, `fc1.bias`, ...
+        `fc1.weight`, `fc1.bias`, ... An acoustic net: `affine1`, `act1`, ..., `final-affine`, of frames (N, inputs).
 
     Raises:
         ValueError: the spec cannot be read, or a size is out of range.
@@ -92,15 +107,21 @@ def build(spec: str, *, inputs: int, classes: int, generator: torch.Generator) -
     net = parse(spec)
     sizes = [inputs, *net.widths, classes]
     gains = [_GAIN[name] for name in net.activations] + [1.0]
-    layers: OrderedDict[str, nn.Module] = OrderedDict(flatten=nn.Flatten())
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    if net.family != "acoustic":
+        layers["flatten"] = nn.Flatten()
     for depth, (fan_in, fan_out) in enumerate(pairwise(sizes), start=1):
         linear = nn.utils.skip_init(nn.Linear, fan_in, fan_out)
         with torch.no_grad():
             linear.weight.normal_(0.0, gains[depth - 1] * math.sqrt(2 / (fan_in + fan_out)), generator=generator)
             linear.bias.zero_()
-        layers[f"fc{depth}"] = linear
+        layers[net.layers[depth - 1]] = linear
         if depth <= len(net.widths):
-            layers[f"act{depth}"] = ACTIVATIONS[net.activations[depth - 1]]()
+            activation = net.activations[depth - 1]
+            if net.family == "acoustic" and activation == "sigmoid":
+                with torch.no_grad():
+                    linear.bias.uniform_(*_SIGMOID_BIASES, generator=generator)
+            layers[f"act{depth}"] = ACTIVATIONS[activation]()
     return nn.Sequential(layers)
 
 

@@ -3,28 +3,47 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal, Protocol
 
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
-from prunelab.data import Images, Split
+from prunelab.data import Images
 from prunelab.models import build
 from prunelab.pruning import apply, check
 
 
+class Examples(Protocol):
+    """What a net is trained on: a split of images, or the frames of recordings."""
+
+    @property
+    def x(self) -> Tensor:
+        """Inputs, (N, ...) float32."""
+
+    @property
+    def y(self) -> Tensor:
+        """Classes, (N,) int64."""
+
+    def __len__(self) -> int:
+        """Count the examples."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How a net is trained: stochastic gradient descent with Nesterov momentum and a triangular learning rate.
+    """How a net is trained: which optimizer, and a triangular learning rate.
 
     The rate rises linearly over the first `warmup` part of the steps and falls linearly to zero over the rest.
-    The defaults bring LeNet-300-100 to 98 % on MNIST in 10 epochs.
+    The defaults, stochastic gradient descent with Nesterov momentum, bring LeNet-300-100 to 98 % on MNIST in 10
+    epochs. Six hidden layers, of sigmoids above all, train with Adam and clipped gradients.
     """
 
     epochs: int = 10
     batch_size: int = 256
     learning_rate: float = 0.2  # at its peak
-    momentum: float = 0.9
+    optimizer: Literal["sgd", "adam"] = "sgd"
+    momentum: float = 0.9  # Nesterov's; of Adam, the decay of the mean gradient
+    clip: float | None = None  # largest norm of a step's whole gradient; None leaves it as it is
     warmup: float = 0.15  # part of the steps, [0, 1)
     l1: float = 0.0  # penalty per unit of summed |w|, weights only
 
@@ -34,7 +53,9 @@ class Recipe:
             "epochs is a whole number, at least 1": _is_whole(self.epochs) and self.epochs >= 1,
             "batch_size is a whole number, at least 1": _is_whole(self.batch_size) and self.batch_size >= 1,
             "learning_rate is positive and finite": 0 < self.learning_rate < math.inf,
+            "optimizer is sgd or adam": self.optimizer in ("sgd", "adam"),
             "momentum lies in (0, 1), as Nesterov's method needs": 0 < self.momentum < 1,
+            "clip is positive and finite, or None": self.clip is None or 0 < self.clip < math.inf,
             "warmup is a part of the steps, in [0, 1)": 0 <= self.warmup < 1,
             "l1 is at least 0 and finite": 0 <= self.l1 < math.inf,
         }
@@ -53,7 +74,7 @@ class Recipe:
 
 def train(
     model: nn.Module,
-    split: Split,
+    split: Examples,
     recipe: Recipe,
     *,
     generator: torch.Generator,
@@ -85,9 +106,7 @@ def train(
     apply(model, masks or {})  # before anything else: it refuses masks that do not fit
     masks = {name: mask.to(split.x.device) for name, mask in (masks or {}).items()}
     weights = [parameter for parameter in model.parameters() if parameter.ndim >= 2]
-    optimizer = torch.optim.SGD(
-        model.parameters(), lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=True, fused=True
-    )
+    optimizer = _optimizer(model, recipe)
     batches = math.ceil(len(split) / recipe.batch_size)
     steps = batches * recipe.epochs
     step = 0
@@ -106,6 +125,8 @@ def train(
                     loss = loss + recipe.l1 * torch.stack([weight.abs().sum() for weight in weights]).sum()
                 optimizer.zero_grad(set_to_none=True)
                 loss.backward()
+                if recipe.clip:
+                    nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
                 optimizer.step()
                 apply(model, masks)
                 total += loss.detach().double() * len(batch)
@@ -152,6 +173,16 @@ def train_seeds(
         train(model, images.train, recipe, generator=generator, label=label)
         nets[seed] = model
     return nets
+
+
+def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    if recipe.optimizer == "adam":
+        # 0.999 is Adam's own default (Kingma and Ba, 2015).
+        betas = (recipe.momentum, 0.999)
+        return torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, betas=betas, fused=True)
+    return torch.optim.SGD(
+        model.parameters(), lr=recipe.learning_rate, momentum=recipe.momentum, nesterov=True, fused=True
+    )
 
 
 def _is_whole(number: object) -> bool:

@@ -32,6 +32,7 @@ PAGES = sorted(
     # The page at the top only leads to the book's own first page.
     if not path.relative_to(HTML).parts[0].startswith(("_", ".")) and path != HTML / "index.html"
 )
+CHARTS = [page for page in PAGES if "data-chart=" in (HTML / page).read_text("utf-8")]
 STUDIES = ["book/index.html", "book/sparseness.html", "book/runs.html", "book/methods.html"]
 
 pytestmark = [
@@ -246,3 +247,89 @@ def test_the_focus_of_the_keyboard_is_visible(tab: Any) -> None:
             "(style => [style.outlineStyle, style.boxShadow])(getComputedStyle(document.activeElement))"
         )
         assert style[0] != "none" or style[1] != "none", selector
+
+
+# What a reader sees of the first chart of a page: its words, and the outlines of its marks.
+SEEN = """
+() => {
+  const chart = document.querySelector(".pl-chart-card svg");
+  const all = (selector, name) => [...chart.querySelectorAll(selector)].map(node => node.getAttribute(name));
+  return {words: all("[aria-label]", "aria-label"), marks: all(".mark-rect path, .mark-symbol path", "d"),
+          places: all(".mark-symbol path", "transform")};
+}
+"""
+MOVE = """
+value => {
+  const slider = document.querySelector(".pl-chart-card input[type=range]");
+  slider.value = slider[value];
+  slider.dispatchEvent(new Event("input", {bubbles: true}));
+}
+"""
+
+
+def chart(tab: Any, page: str) -> None:
+    tab.goto(address(page))
+    tab.wait_for_selector(".pl-chart-card svg", timeout=10_000)
+
+
+@pytest.mark.parametrize("page", CHARTS)
+def test_the_marks_and_the_numbers_of_a_chart_follow_its_slider(tab: Any, page: str) -> None:
+    complaints = listen(tab)
+    chart(tab, page)
+    tab.evaluate(MOVE, "min")
+    tab.wait_for_function(f"JSON.stringify(({SEEN})().words).includes(' 0.0 % removed')")
+    before = tab.evaluate(SEEN)
+    tab.evaluate(MOVE, "max")
+    tab.wait_for_function(f"!JSON.stringify(({SEEN})().words).includes(' 0.0 % removed')")
+    after = tab.evaluate(SEEN)
+
+    assert all(old != new for old, new in zip(before["words"], after["words"], strict=True))
+    assert before["marks"] != after["marks"]
+    assert before["places"] != after["places"]
+    assert complaints == []
+
+
+@pytest.mark.parametrize("page", CHARTS)
+def test_the_slider_of_a_chart_moves_by_keyboard_and_each_control_has_a_name(tab: Any, page: str) -> None:
+    chart(tab, page)
+    slider = tab.locator(".pl-chart-card input[type=range]").first
+    before = slider.input_value()
+    slider.focus()
+    tab.keyboard.press("ArrowLeft")
+
+    assert float(slider.input_value()) < float(before)
+    names = "nodes => nodes.map(node => [...node.labels].map(label => label.textContent.trim()).join(' '))"
+    assert all(tab.locator(".pl-chart-card input").evaluate_all(names))
+
+
+@pytest.mark.parametrize("page", CHARTS)
+def test_a_chart_of_several_networks_shows_the_one_that_is_chosen(tab: Any, page: str) -> None:
+    chart(tab, page)
+    networks = tab.locator(".pl-chart-card input[type=radio]")
+    if networks.count() < 2:
+        pytest.skip("one network")
+    before = tab.evaluate(SEEN)
+    networks.nth(1).check()
+    tab.wait_for_timeout(300)
+
+    assert tab.evaluate(SEEN)["marks"] != before["marks"]
+
+
+@pytest.mark.parametrize("width", [360, 800, 1200])
+@pytest.mark.parametrize("page", CHARTS)
+def test_a_chart_is_as_wide_as_its_card_and_no_wider(tab: Any, page: str, width: int) -> None:
+    tab.set_viewport_size({"width": width, "height": 900})
+    chart(tab, page)
+    card, inner, drawn = tab.evaluate(
+        "(card => [card.clientWidth, card.scrollWidth, card.querySelector('svg').getBoundingClientRect().width])"
+        "(document.querySelector('.pl-chart-card'))"
+    )
+
+    assert inner <= card
+    assert card - 60 <= drawn <= card
+
+
+def test_pages_without_a_chart_do_not_load_vega() -> None:
+    loading = {page for page in PAGES if "charts/vega.js" in (HTML / page).read_text("utf-8")}
+
+    assert loading == set(CHARTS)

@@ -10,13 +10,20 @@ from prunelab import records
 from prunelab.report import execute, notebooks, profiles
 
 TINY = {"models": ["mlp-8-6-relu", "mlp-8-6-tanh"], "seeds": [0, 1], "epochs": 3}
+CORPUS = {"train_words": 400, "dev_words": 60, "test_words": 90, "train_snr_db": [], "test_snr_db": []}
+SPEECH = {"corpus": "../speech-corpus", "nets": ["../train-recogniser"]}
+SPEECH_TABLES = {
+    "threshold_sweep": "../speech-threshold-sweep",
+    "layer_sensitivity": "../speech-layer-sensitivity",
+    "percentile": "../speech-percentile",
+}
 
 pytestmark = pytest.mark.graph
 
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Run the notebooks of the first study one after another, each reading what those before it left."""
+    """Run the notebooks one after another, each reading what those before it left."""
     folder = tmp_path_factory.mktemp("results")
     train = {"model": "mlp-8-6-relu", "seeds": [0, 1], "epochs": 3, "learning_rates": [0.2, 0.4]}
     tables = {
@@ -32,6 +39,28 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "verdicts": tables,
         "published-results": tables,
         "audit": {},
+        "speech-corpus": CORPUS,
+        "train-recogniser": {
+            "corpus": "../speech-corpus",
+            "model": "acoustic-3x24-relu",
+            "seeds": [0, 1],
+            "epochs": 3,
+            "learning_rates": [0.004, 0.008],
+        },
+        "speech-threshold-sweep": {**SPEECH, "scales": [0.4, 0.97, 2.0]},
+        "speech-layer-sensitivity": {**SPEECH, "scales": [0.97, 2.0]},
+        "speech-percentile": {**SPEECH, "fractions": [0.3, 0.8]},
+        "speech-rescaled": {**SPEECH, "fractions": [0.3, 0.8]},
+        "speech-verdicts": {**SPEECH_TABLES, "layer_scales": [2.0]},
+        "speech-outputs": {**SPEECH, "scales": [0.4, 2.0]},
+        "outputs-verdicts": {"speech_outputs": "../speech-outputs"},
+        "speech-correction": {**SPEECH, "scales": [0.4, 2.0], "threshold_sweep": "../speech-threshold-sweep"},
+        "published-speech": {
+            **SPEECH_TABLES,
+            "rescaled": "../speech-rescaled",
+            "outputs": "../speech-outputs",
+            "correction": "../speech-correction",
+        },
     }.items():
         execute.execute(name, parameters, out=folder / name, run=name, command=f"prunelab run {name}", progress=False)
     return folder
@@ -79,10 +108,19 @@ def test_nets_trained_by_one_notebook_are_what_another_measures(results: Path) -
     assert baselines.to_dict() == dense["error_percent"].to_dict()
 
 
-def test_the_verdicts_name_the_tables_they_were_decided_on(results: Path) -> None:
-    verdicts = json.loads((results / "verdicts" / "claims.json").read_text(encoding="utf-8"))
+def test_recognisers_trained_by_one_notebook_are_what_another_measures(results: Path) -> None:
+    dense = records.load_table(results / "train-recogniser" / "tables" / "dense.csv").set_index("seed")
+    sweep = records.load_table(results / "speech-threshold-sweep" / "tables" / "threshold-sweep.csv")
+    baselines = sweep.groupby("seed")["baseline_error_percent"].first()
 
-    assert len(verdicts) == 8
+    assert baselines.to_dict() == dense["error_percent"].to_dict()
+
+
+@pytest.mark.parametrize(("run", "claims"), [("verdicts", 8), ("speech-verdicts", 8), ("outputs-verdicts", 5)])
+def test_the_verdicts_name_the_tables_they_were_decided_on(results: Path, run: str, claims: int) -> None:
+    verdicts = json.loads((results / run / "claims.json").read_text(encoding="utf-8"))
+
+    assert len(verdicts) == claims
     for verdict in verdicts:
         assert {"study", "id", "verdict", "effect", "low", "high", "unit", "n_seeds", "published", "table"} <= set(
             verdict

@@ -4,6 +4,7 @@ from sphinx.application import Sphinx
 
 from prunelab_book import (
     accessibility,
+    charts,
     details,
     docstrings,
     figures,
@@ -21,6 +22,7 @@ def setup(app: Sphinx) -> dict[str, object]:
     """Register every role, directive, node and hook of the book."""
     for part in (
         accessibility,
+        charts,
         details,
         docstrings,
         figures,

@@ -9,7 +9,7 @@ from prunelab import claims
 from prunelab_book import results
 
 # What a source measured, where our networks do another task: whoever reads a verdict must know.
-SOURCE_TASKS = {"sparseness": "the word error of a speech recogniser"}
+SOURCE_TASKS = {"images": "the word error of a speech recogniser"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +32,7 @@ class Finding:
 def files(source: Path) -> list[Path]:
     """Every file that the findings are read from: the claims, and the verdicts of both places."""
     return [
-        source / "published" / "claims.yml",
+        *sorted((source / "published").glob("*.yml")),
         *(file for place in results.PLACES for file in _decided(source, place)),
     ]
 

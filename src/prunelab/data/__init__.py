@@ -1,7 +1,20 @@
-"""Data as tensors: images by name or path, split once and for all, with an id of their content."""
+"""Data by name or path, in parts fixed once and for all, with an id of their content: images and recordings."""
 
 from prunelab.data.fetch import get
 from prunelab.data.images import Images, Split, load_images
 from prunelab.data.inventory import Status, Verified, status, verify
+from prunelab.data.recordings import Recording, Recordings, load_recordings
 
-__all__ = ["Images", "Split", "Status", "Verified", "get", "load_images", "status", "verify"]
+__all__ = [
+    "Images",
+    "Recording",
+    "Recordings",
+    "Split",
+    "Status",
+    "Verified",
+    "get",
+    "load_images",
+    "load_recordings",
+    "status",
+    "verify",
+]

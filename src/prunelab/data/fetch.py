@@ -2,22 +2,17 @@
 
 import hashlib
 import os
-import sys
-import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pooch
 
-from prunelab.data import idx
-from prunelab.data.known import KNOWN, Known
+from prunelab.data import fsdd, idx
+from prunelab.data.download import Report, deliver, to_stderr
+from prunelab.data.known import KNOWN, KNOWN_RECORDINGS, Known, KnownRecordings
 
-Report = Callable[[str], None]
-
-
-def to_stderr(line: str) -> None:
-    """Write a line beside a program's output."""
-    print(line, file=sys.stderr)
+_EMBEDDED = ("digits", "espeak")  # names that need no getting
 
 
 def own_folder(name: str) -> Path | None:
@@ -26,6 +21,23 @@ def own_folder(name: str) -> Path | None:
     Raises:
         FileNotFoundError: PRUNELAB_DATA is set to something that is not a folder.
     """
+    top = _own_top()
+    return top / name if top and (top / name).is_dir() else None
+
+
+def own_archive(name: str) -> Path | None:
+    """Return `$PRUNELAB_DATA/<name>.zip`, or the folder `<name>` where there is no such file, else None.
+
+    Raises:
+        FileNotFoundError: PRUNELAB_DATA is set to something that is not a folder.
+    """
+    top = _own_top()
+    if top and (top / f"{name}.zip").is_file():
+        return top / f"{name}.zip"
+    return own_folder(name)
+
+
+def _own_top() -> Path | None:
     setting = os.environ.get("PRUNELAB_DATA")
     if not setting:
         return None
@@ -34,7 +46,7 @@ def own_folder(name: str) -> Path | None:
         raise FileNotFoundError(
             f"PRUNELAB_DATA must name a folder of data sets; {setting!r} is none: set it or unset it"
         )
-    return top / name if (top / name).is_dir() else None
+    return top
 
 
 def cache_folder() -> Path:
@@ -97,7 +109,9 @@ def files(
     for name in idx.FILES:
         path = idx.find(cache / known.name, name)
         if path is None and not download:
-            raise FileNotFoundError(f"{known.title} is not complete on this machine: {_looked(known, cache, name)}")
+            raise FileNotFoundError(
+                f"{known.title} is not complete on this machine: {_looked_for_idx(known, cache, name)}"
+            )
         if path is not None:
             try:
                 found.append(check(known, idx.unpack(path)))
@@ -106,8 +120,61 @@ def files(
                 if not download:
                     raise
                 report(f"{error} (fetching it again)")
-        found.append(_download(known, name, mirrors or known.mirrors, cache, progress, report))
+        found.append(_idx(known, name, mirrors or known.mirrors, cache, progress, report))
     return found
+
+
+def archive(
+    known: KnownRecordings,
+    *,
+    download: bool = True,
+    mirrors: Sequence[str] | None = None,
+    cache: Path | None = None,
+    progress: bool | None = None,
+    report: Report = to_stderr,
+) -> fsdd.Archive:
+    """Return a published data set of recordings, verified; downloaded into the cache where it is missing.
+
+    `$PRUNELAB_DATA/<name>.zip`, or the folder `<name>` there, comes first and is only read.
+
+    Args:
+        known: the data set.
+        download: False asks for what is on this machine alone.
+        mirrors: whole addresses of the archive to try in turn; None takes the data set's own.
+        cache: see `files`, as the other arguments.
+        progress: draw a bar for the download; None does so on a terminal.
+        report: receives one line for each mirror that failed, and one if the cached archive is fetched again.
+
+    Raises:
+        FileNotFoundError: not on this machine, and not to be downloaded or no mirror delivered it.
+        ValueError: what is on this machine is not the published data set.
+    """
+    own = own_archive(known.name)
+    if own is not None:
+        return fsdd.read(known, own)
+    cache = cache_folder() if cache is None else cache
+    path = cache / f"{known.name}.zip"
+    looked = _looked(known.name, path.name, cache, f"{path.name}, or {known.name}/recordings/ with the wav files")
+    if path.is_file():
+        try:
+            return fsdd.read(known, path)
+        except ValueError as error:
+            if not download:
+                raise
+            report(f"{error} (fetching it again)")
+    elif not download:
+        raise FileNotFoundError(f"{known.title} is not on this machine: {looked}")
+    urls = known.mirrors if mirrors is None else mirrors
+    fetched = deliver(
+        urls,
+        path,
+        lambda arrived: fsdd.read(known, arrived),
+        cache=cache,
+        progress=progress,
+        report=report,
+        missing=f"{known.title} could not be downloaded: {looked}",
+    )
+    return replace(fetched, path=path)
 
 
 def get(
@@ -118,72 +185,57 @@ def get(
     progress: bool | None = None,
     report: Report = to_stderr,
 ) -> Path:
-    """Make sure a data set is on this machine, complete and verified, and return its folder.
+    """Make sure a data set is on this machine, complete and verified, and return its place.
 
     Args:
-        name: "mnist" or "fashion-mnist"; the embedded "digits" needs no getting.
-        mirrors: see `files`, as the other arguments.
+        name: "mnist", "fashion-mnist" or "fsdd"; the embedded "digits" and "espeak" need no getting.
+        mirrors: see `files` and `archive`, as the other arguments.
         cache: folder of downloads; None takes the user's.
         progress: draw a bar for each download; None does so on a terminal.
         report: receives one line for each mirror that failed and each file fetched again.
 
     Returns:
-        The folder that holds the four IDX files.
+        The folder that holds the four IDX files, or the archive (or folder) of recordings.
 
     Raises:
         ValueError: no downloadable data set has this name, or a file in `$PRUNELAB_DATA` is not the published one.
         FileNotFoundError: no mirror delivered it.
     """
-    known = KNOWN.get(name)
-    if known is None:
-        hint = ", digits is embedded" if name == "digits" else ""
-        raise ValueError(f"no data set {name!r} to get; there are {', '.join(KNOWN)}{hint}")
-    return files(known, mirrors=mirrors, cache=cache, progress=progress, report=report)[0].path.parent
+    if name in KNOWN_RECORDINGS:
+        known = KNOWN_RECORDINGS[name]
+        return archive(known, mirrors=mirrors, cache=cache, progress=progress, report=report).path
+    if name not in KNOWN:
+        hint = f"; {name} is embedded" if name in _EMBEDDED else ""
+        raise ValueError(f"no data set {name!r} to get; there are {', '.join((*KNOWN, *KNOWN_RECORDINGS))}{hint}")
+    return files(KNOWN[name], mirrors=mirrors, cache=cache, progress=progress, report=report)[0].path.parent
 
 
-def _download(
+def _idx(
     known: Known, name: str, mirrors: Sequence[str], cache: Path, progress: bool | None, report: Report
 ) -> idx.Unpacked:
-    """Fetch one file from the first mirror that delivers it, verified, and rename it into the cache."""
-    bar = sys.stderr.isatty() if progress is None else progress
-    # pooch writes 1 KiB at a time unless told otherwise, which costs more than the network does.
-    downloader = pooch.HTTPDownloader(progressbar=bar, chunk_size=2**16, timeout=(10, 30))
+    """Fetch one IDX file."""
     target = cache / known.name / f"{name}.gz"
-    failures = []
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache, prefix=f".{known.name}-") as staging:
-        arrived = Path(staging) / target.name
-        for mirror in mirrors:
-            url = f"{mirror}{target.name}"
-            try:
-                downloader(url, str(arrived), None)
-                content = check(known, idx.unpack(arrived)).content
-            except (OSError, ValueError) as error:  # requests' exceptions are OSErrors
-                failures.append(f"{url} ({_reason(error, arrived)})")
-                report(f"failed, trying the next mirror if there is one: {failures[-1]}")
-                continue
-            target.parent.mkdir(exist_ok=True)
-            arrived.replace(target)
-            return idx.Unpacked(path=target, content=content)
-    raise FileNotFoundError(
-        f"{known.title} could not be downloaded: {_looked(known, cache, name)}; tried {', '.join(failures)}"
+    fetched = deliver(
+        [f"{mirror}{target.name}" for mirror in mirrors],
+        target,
+        lambda arrived: check(known, idx.unpack(arrived)),
+        cache=cache,
+        progress=progress,
+        report=report,
+        missing=f"{known.title} could not be downloaded: {_looked_for_idx(known, cache, name)}",
     )
+    return replace(fetched, path=target)
 
 
-def _looked(known: Known, cache: Path, name: str) -> str:
+def _looked_for_idx(known: Known, cache: Path, name: str) -> str:
+    usual = f"{known.name}/ with the four .gz files"
+    return _looked(known.name, f"{known.name}/{name}.gz", cache, usual)
+
+
+def _looked(name: str, file: str, cache: Path, usual: str) -> str:
     setting = os.environ.get("PRUNELAB_DATA")
-    own = f"{Path(setting) / known.name} (PRUNELAB_DATA)" if setting else "PRUNELAB_DATA (not set)"
+    own = f"{Path(setting) / file} (PRUNELAB_DATA)" if setting else "PRUNELAB_DATA (not set)"
     return (
-        f"no usable {name}.gz in {own} or {cache / known.name}; run `prunelab data get {known.name}` with a network, "
-        f"or set PRUNELAB_DATA to a folder that holds {known.name}/ with the four .gz files"
+        f"no usable {cache / file} nor {own}; run `prunelab data get {name}` with a network, "
+        f"or set PRUNELAB_DATA to a folder that holds {usual}"
     )
-
-
-def _reason(error: Exception, arrived: Path) -> str:
-    """Say in a few words why a mirror did not deliver; requests' own messages run over several lines."""
-    response = getattr(error, "response", None)
-    if response is not None:
-        return f"HTTP {response.status_code}"
-    if isinstance(error, ValueError):
-        return str(error).removeprefix(f"{arrived}: ").split(";")[0]
-    return getattr(error, "strerror", None) or type(error).__name__

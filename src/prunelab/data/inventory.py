@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from prunelab.data import fetch, idx
-from prunelab.data.images import read
-from prunelab.data.known import KNOWN, Known
+from prunelab.data import espeak, fetch, idx, images, recordings
+from prunelab.data.known import KNOWN, KNOWN_RECORDINGS, Known, KnownRecordings
 from prunelab.data.raw import content_id
 
 
@@ -16,7 +15,7 @@ class Status:
 
     name: str
     title: str
-    images: str  # how many and of which size
+    holds: str  # how many images and of which size, or how many recordings and of whom
     where: Path | None  # its folder or file; None = not (or not completely) on this machine
     problem: str | None  # one line, when what is there cannot be used as it is
     size: int  # bytes to download
@@ -32,10 +31,11 @@ class Verified:
 
     name: str
     content_id: str
+    holds: str  # its parts, as a reader would say them
     classes: tuple[str, ...]
-    shape: tuple[int, int, int]  # C, H, W
-    train: int  # images of the source's training part, the validation images among them
-    test: int | None  # images of its test part; None = it has none, and one is carved from the training part
+    shape: tuple[int, ...]  # C, H, W of images; () for recordings
+    train: int  # images or recordings of the source's training part, those to validate or tune on among them
+    test: int | None  # of its test part; None = it has none, and one is carved from the training part
 
 
 def status(cache: Path | None = None) -> list[Status]:
@@ -44,28 +44,60 @@ def status(cache: Path | None = None) -> list[Status]:
     Args:
         cache: folder of downloads; None takes the user's.
     """
-    return [_digits(), *(_known(known, cache or fetch.cache_folder()) for known in KNOWN.values())]
+    cache = cache or fetch.cache_folder()
+    spoken = (_recordings(known, cache) for known in KNOWN_RECORDINGS.values())
+    return [_digits(), *(_known(known, cache) for known in KNOWN.values()), _espeak(), *spoken]
 
 
 def verify(source: str) -> Verified:
     """Read a data set that is on this machine whole, and check it against its published identity or its format.
 
     Args:
-        source: a name or a path, as for `load_images`.
+        source: a name or a path, as for `load_images` and `load_recordings`. A folder that holds wav files is one of
+            recordings.
 
     Raises:
         ValueError: a file is not what it should be, or no data set has this name.
         FileNotFoundError: it is not on this machine.
     """
-    raw = read(source, download=False)
+    if recordings.is_path(source):
+        spoken = recordings.holds_recordings(Path(source).expanduser())
+    else:
+        names = ("digits", *KNOWN, *recordings.NAMES)
+        if source not in names:
+            raise recordings.unknown(source, names, what="data set")
+        spoken = source in recordings.NAMES
+    return _verified_recordings(source) if spoken else _verified_images(source)
+
+
+def _verified_recordings(source: str) -> Verified:
+    found = recordings.read(source, download=False)
+    train, dev, test = (len(found.part(part)) for part in recordings.PARTS)
+    made = "synthetic recordings" if found.synthetic else "recordings"
+    speakers = f"{len(found.speakers)} speaker{'s' if len(found.speakers) > 1 else ''}"
+    return Verified(
+        name=found.name,
+        content_id=found.content_id,
+        holds=f"{train} training, {dev} development and {test} test {made} of {speakers}",
+        classes=recordings.WORDS,
+        shape=(),
+        train=train + dev,
+        test=test,
+    )
+
+
+def _verified_images(source: str) -> Verified:
+    raw = images.read(source, download=False)
+    train, test = len(raw.train.labels), None if raw.test is None else len(raw.test.labels)
     _, channels, height, width = raw.train.pixels.shape
     return Verified(
         name=raw.name,
         content_id=content_id(raw),
+        holds=f"{train} training and {test or 'no'} test images of {len(raw.classes)} classes",
         classes=raw.classes,
         shape=(channels, height, width),
-        train=len(raw.train.labels),
-        test=None if raw.test is None else len(raw.test.labels),
+        train=train,
+        test=test,
     )
 
 
@@ -76,7 +108,7 @@ def _digits() -> Status:
     return Status(
         name="digits",
         title="Optical recognition of handwritten digits (test part)",
-        images="1,797 handwritten digits, 8×8 grey",
+        holds="1,797 handwritten digits, 8×8 grey",
         where=Path(spec.origin).parent / "datasets" / "data" / "digits.csv.gz",
         problem=None,
         size=0,
@@ -100,12 +132,50 @@ def _known(known: Known, cache: Path) -> Status:
     return Status(
         name=known.name,
         title=known.title,
-        images=known.images,
+        holds=known.images,
         where=where,
         problem=problem,
         size=known.size,
         licence=known.licence,
         identity=f"MD5 of the {of}: " + ", ".join(f"{file} {md5}" for file, md5 in known.md5.items()),
+        home=known.home,
+        get=f"prunelab data get {known.name}",
+    )
+
+
+def _espeak() -> Status:
+    where = espeak.installed()
+    count = len(recordings.WORDS) * len(espeak.VOICES) * espeak.VARIANTS
+    return Status(
+        name=espeak.NAME,
+        title="Digit words spoken on the spot by eSpeak NG",
+        holds=f"{count:,} synthetic recordings of digit words, {len(espeak.VOICES)} voices, 8 kHz",
+        where=where,
+        problem=None if where else f"espeakng-loader is not installed: {espeak.INSTALL}",
+        size=0,
+        licence="eSpeak NG: GPL-3.0-or-later",
+        identity="as spoken by the installed version of espeakng-loader",
+        home="https://github.com/espeak-ng/espeak-ng",
+        get=f"{espeak.INSTALL} brings espeakng-loader",
+    )
+
+
+def _recordings(known: KnownRecordings, cache: Path) -> Status:
+    where, problem = None, None
+    try:
+        place = fetch.own_archive(known.name) or cache / f"{known.name}.zip"
+        where = place if place.exists() else None
+    except FileNotFoundError as error:
+        problem = str(error)
+    return Status(
+        name=known.name,
+        title=known.title,
+        holds=known.holds,
+        where=where,
+        problem=problem,
+        size=known.size,
+        licence=known.licence,
+        identity=f"SHA-256 of the manifest of its {known.recordings} recordings: {known.manifest}",
         home=known.home,
         get=f"prunelab data get {known.name}",
     )

@@ -21,6 +21,21 @@ class Known:
     md5_of: Literal["content", "archive"]  # of the uncompressed bytes, or of the published .gz file's
 
 
+@dataclass(frozen=True, kw_only=True)
+class KnownRecordings:
+    """A published data set of spoken digits, one zip archive."""
+
+    name: str
+    title: str
+    holds: str  # how many recordings, of whom and at which rate
+    licence: str
+    home: str  # the page that describes it
+    size: int  # bytes to download, about: the archive is packed anew from time to time
+    recordings: int
+    mirrors: tuple[str, ...]  # whole addresses of the archive
+    manifest: str  # identity of the recordings in it, see `fsdd.manifest`
+
+
 KNOWN: dict[str, Known] = {
     "mnist": Known(
         name="mnist",
@@ -71,5 +86,23 @@ KNOWN: dict[str, Known] = {
             "t10k-labels-idx1-ubyte": "bb300cfdad3c16e7a12a480ee83cd310",
         },
         md5_of="archive",
+    ),
+}
+
+KNOWN_RECORDINGS: dict[str, KnownRecordings] = {
+    "fsdd": KnownRecordings(
+        name="fsdd",
+        title="Free Spoken Digit Dataset v1.0.10",
+        holds="3,000 recordings of digit words, 6 speakers, 8 kHz",
+        licence="CC BY-SA 4.0",
+        home="https://github.com/Jakobovski/free-spoken-digit-dataset",
+        size=16_200_000,
+        recordings=3000,
+        # The second is where the first leads to; networks that block one often let the other pass.
+        mirrors=(
+            "https://github.com/Jakobovski/free-spoken-digit-dataset/archive/refs/tags/v1.0.10.zip",
+            "https://codeload.github.com/Jakobovski/free-spoken-digit-dataset/zip/refs/tags/v1.0.10",
+        ),
+        manifest="04e1baae96c6a26e39c623f2b01d0182ddae627ba0ac02a3cdc17ba2af99fd9b",
     ),
 }

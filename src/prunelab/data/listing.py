@@ -42,7 +42,7 @@ def _raise(error: OSError) -> None:
 
 
 def zip_sizes(path: Path, archive: zipfile.ZipFile) -> dict[str, int]:
-    """List a zip archive like `folder_sizes`, refusing what an honest archive of images does not hold.
+    """List a zip archive like `folder_sizes`, refusing what an honest archive of files does not hold.
 
     Raises:
         ValueError: a member has an absolute or backslashed name or one with "..", is a link, is encrypted, or
@@ -61,7 +61,7 @@ def zip_sizes(path: Path, archive: zipfile.ZipFile) -> dict[str, int]:
         elif name in sizes:
             wrong = "there twice"
         if wrong is not None:
-            raise ValueError(f"{name} in {path}: {wrong}, which is refused; pack the images anew")
+            raise ValueError(f"{name} in {path}: {wrong}, which is refused; pack the files anew")
         sizes[name] = member.file_size
     return sizes
 

@@ -30,6 +30,7 @@ def verdicts(
     tables: Mapping[str, pd.DataFrame],
     *,
     run: str,
+    study: str = STUDY,
     threshold: float | None = None,
     known: Sequence[claims.Claim] | None = None,
 ) -> list[claims.Verdict]:
@@ -38,6 +39,7 @@ def verdicts(
     Args:
         tables: table name ("threshold-sweep", "layer-sensitivity", "percentile") -> its rows.
         run: name of the run that wrote the tables; verdicts point to "<run>/tables/<name>.csv".
+        study: the name under which they are decided: the source's own study, or a transfer of its claims.
         threshold: the one at which layers are compared; needed where the table holds several.
         known: the claims; those published when absent.
 
@@ -61,10 +63,10 @@ def verdicts(
         _check(name, table)
     decided = []
     for claim in claims.load() if known is None else known:
-        if claim.study != STUDY:
+        if claim.study != study:
             continue
         if claim.id not in rules:
-            raise ValueError(f"every claim of {STUDY} has a rule; {claim.id!r} has none; known: {sorted(rules)}")
+            raise ValueError(f"every claim of {study} has a rule; {claim.id!r} has none; known: {sorted(rules)}")
         name, rule = rules[claim.id]
         if name in tables:
             subjects = tables[name].groupby(["data", "model"], sort=False)

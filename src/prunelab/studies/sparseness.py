@@ -1,21 +1,19 @@
 """Study 1, on image nets: what threshold pruning without retraining costs in error."""
 
 from collections.abc import Mapping, Sequence
-from itertools import groupby
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from pandas import DataFrame
-from torch import Tensor
 from tqdm import tqdm
 
 from prunelab.data import Images
 from prunelab.measure import Evaluation
-from prunelab.measure.sweep import SIGNS, sweep, threshold_sweep
-from prunelab.pruning import below_threshold, keep_largest, magnitude, masked, percentile, prunable
+from prunelab.measure.sweep import sweep, threshold_sweep
 from prunelab.records import to_frame
 from prunelab.studies.nets import error_percent
+from prunelab.studies.prunings import Pruning, by_fraction, by_layer, by_sign, thresholds_of
 from prunelab.studies.sparseness_tables import (
     LAYER_COLUMNS,
     LAYER_KEY,
@@ -29,37 +27,7 @@ from prunelab.studies.sparseness_tables import (
 )
 from prunelab.studies.stored_nets import Net
 
-
-def thresholds_of(
-    nets: Sequence[Net], thresholds: Sequence[float], scales: Sequence[float]
-) -> dict[str, dict[float, float]]:
-    """Fix the thresholds each model is pruned at: as given, or in units of its own weights.
-
-    Args:
-        nets: trained nets.
-        thresholds: absolute weight values for every model; empty to use `scales`.
-        scales: thresholds in units of the root mean square weight, averaged over a model's nets, so that its seeds
-            share their thresholds and nets of different weight scale compare.
-
-    Returns:
-        Model -> threshold -> scale.
-
-    Raises:
-        ValueError: neither is given, or a value is negative or not finite.
-    """
-    given = list(thresholds) or list(scales)
-    if not given:
-        raise ValueError(
-            "a sweep needs thresholds (weight units) or scales (in root mean square weights); both are empty"
-        )
-    if not all(np.isfinite(value) and value >= 0 for value in given):
-        raise ValueError(f"a threshold is a finite weight magnitude, at least 0; got {given}")
-    fixed = {}
-    for model, rms in _rms(nets).items():
-        # Four significant figures: a threshold that a reader can type again.
-        absolute = list(thresholds) or [float(f"{scale * rms:.4g}") for scale in scales]
-        fixed[model] = {threshold: threshold / rms for threshold in sorted(set(absolute))}
-    return fixed
+__all__ = ["at_scale", "layer_table", "percentile_table", "threshold_table", "thresholds_of"]
 
 
 def threshold_table(nets: Sequence[Net], images: Images, thresholds: Mapping[str, Mapping[float, float]]) -> DataFrame:
@@ -75,19 +43,14 @@ def threshold_table(nets: Sequence[Net], images: Images, thresholds: Mapping[str
     """
     rows = []
     for net in tqdm(nets, desc="threshold sweep", unit="net", leave=False):
+        # Quicker than `sweep`: the three signs share the products of the first layer, the largest one.
         scores = threshold_sweep(net.module, images.test, list(thresholds[net.model]))
-        weights = prunable(net.module)
         baseline = _baseline(net, images)
         rows += [
             ThresholdRow(
-                **_common(net, baseline, score, _removed(below_threshold(weights, threshold, sign))),
-                method=sign,
-                threshold=threshold,
-                scale=thresholds[net.model][threshold],
+                **_common(net, baseline, scores[pruning.fields["method"], pruning.fields["threshold"]], pruning)
             )
-            for (sign, threshold), score in sorted(
-                scores.items(), key=lambda item: (SIGNS.index(item[0][0]), item[0][1])
-            )
+            for pruning in by_sign(net, thresholds[net.model])
         ]
     return to_frame(rows, THRESHOLD_KEY)[list(THRESHOLD_COLUMNS)]
 
@@ -106,27 +69,8 @@ def layer_table(nets: Sequence[Net], images: Images, thresholds: Mapping[str, Ma
     """
     rows = []
     for net in tqdm(nets, desc="one layer at a time", unit="net", leave=False):
-        weights = prunable(net.module)
-        total = sum(weight.numel() for weight in weights.values())
-        baseline = _baseline(net, images)
-        settings = [(name, threshold) for name in weights for threshold in thresholds[net.model]]
-        masks = [below_threshold({name: weights[name]}, threshold) for name, threshold in settings]
-        scores = sweep(
-            net.module,
-            images.test,
-            (masked({name: weights[name]}, mask) for (name, _), mask in zip(settings, masks, strict=True)),
-        )
-        for (name, threshold), mask, score in zip(settings, masks, scores, strict=True):
-            layer_sparsity = _removed(mask)
-            rows.append(
-                LayerRow(
-                    **_common(net, baseline, score, layer_sparsity * weights[name].numel() / total),
-                    layer=name.removesuffix(".weight"),
-                    threshold=threshold,
-                    scale=thresholds[net.model][threshold],
-                    layer_sparsity=layer_sparsity,
-                )
-            )
+        prunings = list(by_layer(net, thresholds[net.model]))
+        rows += [LayerRow(**row) for row in _measured(net, images, prunings)]
     return to_frame(rows, LAYER_KEY)[list(LAYER_COLUMNS)]
 
 
@@ -144,28 +88,10 @@ def percentile_table(nets: Sequence[Net], images: Images, fractions: Sequence[fl
     Raises:
         ValueError: no fraction, or one outside [0, 1).
     """
-    if not fractions:
-        raise ValueError("a comparison needs at least one fraction of weights to remove; fractions is empty")
     rows = []
     for net in tqdm(nets, desc="percentile against global", unit="net", leave=False):
-        weights = prunable(net.module)
-        baseline = _baseline(net, images)
-        scores_of = magnitude(weights)
-        ways = {
-            "percentile": [percentile(weights, fraction) for fraction in fractions],
-            "abs": [keep_largest(scores_of, fraction) for fraction in fractions],
-        }
-        for method, masks in ways.items():
-            scores = sweep(net.module, images.test, (masked(weights, mask) for mask in masks))
-            rows += [
-                PercentileRow(
-                    **_common(net, baseline, score, _removed(mask)),
-                    method=method,
-                    setting=fraction,
-                    sparsity_asked=fraction,
-                )
-                for fraction, mask, score in zip(fractions, masks, scores, strict=True)
-            ]
+        prunings = list(by_fraction(net, fractions))
+        rows += [PercentileRow(**row) for row in _measured(net, images, prunings)]
     return to_frame(rows, PERCENTILE_KEY)[list(PERCENTILE_COLUMNS)]
 
 
@@ -187,31 +113,24 @@ def at_scale(table: DataFrame, threshold_scale: float) -> DataFrame:
     return nearby
 
 
-def _rms(nets: Sequence[Net]) -> dict[str, float]:
-    """Average the root mean square weight over the nets of each model."""
-    ordered = sorted(nets, key=lambda net: net.model)
-    return {
-        model: float(np.mean([net.weight_rms for net in group]))
-        for model, group in groupby(ordered, key=lambda net: net.model)
-    }
+def _measured(net: Net, images: Images, prunings: Sequence[Pruning]) -> list[dict[str, Any]]:
+    baseline = _baseline(net, images)
+    scores = sweep(net.module, images.test, (pruning.replaced() for pruning in prunings))
+    return [_common(net, baseline, score, pruning) for pruning, score in zip(prunings, scores, strict=True)]
 
 
 def _baseline(net: Net, images: Images) -> float:
     return error_percent(sweep(net.module, images.test, [{}])[0].accuracy)
 
 
-def _removed(masks: Mapping[str, Tensor]) -> float:
-    total = sum(mask.numel() for mask in masks.values())
-    return sum(int((~mask).sum()) for mask in masks.values()) / total
-
-
-def _common(net: Net, baseline: float, score: Evaluation, sparsity: float) -> dict[str, Any]:
+def _common(net: Net, baseline: float, score: Evaluation, pruning: Pruning) -> dict[str, Any]:
     return {
         "data": net.data,
         "data_id": net.data_id,
         "model": net.model,
         "seed": net.seed,
-        "sparsity": sparsity,
+        **pruning.fields,
+        "sparsity": pruning.sparsity,
         "error_percent": error_percent(score.accuracy),
         "baseline_error_percent": baseline,
         "loss": score.loss,

@@ -30,7 +30,7 @@ def knee_table(table: DataFrame) -> DataFrame:
     rows = []
     for names, part in table.groupby(["data", "model", "method"], sort=False):
         data, model, method = map(str, names)
-        knees = np.asarray(_knees(part, method), dtype=float)
+        knees = np.asarray(knees_of(part, method), dtype=float)
         whole = t_interval(knees) if np.isfinite(knees).all() else None
         rows.append(
             Knee(
@@ -57,13 +57,13 @@ def threshold_values(table: DataFrame) -> dict[str, Value]:
         <net> is the activation (or the whole spec, where two specs share one); what a seed lacks is left out.
     """
     values: dict[str, Value] = {}
-    for name, rows in _named(table):
+    for name, rows in named(table):
         baselines = rows.groupby("seed")["baseline_error_percent"].first()
-        values[f"baseline-{name}"] = _quote(t_interval(baselines), "%")
+        values[f"baseline-{name}"] = quote(t_interval(baselines), "%")
         for sign in ("abs", "positive", "negative"):
-            values |= _finite(f"{sign}-knee-{name}", _knees(rows, sign), t_interval, "%", 1)
-        values |= _finite(f"free-lunch-{name}", _increases(rows), t_interval, "points")
-        values |= _finite(f"abs-loses-from-{name}", curves.per_seed(rows, _abs_loses_from), t_interval, "%", 1)
+            values |= finite(f"{sign}-knee-{name}", knees_of(rows, sign), t_interval, "%", 1)
+        values |= finite(f"free-lunch-{name}", _increases(rows), t_interval, "points")
+        values |= finite(f"abs-loses-from-{name}", curves.per_seed(rows, _abs_loses_from), t_interval, "%", 1)
     return values
 
 
@@ -77,15 +77,15 @@ def layer_values(table: DataFrame, threshold_scale: float) -> dict[str, Value]:
     """
     unit = "root mean square weights"
     values = {"threshold-scale": Value(value=threshold_scale, unit=unit)}
-    for name, rows in _named(table):
+    for name, rows in named(table):
         for layer, part in rows.groupby("layer", sort=False):
-            values |= _finite(f"layer-knee-{layer}-{name}", curves.per_seed(part, _layer_knee), t_interval, unit)
-    for name, rows in _named(at_scale(table, threshold_scale)):
+            values |= finite(f"layer-knee-{layer}-{name}", curves.per_seed(part, _layer_knee), t_interval, unit)
+    for name, rows in named(at_scale(table, threshold_scale)):
         spreads = curves.per_seed(rows, lambda net: float(np.ptp(net["error_percent"])))
-        values[f"layer-spread-{name}"] = _quote(t_interval(spreads), "points")
+        values[f"layer-spread-{name}"] = quote(t_interval(spreads), "points")
         for layer, part in rows.groupby("layer", sort=False):
-            values[f"error-{layer}-{name}"] = _quote(t_interval(part["error_percent"]), "%")
-            values[f"sparsity-{layer}-{name}"] = _quote(t_interval(100 * part["sparsity"]), "%", 1)
+            values[f"error-{layer}-{name}"] = quote(t_interval(part["error_percent"]), "%")
+            values[f"sparsity-{layer}-{name}"] = quote(t_interval(100 * part["sparsity"]), "%", 1)
     return values
 
 
@@ -96,17 +96,23 @@ def percentile_values(table: DataFrame) -> dict[str, Value]:
         `global-knee-<net>`, `percentile-knee-<net>` and `knee-gain-<net>` (global minus percentile), where reached.
     """
     values: dict[str, Value] = {}
-    for name, rows in _named(table):
-        whole, layered = _knees(rows, "abs"), _knees(rows, "percentile")
-        values |= _finite(f"global-knee-{name}", whole, t_interval, "%", 1)
-        values |= _finite(f"percentile-knee-{name}", layered, t_interval, "%", 1)
+    for name, rows in named(table):
+        whole, layered = knees_of(rows, "abs"), knees_of(rows, "percentile")
+        values |= finite(f"global-knee-{name}", whole, t_interval, "%", 1)
+        values |= finite(f"percentile-knee-{name}", layered, t_interval, "%", 1)
         if np.isfinite([*whole, *layered]).all():
-            values[f"knee-gain-{name}"] = _quote(paired(whole, layered), "points", 1)
+            values[f"knee-gain-{name}"] = quote(paired(whole, layered), "points", 1)
     return values
 
 
 def decide(
-    threshold_sweep: str, layer_sensitivity: str, percentile: str, threshold_scale: float
+    threshold_sweep: str,
+    layer_sensitivity: str,
+    percentile: str,
+    threshold_scale: float,
+    *,
+    study: str = sparseness.STUDY,
+    runs: str = "",
 ) -> list[claims.Verdict]:
     """Decide the study's claims from the tables of three runs.
 
@@ -115,6 +121,8 @@ def decide(
         layer_sensitivity: folder of the run with `tables/layer-sensitivity.csv`.
         percentile: folder of the run with `tables/percentile.csv`.
         threshold_scale: root mean square weights; each model's layers are compared at its nearest threshold.
+        study: the name under which the claims are decided, see `prunelab.rules.sparseness.verdicts`.
+        runs: what the runs that leave the tables are called before the table's name, for the hint where none is given.
 
     Returns:
         One verdict a claim, in the order of `claims.yml`.
@@ -128,19 +136,20 @@ def decide(
         (layer_sensitivity, "layer-sensitivity"),
         (percentile, "percentile"),
     ):
-        table = table_of(folder, name)
+        table = table_of(folder, name, run=f"{runs}{name}")
         if name == "layer-sensitivity":
             table = at_scale(table, threshold_scale)
-        verdicts += sparseness.verdicts({name: table}, run=Path(folder).name)
+        verdicts += sparseness.verdicts({name: table}, run=Path(folder).name, study=study)
     return verdicts
 
 
-def table_of(folder: str, name: str) -> DataFrame:
+def table_of(folder: str, name: str, *, run: str | None = None) -> DataFrame:
     """Read a table that another run left.
 
     Args:
         folder: the run's folder.
         name: the table's name.
+        run: a run that leaves it, for the hint in the error; named as the table when absent.
 
     Raises:
         FileNotFoundError: no folder is given, or the run lacks the table.
@@ -148,7 +157,7 @@ def table_of(folder: str, name: str) -> DataFrame:
     if not folder:
         raise FileNotFoundError(
             f"table {name!r} comes from another run, and no folder is given; name one, as in "
-            f"-p {name.replace('-', '_')}=./results/quick/{name}, or use --profile quick"
+            f"-p {name.replace('-', '_')}=./results/quick/{run or name}, or use --profile quick"
         )
     return load_table(Path(folder) / "tables" / f"{name}.csv")
 
@@ -163,7 +172,7 @@ def verdict_table(verdicts: Sequence[claims.Verdict]) -> DataFrame:
     return DataFrame(rows).astype({"effect": float, "low": float, "high": float})
 
 
-def _named(table: DataFrame) -> list[tuple[str, DataFrame]]:
+def named(table: DataFrame) -> list[tuple[str, DataFrame]]:
     """Give each model's rows under a short name: its activation, or its spec where activations repeat."""
     specs = list(dict.fromkeys(table["model"]))
     short = {spec: "-".join(dict.fromkeys(models.parse(spec).activations)) for spec in specs}
@@ -171,7 +180,7 @@ def _named(table: DataFrame) -> list[tuple[str, DataFrame]]:
     return [(names[spec], table[table["model"] == spec]) for spec in specs]
 
 
-def _knees(rows: DataFrame, method: str) -> list[float]:
+def knees_of(rows: DataFrame, method: str) -> list[float]:
     """Give the knee of each seed in percent sparsity, NaN where its error never rises that far."""
     return curves.per_seed(rows, lambda part: curves.curve(part, method).rise(curves.KNEE))
 
@@ -200,11 +209,13 @@ def _layer_knee(part: DataFrame) -> float:
     return crossing(np.append(0.0, part["scale"].to_numpy()), errors, start + curves.KNEE)
 
 
-def _finite(
+def finite(
     key: str, values: Sequence[float], interval: Callable[[Sequence[float]], Interval], unit: str, digits: int = 2
 ) -> dict[str, Value]:
-    return {key: _quote(interval(values), unit, digits)} if all(map(math.isfinite, values)) else {}
+    """Quote an interval over seeds under a key; nothing where a seed lacks a value."""
+    return {key: quote(interval(values), unit, digits)} if all(map(math.isfinite, values)) else {}
 
 
-def _quote(interval: Interval, unit: str, digits: int = 2) -> Value:
+def quote(interval: Interval, unit: str, digits: int = 2) -> Value:
+    """Make an interval a value to quote."""
     return Value(value=interval.value, low=interval.low, high=interval.high, unit=unit, digits=digits, n=interval.n)

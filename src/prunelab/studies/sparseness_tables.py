@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-_NET_COLUMNS = {
+NET_COLUMNS = {
     "data": "data set",
     "data_id": "content id of the data set",
     "model": "spec of the net",
@@ -15,36 +15,47 @@ _ERROR_COLUMNS = {
     "loss": "mean cross-entropy on the test part [nats]",
 }
 
-THRESHOLD_KEY = ("data", "model", "method", "threshold", "seed")
-THRESHOLD_COLUMNS = {
-    **_NET_COLUMNS,
+# What names a setting, whatever the net is measured by.
+THRESHOLD_SETTING = {
     "method": "abs, positive or negative: the sign of the weights removed",
     "threshold": "weights of smaller magnitude are removed [weight units]",
     "scale": "the threshold in units of the root mean square weight, mean over the nets of this model",
+}
+LAYER_SETTING = {
+    "layer": "the one layer pruned",
+    "threshold": THRESHOLD_SETTING["threshold"],
+    "scale": THRESHOLD_SETTING["scale"],
+    "layer_sparsity": "fraction of that layer's weights removed, counted",
+}
+PERCENTILE_SETTING = {
+    "method": "percentile (the same fraction of each layer and sign) or abs (one threshold for the whole net)",
+    "setting": "fraction of the weights asked to be removed",
+    "sparsity_asked": "the same fraction, as asked",
+}
+
+THRESHOLD_KEY = ("data", "model", "method", "threshold", "seed")
+THRESHOLD_COLUMNS = {
+    **NET_COLUMNS,
+    **THRESHOLD_SETTING,
     **_ERROR_COLUMNS,
 }
 LAYER_KEY = ("data", "model", "layer", "threshold", "seed")
 LAYER_COLUMNS = {
-    **_NET_COLUMNS,
-    "layer": "the one layer pruned",
-    "threshold": THRESHOLD_COLUMNS["threshold"],
-    "scale": THRESHOLD_COLUMNS["scale"],
-    "layer_sparsity": "fraction of that layer's weights removed, counted",
+    **NET_COLUMNS,
+    **LAYER_SETTING,
     **_ERROR_COLUMNS,
 }
 PERCENTILE_KEY = ("data", "model", "method", "setting", "seed")
 PERCENTILE_COLUMNS = {
-    **_NET_COLUMNS,
-    "method": "percentile (the same fraction of each layer and sign) or abs (one threshold for the whole net)",
-    "setting": "fraction of the weights asked to be removed",
-    "sparsity_asked": "the same fraction, as asked",
+    **NET_COLUMNS,
+    **PERCENTILE_SETTING,
     **_ERROR_COLUMNS,
 }
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Row:
-    """What every row of the three tables holds."""
+class NetRow:
+    """What every row of the study's tables holds."""
 
     data: str
     data_id: str
@@ -53,12 +64,11 @@ class _Row:
     sparsity: float
     error_percent: float
     baseline_error_percent: float
-    loss: float
 
 
 @dataclass(frozen=True, kw_only=True)
-class ThresholdRow(_Row):
-    """One net pruned below one threshold, one sign or both."""
+class ThresholdSetting:
+    """One threshold, one sign or both."""
 
     method: str
     threshold: float
@@ -66,8 +76,8 @@ class ThresholdRow(_Row):
 
 
 @dataclass(frozen=True, kw_only=True)
-class LayerRow(_Row):
-    """One net with one layer pruned."""
+class LayerSetting:
+    """One layer pruned, both signs."""
 
     layer: str
     threshold: float
@@ -76,12 +86,33 @@ class LayerRow(_Row):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PercentileRow(_Row):
-    """One net pruned by one global threshold, or by the same fraction of each layer and sign."""
+class PercentileSetting:
+    """One global threshold, or the same fraction of each layer and sign."""
 
     method: str
     setting: float
     sparsity_asked: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThresholdRow(ThresholdSetting, NetRow):
+    """One image net pruned below one threshold."""
+
+    loss: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayerRow(LayerSetting, NetRow):
+    """One image net with one layer pruned."""
+
+    loss: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class PercentileRow(PercentileSetting, NetRow):
+    """One image net pruned to one fraction."""
+
+    loss: float
 
 
 KNEE_KEY = ("data", "model", "method")

@@ -73,26 +73,64 @@ def open_nets(
         FileNotFoundError: a run without nets.
         ValueError: neither runs nor models; a file that is not such a net, or one trained on other data.
     """
-    if not runs:
-        if not models:
-            raise ValueError("nets come from runs or are trained from model specs; both `nets` and `models` are empty")
-        recipe = Recipe(epochs=epochs)
-        return [
-            Net(data=images.name, data_id=images.content_id, model=spec, seed=seed, module=module)
-            for spec in models
-            for seed, module in train_seeds(spec, images, recipe, seeds, progress=True).items()
-        ]
-    nets = []
+    fit = Fit(data=images.name, data_id=images.content_id, inputs=images.inputs, classes=len(images.classes))
+    if runs:
+        return open_stored(runs, fit, device=device)
+    check_models(models)
+    recipe = Recipe(epochs=epochs)
+    return [
+        Net(data=images.name, data_id=images.content_id, model=spec, seed=seed, module=module)
+        for spec in models
+        for seed, module in train_seeds(spec, images, recipe, seeds, progress=True).items()
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fit:
+    """What a stored net has to fit to be measured: the data it was trained on, and its ends."""
+
+    data: str
+    data_id: str
+    inputs: int
+    classes: int
+
+
+def check_models(models: Sequence[str]) -> None:
+    """Refuse to train nothing.
+
+    Raises:
+        ValueError: there is no spec.
+    """
+    if not models:
+        raise ValueError("nets come from runs or are trained from model specs; both `nets` and `models` are empty")
+
+
+def open_stored(runs: Sequence[str], fit: Fit, *, device: str = "cpu") -> list[Net]:
+    """Open the nets that other runs trained.
+
+    Args:
+        runs: folders of runs that hold `nets/*.safetensors`, at least one.
+        fit: what they are measured on.
+        device: where the nets go.
+
+    Returns:
+        Nets in the order of the runs, models and seeds.
+
+    Raises:
+        FileNotFoundError: a run without nets.
+        ValueError: a file that is not such a net, one trained on other data.
+    """
+    nets: list[Net] = []
     for run in runs:
         found = sorted((Path(run) / "nets").glob("*.safetensors"))
         if not found:
             hint = "run it first" if str(run).startswith((".", "/", "~")) else f"a path starts with ./, as in ./{run}"
             raise FileNotFoundError(f"a run named in `nets` holds nets/*.safetensors; {run} has none: {hint}")
-        nets += sorted((_open(path, images, device) for path in found), key=lambda net: (net.model, net.seed))
+        nets += sorted((_open(path, fit, device) for path in found), key=lambda net: (net.model, net.seed))
     return nets
 
 
-def _open(path: Path, images: Images, device: str) -> Net:
+def _open(path: Path, fit: Fit, device: str) -> Net:
     try:
         with safe_open(path, framework="pt") as stored:
             identity = json.loads((stored.metadata() or {})["net"])
@@ -104,12 +142,12 @@ def _open(path: Path, images: Images, device: str) -> Net:
         raise ValueError(
             f"a stored net names its data, data_id, model and seed; {path} does not: train it again"
         ) from error
-    if data_id != images.content_id:
+    if data_id != fit.data_id:
         raise ValueError(
             f"a net is measured on the data it was trained on; {path} was trained on {data} ({data_id}), "
-            f"the run measures {images.name} ({images.content_id})"
+            f"the run measures {fit.data} ({fit.data_id})"
         )
-    module = build(model, inputs=images.inputs, classes=len(images.classes), generator=torch.Generator())
+    module = build(model, inputs=fit.inputs, classes=fit.classes, generator=torch.Generator())
     try:
         module.load_state_dict(state)
     except RuntimeError as error:

@@ -1,0 +1,28 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # The claims about outputs, decided
+#
+# Each claim of the source carries a rule, written before anything was measured. Here the rules are applied to the
+# recognisers' tables, net by net; a claim's verdict is "partly" when the nets disagree.
+
+# %% tags=["parameters"]
+speech_outputs = ""  # folder of the run that measured what pruning does to the outputs
+
+# %%
+from prunelab import claims, records
+from prunelab.studies import outputs_summary, sparseness_summary, sparseness_tables
+
+verdicts = outputs_summary.decide(speech_outputs)
+claims.save(verdicts)
+table = sparseness_summary.verdict_table(verdicts)
+records.save_table(
+    table, "outputs-verdicts", key=sparseness_tables.VERDICT_KEY, columns=sparseness_tables.VERDICT_COLUMNS
+)
+table

@@ -1,0 +1,71 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Does moving the biases rescue a pruned recogniser?
+#
+# Removing weights takes their mean contribution away from every unit. That mean is known before anything is removed:
+# the removed weights times the mean input of their layer over the training frames. Added to the bias, without any
+# retraining, how much further does it let the threshold go, for one sign and for both?
+
+# %% tags=["parameters"]
+corpus = ""  # folder of the run that made the corpus; empty: a small synthetic one is made here
+nets = []  # folders of runs that trained recognisers on it; empty: train small ones here
+threshold_sweep = ""  # folder of the run that swept the thresholds of these nets; empty: measured here
+models = ["acoustic-3x64-sigmoid", "acoustic-3x64-tanh", "acoustic-3x64-relu"]  # trained here when `nets` is empty
+seeds = [0, 1]  # trained here when `nets` is empty
+epochs = 4  # trained here when `nets` is empty
+scales = [0.2, 0.4, 0.5, 0.65, 0.8, 1.0, 1.3, 1.6, 2.0]  # thresholds, in root mean square weights
+device = "cpu"  # where to train and measure: cpu or cuda
+
+# %%
+from prunelab import records
+from prunelab.studies import correction, correction_figures, outputs_tables, prunings
+from prunelab.studies.corpora import open_or_make
+from prunelab.studies.recognisers import open_recognisers
+from prunelab.studies.sparseness_summary import table_of
+
+heard = open_or_make(corpus, device=device)
+trained = open_recognisers(nets, heard, models=models, seeds=seeds, epochs=epochs, device=device)
+plain = table_of(threshold_sweep, "threshold-sweep") if threshold_sweep else None
+thresholds = prunings.thresholds_of(trained, [], scales)
+table = correction.correction_table(trained, heard, thresholds, plain=plain, device=device)
+records.save_table(table, "correction", key=outputs_tables.CORRECTION_KEY, columns=outputs_tables.CORRECTION_COLUMNS)
+table
+
+# %%
+correction_figures.correction_curves(table)
+
+# %% [markdown]
+# The knee of a curve is the smallest sparsity at which the error exceeds the unpruned error by 20 points. A gain stands
+# only where every net has a knee both ways: a net so well rescued that it has none is counted, not guessed at.
+
+# %%
+knees = correction.knee_table(table)
+records.save_table(
+    knees,
+    "correction-knees",
+    key=outputs_tables.CORRECTION_KNEE_KEY,
+    columns=outputs_tables.CORRECTION_KNEE_COLUMNS,
+)
+knees
+
+# %%
+gains = correction.gain_table(table)
+records.save_table(
+    gains,
+    "correction-gains",
+    key=outputs_tables.CORRECTION_GAIN_KEY,
+    columns=outputs_tables.CORRECTION_GAIN_COLUMNS,
+)
+gains
+
+# %%
+summary = correction.correction_values(table)
+records.save_values(summary)
+summary

@@ -1,0 +1,237 @@
+"""Beyond study 0: does moving the biases by the mean of what was removed rescue pruning, without any retraining?"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+
+import numpy as np
+from pandas import DataFrame
+from torch import Tensor
+from tqdm import tqdm
+
+from prunelab.measure.activations import mean_inputs
+from prunelab.pruning.correction import corrected_biases
+from prunelab.records import Value, to_frame
+from prunelab.speech import Corpus
+from prunelab.stats import Array, Interval, paired, t_interval
+from prunelab.studies.listening import Heard, Listener
+from prunelab.studies.outputs_tables import (
+    CORRECTION_COLUMNS,
+    CORRECTION_GAIN_COLUMNS,
+    CORRECTION_KEY,
+    CORRECTION_KNEE_COLUMNS,
+    CorrectionRow,
+)
+from prunelab.studies.prunings import Pruning, by_sign
+from prunelab.studies.sparseness_summary import knees_of, named, quote
+from prunelab.studies.stored_nets import Net
+
+
+def correction_table(
+    nets: Sequence[Net],
+    corpus: Corpus,
+    thresholds: Mapping[str, Mapping[float, float]],
+    *,
+    plain: DataFrame | None = None,
+    device: str = "cpu",
+    progress: bool = True,
+) -> DataFrame:
+    """Prune every net below every threshold, each sign and both, with its own and with corrected biases.
+
+    Args:
+        nets: trained recognisers, on the device.
+        corpus: what they were trained on; mean inputs are taken on all its training frames.
+        thresholds: model -> threshold -> scale, see `prunings.thresholds_of`.
+        plain: a threshold sweep of the same nets at these thresholds among others, which then is not repeated.
+        device: where to measure.
+        progress: show progress bars.
+
+    Returns:
+        One row a net, sign, threshold and correction; columns as `CORRECTION_COLUMNS` says.
+
+    Raises:
+        ValueError: `plain` is of other nets, or lacks a setting.
+    """
+    listener, training = Listener(corpus, device=device), corpus.frames(corpus.train)[0].to(device)
+    rows: list[CorrectionRow] = []
+    for net in tqdm(nets, desc="bias correction", unit="net", leave=False, disable=not progress):
+        means = mean_inputs(net.module, training)
+        prunings = list(by_sign(net, thresholds[net.model]))
+        cases = [
+            (pruning, corrected)
+            for corrected in ([True] if plain is not None else [False, True])
+            for pruning in prunings
+        ]
+        settings = (_setting(net, pruning, means if corrected else None) for pruning, corrected in cases)
+        heard = listener.hear(net.module, settings, label=f"{net.model}, seed {net.seed}" if progress else None)
+        if plain is not None:
+            rows += [_swept(net, pruning, plain) for pruning in prunings]
+        for (pruning, corrected), one in zip(cases, heard[1:], strict=True):
+            rows.append(_row(net, pruning, corrected=corrected, baseline=heard[0], heard=one))
+    return to_frame(rows, CORRECTION_KEY)[list(CORRECTION_COLUMNS)]
+
+
+def knee_table(table: DataFrame) -> DataFrame:
+    """Find the knees with and without correction and what each net gains.
+
+    Args:
+        table: as `correction_table` makes it.
+
+    Returns:
+        One row a model and sign; columns as `CORRECTION_KNEE_COLUMNS` says. A mean, or a gain, stands only where all
+        nets have what it is made of.
+    """
+    rows = []
+    for (data, model, method), part in table.groupby(["data", "model", "method"], sort=False):
+        plain, corrected = knees(part, str(method))
+        both = [*plain, *corrected]
+        gain = paired(corrected, plain) if np.isfinite(both).all() else None
+        rows.append(
+            {
+                "data": data,
+                "model": model,
+                "method": method,
+                "seeds": len(plain),
+                "seeds_with_knee": int(np.isfinite(plain).sum()),
+                "seeds_with_corrected_knee": int(np.isfinite(corrected).sum()),
+                **_ends(_mean(plain), "knee_percent", "knee"),
+                **_ends(_mean(corrected), "corrected_knee_percent", "corrected_knee"),
+                **_ends(gain, "gain", "gain"),
+                "largest_sparsity_percent": float(100 * part.groupby("seed")["sparsity"].max().mean()),
+            }
+        )
+    return DataFrame(rows)[list(CORRECTION_KNEE_COLUMNS)]
+
+
+def gain_table(table: DataFrame) -> DataFrame:
+    """Give the word error that the correction saves at each threshold, paired by net.
+
+    Args:
+        table: as `correction_table` makes it.
+
+    Returns:
+        One row a model, sign and threshold; columns as `CORRECTION_GAIN_COLUMNS` says.
+    """
+    rows = []
+    for (data, model, method, threshold), part in table.groupby(["data", "model", "method", "threshold"], sort=False):
+        plain, corrected = _errors(part)
+        rows.append(
+            {
+                "data": data,
+                "model": model,
+                "method": method,
+                "threshold": threshold,
+                "scale": float(part["scale"].iloc[0]),
+                "seeds": len(plain),
+                "sparsity": float(part["sparsity"].mean()),
+                "error_percent": float(plain.mean()),
+                "corrected_error_percent": float(corrected.mean()),
+                **_ends(paired(plain, corrected), "saved", "saved"),
+            }
+        )
+    return DataFrame(rows)[list(CORRECTION_GAIN_COLUMNS)]
+
+
+def correction_values(table: DataFrame) -> dict[str, Value]:
+    """Quote the knees, the gains and the largest saving.
+
+    Returns:
+        Per net and sign `<sign>-knee-<net>`, `<sign>-corrected-knee-<net>`, `<sign>-knee-gain-<net>` where every seed
+        has them; `<sign>-saved-<net>`, the mean of error without - with correction at the threshold that saves most
+        on average, with `<sign>-saved-at-<net>` (root mean square weights), `<sign>-error-there-<net>` and
+        `<sign>-corrected-error-there-<net>`.
+    """
+    values: dict[str, Value] = {}
+    for name, rows in named(table):
+        for sign in dict.fromkeys(rows["method"]):
+            part = rows[rows["method"] == sign]
+            plain, corrected = knees(part, sign)
+            for kind, found in (("knee", plain), ("corrected-knee", corrected)):
+                if (mean := _mean(found)) is not None:
+                    values[f"{sign}-{kind}-{name}"] = quote(mean, "%", 1)
+            if np.isfinite([*plain, *corrected]).all():
+                values[f"{sign}-knee-gain-{name}"] = quote(paired(corrected, plain), "points", 1)
+            gains = gain_table(part)
+            best = part[part["threshold"] == gains["threshold"].iloc[int(gains["saved"].argmax())]]
+            errors = _errors(best)
+            values[f"{sign}-saved-{name}"] = quote(paired(*errors), "points", 1)
+            values[f"{sign}-saved-at-{name}"] = Value(
+                value=float(best["scale"].iloc[0]), unit="root mean square weights"
+            )
+            values[f"{sign}-error-there-{name}"] = quote(t_interval(errors[0]), "%", 1)
+            values[f"{sign}-corrected-error-there-{name}"] = quote(t_interval(errors[1]), "%", 1)
+    return values
+
+
+def knees(rows: DataFrame, method: str) -> tuple[list[float], list[float]]:
+    """Give each net's knee in percent sparsity, without and with correction; NaN where its error never rises so far.
+
+    Args:
+        rows: of one model.
+        method: abs, positive or negative.
+    """
+    plain, corrected = (knees_of(rows[rows["corrected"] == flag], method) for flag in (False, True))
+    return plain, corrected
+
+
+def _setting(net: Net, pruning: Pruning, means: Mapping[str, Tensor] | None) -> dict[str, Tensor]:
+    biases = corrected_biases(net.module, pruning.masks, means) if means is not None else {}
+    return pruning.replaced() | biases
+
+
+def _row(net: Net, pruning: Pruning, *, corrected: bool, baseline: Heard, heard: Heard) -> CorrectionRow:
+    return CorrectionRow(
+        data=net.data,
+        data_id=net.data_id,
+        model=net.model,
+        seed=net.seed,
+        sparsity=pruning.sparsity,
+        error_percent=heard.error_percent,
+        baseline_error_percent=baseline.error_percent,
+        best_wer_percent=heard.best_wer_percent,
+        baseline_best_wer_percent=baseline.best_wer_percent,
+        substitutions_percent=heard.substitutions_percent,
+        deletions_percent=heard.deletions_percent,
+        insertions_percent=heard.insertions_percent,
+        wer_low=heard.wer_low,
+        wer_high=heard.wer_high,
+        **pruning.fields,
+        corrected=corrected,
+    )
+
+
+def _swept(net: Net, pruning: Pruning, plain: DataFrame) -> CorrectionRow:
+    """Take the row of one net and setting out of a threshold sweep."""
+    names = {"data_id": net.data_id, "model": net.model, "seed": net.seed}
+    names |= {name: pruning.fields[name] for name in ("method", "threshold")}
+    chosen = plain
+    for name, value in names.items():
+        chosen = chosen[chosen[name] == value]
+    if len(chosen) != 1:
+        said = ", ".join(f"{name} {value}" for name, value in names.items())
+        raise ValueError(
+            f"a threshold sweep to compare with has every net and setting once; {said} is there {len(chosen)} times: "
+            "sweep these nets at these scales too, or name no sweep"
+        )
+    row = chosen.iloc[0].to_dict()
+    own = {field.name: row[field.name] for field in fields(CorrectionRow) if field.name in row}
+    return CorrectionRow(**{**own, **pruning.fields}, corrected=False)
+
+
+def _errors(rows: DataFrame) -> tuple[Array, Array]:
+    """Give the errors of one setting without and with correction, seed by seed."""
+    ordered = rows.sort_values("seed")
+    plain, corrected = (
+        ordered[ordered["corrected"] == flag]["error_percent"].to_numpy(dtype=float) for flag in (False, True)
+    )
+    return plain, corrected
+
+
+def _mean(values: Sequence[float]) -> Interval | None:
+    """Average what every seed has."""
+    return t_interval(values) if np.isfinite(values).all() else None
+
+
+def _ends(interval: Interval | None, value: str, stem: str) -> dict[str, float]:
+    found = (math.nan,) * 3 if interval is None else (interval.value, interval.low, interval.high)
+    return dict(zip((value, f"{stem}_low", f"{stem}_high"), found, strict=True))

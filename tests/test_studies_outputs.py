@@ -1,0 +1,390 @@
+"""Study 0 and the bias correction on small nets: the tables hold what a copy of each net, pruned by torch, shows."""
+
+import copy
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from scipy import stats
+from torch import Tensor, nn
+from torch.nn.utils import prune
+
+from prunelab import claims, records
+from prunelab.speech import Corpus, Part, Topology, content_id, log_priors, log_transitions
+from prunelab.studies import correction, outputs, outputs_summary, outputs_tables
+from prunelab.studies.listening import Listener
+from prunelab.studies.prunings import thresholds_of
+from prunelab.studies.recogniser_sweeps import threshold_table
+from prunelab.studies.recognisers import open_recognisers
+from prunelab.studies.stored_nets import Net
+
+MODELS = ["acoustic-3x16-relu", "acoustic-3x16-tanh"]
+SCALES = [0.0, 0.3, 0.6, 1.2, 4.0]
+HIDDEN = ["affine1", "affine2", "affine3"]
+
+
+def part(utterances: int, seed: int, topology: Topology, centres: Tensor) -> Part:
+    """Utterances of two words: silence, then five frames of each state, then silence, every state at its centre."""
+    generator = torch.Generator().manual_seed(seed)
+    words = [tuple(torch.randint(topology.words, (2,), generator=generator).tolist()) for _ in range(utterances)]
+    states = [
+        [topology.silence] * 5
+        + [state for word in said for state in topology.word_states(word) for _ in range(5)]
+        + [topology.silence] * 5
+        for said in words
+    ]
+    labels = torch.tensor([state for utterance in states for state in utterance])
+    noise = 0.7 * torch.randn(len(labels), centres.shape[1], generator=generator)
+    return Part(
+        features=centres[labels] + noise,
+        lengths=torch.tensor([len(utterance) for utterance in states]),
+        words=tuple(words),
+        speakers=("one",) * utterances,
+        snr_db=torch.zeros(utterances),
+        labels=labels,
+    )
+
+
+@pytest.fixture(scope="module")
+def corpus() -> Corpus:
+    topology = Topology(words=3, states_per_word=2)
+    centres = torch.randn(topology.states, 6, generator=torch.Generator().manual_seed(1))
+    sizes = {"train": (120, 2), "dev": (10, 3), "test": (40, 4)}
+    parts = {name: part(*size, topology, centres) for name, size in sizes.items()}
+    train = parts["train"]
+    own = {
+        "topology": topology,
+        "context": 1,
+        "step": 1,
+        "log_priors": log_priors(train.labels, topology),
+        "transitions": log_transitions(train.labels, train.lengths, topology),
+    }
+    return Corpus(name="drawn", synthetic=True, content_id=content_id(parts, **own), **own, **parts)
+
+
+@pytest.fixture(scope="module")
+def nets(corpus: Corpus) -> list[Net]:
+    return open_recognisers([], corpus, models=MODELS, seeds=[0, 1], epochs=12)
+
+
+@pytest.fixture(scope="module")
+def thresholds(nets: list[Net]) -> dict[str, dict[float, float]]:
+    return thresholds_of(nets, [], SCALES)
+
+
+@pytest.fixture(scope="module")
+def measured(nets: list[Net], corpus: Corpus, thresholds: dict[str, dict[float, float]]) -> outputs.Outputs:
+    return outputs.measure(nets, corpus, thresholds, progress=False)
+
+
+@pytest.fixture(scope="module")
+def corrected(nets: list[Net], corpus: Corpus, thresholds: dict[str, dict[float, float]]) -> pd.DataFrame:
+    return correction.correction_table(nets, corpus, thresholds, progress=False)
+
+
+def pruned(net: Net, method: str, threshold: float) -> nn.Sequential:
+    """The independent reference: torch's own pruning of a copy."""
+    clone = copy.deepcopy(net.module)
+    for module in clone.children():
+        if isinstance(module, nn.Linear):
+            w = module.weight.detach()
+            of_sign = {"abs": w == w, "positive": w > 0, "negative": w < 0}[method]
+            # Thresholds are compared in the weights' own type.
+            removed = of_sign & (w.abs() < torch.tensor(threshold)) & (w != 0)
+            prune.custom_from_mask(module, "weight", ~removed)
+    return clone
+
+
+def run(module: nn.Sequential, x: Tensor) -> dict[str, np.ndarray]:
+    found = {}
+    with torch.no_grad():
+        for name, child in module.named_children():
+            x = child(x)
+            found[name] = x.double().numpy()
+    return found
+
+
+def of(nets: list[Net], row: object) -> Net:
+    return next(net for net in nets if (net.model, net.seed) == (row.model, row.seed))  # type: ignore[attr-defined]
+
+
+def test_the_nets_hear_something(measured: outputs.Outputs) -> None:
+    assert measured.posteriors["baseline_error_percent"].max() < 30
+
+
+def test_layers_are_those_of_a_pruned_copy(nets: list[Net], corpus: Corpus, measured: outputs.Outputs) -> None:
+    x, _ = corpus.frames(corpus.test)
+    rows = measured.layers[(measured.layers["threshold"] > 0) & (measured.layers["seed"] == 1)]
+    assert len(rows) == 2 * 3 * 4 * 4  # models, signs, thresholds, layers
+    for row in rows.itertuples():
+        net = of(nets, row)
+        before, after = run(net.module, x), run(pruned(net, row.method, row.threshold), x)
+        z, z_after = before[row.layer], after[row.layer]
+        shift = (z_after.mean(0) - z.mean(0)) / z.std(0)
+
+        assert row.mean_shift == pytest.approx(shift.mean(), abs=1e-4)
+        assert row.mean_shift_abs == pytest.approx(np.abs(shift).mean(), abs=1e-4)
+        assert row.spread == pytest.approx((z_after.std(0) / z.std(0)).mean(), abs=1e-4)
+        if row.layer in HIDDEN:
+            h = after[f"act{row.depth}"]
+            low, high = (h == 0, h > 0) if row.model.endswith("relu") else (h < -0.9, h > 0.9)
+            ends = low if row.model.endswith("relu") else low | high
+            fixed = (low.mean(0) >= 0.99) | (high.mean(0) >= 0.99)
+            assert row.saturated == pytest.approx(ends.mean(), abs=1e-3)
+            assert row.fixed == pytest.approx(fixed.mean(), abs=1.01 / 16)
+        else:
+            assert np.isnan(row.saturated)
+            assert np.isnan(row.fixed)
+
+
+def test_posteriors_are_those_of_a_pruned_copy(nets: list[Net], corpus: Corpus, measured: outputs.Outputs) -> None:
+    x, _ = corpus.frames(corpus.test)
+    for row in measured.posteriors[measured.posteriors["seed"] == 0].itertuples():
+        net = of(nets, row)
+        logits, other = (
+            torch.from_numpy(run(module, x)["final-affine"])
+            for module in (net.module, pruned(net, row.method, row.threshold))
+        )
+        p, q = logits.softmax(1).numpy(), other.softmax(1).numpy()
+        # Where every weight is gone all frames are alike, and the ranks of float32 are as good as any.
+        spearman = np.mean([stats.spearmanr(a, b).statistic for a, b in zip(p[::4], q[::4], strict=True)])
+
+        assert row.rank_correlation == pytest.approx(spearman, abs=0.02)
+        assert row.top1_agreement == pytest.approx((p.argmax(1) == q.argmax(1)).mean(), abs=0.002)
+        assert row.entropy == pytest.approx(stats.entropy(q, axis=1).mean(), abs=1e-4)
+        assert row.baseline_entropy == pytest.approx(stats.entropy(p, axis=1).mean(), abs=1e-4)
+
+
+def test_a_threshold_of_zero_changes_nothing(measured: outputs.Outputs, corrected: pd.DataFrame) -> None:
+    layers, frames = (table[table["threshold"] == 0] for table in (measured.layers, measured.posteriors))
+
+    assert not layers[["mean_shift", "mean_shift_abs"]].to_numpy().any()
+    assert (layers["spread"] == 1).all()
+    assert (frames["top1_agreement"] == 1).all()
+    assert frames["rank_correlation"].to_numpy() == pytest.approx(1)
+    assert (frames["error_percent"] == frames["baseline_error_percent"]).all()
+    start = corrected[corrected["threshold"] == 0]
+    assert (start["error_percent"] == start["baseline_error_percent"]).all()
+    shifts = measured.shifts[measured.shifts["threshold"] == 0]
+    assert not shifts[["measured", "predicted_local", "predicted_cascade"]].to_numpy().any()
+    assert shifts["correlation"].isna().all()
+
+
+def test_histograms_are_shares_over_one_row_of_bins(nets: list[Net], corpus: Corpus, measured: outputs.Outputs) -> None:
+    x, _ = corpus.frames(corpus.test)
+    for (model, _, _), rows in measured.histograms.groupby(["model", "method", "threshold"]):
+        assert rows["share"].sum() == pytest.approx(1)
+        assert rows["bin_low"].tolist()[1:] == rows["bin_high"].tolist()[:-1]
+        assert rows["bin_low"].iloc[0] == (0 if model.endswith("relu") else -1)
+    for model in MODELS:
+        rows = measured.histograms[
+            (measured.histograms["model"] == model) & (measured.histograms["method"] == "baseline")
+        ]
+        edges = [*rows["bin_low"], rows["bin_high"].iloc[-1]]
+        shares = [
+            np.histogram(run(net.module, x)["act3"][::4].clip(edges[0], edges[-1]), bins=edges)[0] / (len(x[::4]) * 16)
+            for net in nets
+            if net.model == model
+        ]
+        np.testing.assert_allclose(rows["share"], np.mean(shares, axis=0), atol=2e-3)
+        assert rows["share"].iloc[-1] < 0.01  # the bins have room above the unpruned outputs
+
+
+def test_predictions_come_from_the_training_frames_and_are_held_against_the_test_frames(
+    nets: list[Net], corpus: Corpus, measured: outputs.Outputs
+) -> None:
+    (train, _), (test, _) = corpus.frames(corpus.train), corpus.frames(corpus.test)
+    rows = measured.shifts[(measured.shifts["threshold"] > 0) & (measured.shifts["seed"] == 0)]
+    for row in rows.itertuples():
+        net = of(nets, row)
+        inputs = {"affine1": train.numpy(), **{f"affine{i + 1}": run(net.module, train)[f"act{i}"] for i in (1, 2)}}
+        inputs["final-affine"] = run(net.module, train)["act3"]
+        old, new = (
+            module.get_submodule(row.layer).weight.detach().double().numpy()
+            for module in (net.module, pruned(net, row.method, row.threshold))
+        )
+        shift = (new - old) @ inputs[row.layer].astype(float).mean(0)
+        deviations = run(net.module, test)[row.layer].std(0)
+
+        assert row.predicted_local == pytest.approx((shift / deviations).mean(), abs=1e-4)
+        if row.depth == 1:
+            assert row.predicted_cascade == pytest.approx(row.predicted_local, abs=1e-9)
+    table = measured.layers.merge(measured.shifts, on=list(outputs_tables.LAYERS_KEY), validate="one_to_one")
+    assert (table["measured"] == table["mean_shift"]).all()
+
+
+def test_the_cascade_predicts_deeper_layers_better_than_each_layer_alone(measured: outputs.Outputs) -> None:
+    deep = measured.shifts[(measured.shifts["layer"] != "affine1") & (measured.shifts["scale"].between(0.2, 1.3))]
+    off = {kind: (deep[f"predicted_{kind}"] - deep["measured"]).abs().mean() for kind in ("local", "cascade")}
+
+    assert off["cascade"] < off["local"]
+
+
+def test_prose_quotes_the_tables(measured: outputs.Outputs) -> None:
+    values = outputs_summary.outputs_values(measured.layers, measured.posteriors, measured.shifts)
+    relu = measured.posteriors[measured.posteriors["model"] == MODELS[0]]
+
+    assert values["baseline-relu"].value == pytest.approx(relu.groupby("seed")["baseline_error_percent"].first().mean())
+    scale = values["reference-scale-relu"]
+    if scale.low == scale.high:  # both seeds have one reference threshold
+        at = relu[np.isclose(relu["scale"], scale.value) & (relu["method"] == "positive")]
+        assert values["rank-correlation-positive-relu"].value == pytest.approx(at["rank_correlation"].mean())
+        assert values["wer-positive-relu"].value == pytest.approx(at["error_percent"].mean())
+    for name in ("output-shift-abs", "hidden-shift-negative", "fixed-positive", "local-fit", "cascade-slope"):
+        assert f"{name}-relu" in values
+    assert values["cascade-fit-tanh"].value > values["local-fit-tanh"].value
+
+
+def test_verdicts_decide_every_claim_for_every_net(tmp_path: Path, measured: outputs.Outputs) -> None:
+    folder = tmp_path / "speech-outputs"
+    for name, frame, key, columns in (
+        ("layers", measured.layers, outputs_tables.LAYERS_KEY, outputs_tables.LAYERS_COLUMNS),
+        ("posteriors", measured.posteriors, outputs_tables.POSTERIORS_KEY, outputs_tables.POSTERIORS_COLUMNS),
+        ("histograms", measured.histograms, outputs_tables.HISTOGRAMS_KEY, outputs_tables.HISTOGRAMS_COLUMNS),
+        ("predicted-shifts", measured.shifts, outputs_tables.SHIFTS_KEY, outputs_tables.SHIFTS_COLUMNS),
+    ):
+        records.save_table(frame, name, key=key, columns=columns, folder=folder / "tables")
+    verdicts = outputs_summary.decide(str(folder))
+
+    assert [verdict.id for verdict in verdicts] == [claim.id for claim in claims.load() if claim.study == "outputs"]
+    assert all(
+        {case.case for case in verdict.cases} == {f"{model} on drawn" for model in MODELS} for verdict in verdicts
+    )
+    with pytest.raises(FileNotFoundError, match="no folder is given"):
+        outputs_summary.decide("")
+
+
+def test_correction_rows_pair_every_pruning_with_its_corrected_self(
+    corrected: pd.DataFrame, measured: outputs.Outputs
+) -> None:
+    keys = ["model", "seed", "method", "threshold"]
+    pairs = corrected.groupby(keys)
+
+    assert set(pairs["corrected"].nunique()) == {2}
+    assert set(pairs["sparsity"].nunique()) == {1}
+    plain = corrected[~corrected["corrected"]].merge(measured.posteriors, on=keys, validate="one_to_one")
+    pd.testing.assert_series_equal(plain["error_percent_x"], plain["error_percent_y"], check_names=False)
+    pd.testing.assert_series_equal(plain["sparsity_x"], plain["sparsity_y"], check_names=False)
+
+
+def test_a_corrected_net_hears_what_a_copy_with_moved_biases_hears(
+    nets: list[Net], corpus: Corpus, corrected: pd.DataFrame
+) -> None:
+    training, _ = corpus.frames(corpus.train)
+    net = nets[0]
+    threshold = sorted(corrected[corrected["model"] == net.model]["threshold"].unique())[2]
+    kept = run(net.module, training)
+    inputs = {
+        "affine1": training.numpy(),
+        "affine2": kept["act1"],
+        "affine3": kept["act2"],
+        "final-affine": kept["act3"],
+    }
+    clone = pruned(net, "positive", threshold)
+    with torch.no_grad():
+        for name, layer in clone.named_children():
+            if isinstance(layer, nn.Linear):
+                lost = (layer.weight_orig - layer.weight).double() @ torch.from_numpy(inputs[name]).double().mean(0)
+                layer.bias += lost.float()
+                prune.remove(layer, "weight")
+    heard = Listener(corpus).hear(clone, [])[0]
+    row = corrected[
+        (corrected["model"] == net.model)
+        & (corrected["seed"] == net.seed)
+        & (corrected["method"] == "positive")
+        & (corrected["threshold"] == threshold)
+        & corrected["corrected"]
+    ].iloc[0]
+
+    # One of 80 words may hang on a rounding.
+    assert row["error_percent"] == pytest.approx(heard.error_percent, abs=100 / 80 + 1e-6)
+
+
+def sweep(errors: dict[tuple[str, bool], list[float]], seeds: tuple[int, ...] = (0, 1)) -> pd.DataFrame:
+    """Errors at 10, 20 and 30 % sparsity by method and correction; the second seed errs two points more."""
+    return pd.DataFrame(
+        [
+            {
+                "data": "d",
+                "model": "mlp-4",
+                "method": method,
+                "corrected": flag,
+                "seed": seed,
+                "threshold": float(step),
+                "scale": 2.0 * step,
+                "sparsity": 0.1 * step,
+                "error_percent": error + 2 * seed,
+                "baseline_error_percent": 10.0 + 2 * seed,
+            }
+            for (method, flag), points in errors.items()
+            for seed in seeds
+            for step, error in enumerate(points, start=1)
+        ]
+    )
+
+
+def test_knees_with_and_without_correction_are_found_by_hand() -> None:
+    # Baseline + 20 = 30 lies half way from 20 to 40: 15 % without, 25 % with correction.
+    table = sweep({("abs", False): [20, 40, 90], ("abs", True): [10, 20, 40], ("positive", False): [90] * 3})
+    table = pd.concat([table, sweep({("positive", True): [10, 11, 12]})])
+    knees = correction.knee_table(table).set_index("method")
+
+    assert knees.loc["abs", ["knee_percent", "corrected_knee_percent", "gain"]].tolist() == pytest.approx([15, 25, 10])
+    assert knees.loc["abs", ["gain_low", "gain_high"]].tolist() == pytest.approx([10, 10])
+    # A rescued net has no knee in range: no gain is made up for it.
+    assert (knees.loc["positive", "seeds_with_knee"], knees.loc["positive", "seeds_with_corrected_knee"]) == (2, 0)
+    assert knees.loc["positive", ["corrected_knee_percent", "gain"]].isna().all()
+
+
+def test_savings_are_paired_and_the_largest_is_quoted() -> None:
+    table = sweep({("negative", False): [12, 50, 90], ("negative", True): [11, 14, 80]})
+    gains = correction.gain_table(table)
+    values = correction.correction_values(table)
+
+    assert gains["saved"].tolist() == pytest.approx([1, 36, 10])
+    assert gains["saved_low"].tolist() == pytest.approx([1, 36, 10])  # the seeds differ alike with and without
+    assert values["negative-saved-relu"].value == pytest.approx(36)
+    assert values["negative-saved-at-relu"].value == pytest.approx(4.0)
+    assert values["negative-error-there-relu"].value == pytest.approx(51)
+    assert values["negative-corrected-error-there-relu"].value == pytest.approx(15)
+
+
+def test_the_corrections_tables_can_be_saved(tmp_path: Path, corrected: pd.DataFrame) -> None:
+    for name, frame, key, columns in (
+        ("correction", corrected, outputs_tables.CORRECTION_KEY, outputs_tables.CORRECTION_COLUMNS),
+        (
+            "correction-knees",
+            correction.knee_table(corrected),
+            outputs_tables.CORRECTION_KNEE_KEY,
+            outputs_tables.CORRECTION_KNEE_COLUMNS,
+        ),
+        (
+            "correction-gains",
+            correction.gain_table(corrected),
+            outputs_tables.CORRECTION_GAIN_KEY,
+            outputs_tables.CORRECTION_GAIN_COLUMNS,
+        ),
+    ):
+        path = records.save_table(frame, name, key=key, columns=columns, folder=tmp_path)
+        assert len(records.load_table(path)) == len(frame)
+    values = correction.correction_values(corrected)
+    assert {f"{sign}-saved-{name}" for sign in ("abs", "positive", "negative") for name in ("relu", "tanh")} <= set(
+        values
+    )
+
+
+def test_a_sweep_that_stands_need_not_be_repeated_to_be_compared_with(
+    nets: list[Net], corpus: Corpus, thresholds: dict[str, dict[float, float]], corrected: pd.DataFrame
+) -> None:
+    sweep = threshold_table(nets, corpus, thresholds)
+
+    compared = correction.correction_table(nets, corpus, thresholds, plain=sweep, progress=False)
+
+    key = ["model", "seed", "method", "threshold", "corrected"]
+    pd.testing.assert_frame_equal(
+        compared.sort_values(key, ignore_index=True), corrected.sort_values(key, ignore_index=True)
+    )
+    with pytest.raises(ValueError, match="every net and setting once"):
+        correction.correction_table(nets, corpus, thresholds, plain=sweep[sweep["seed"] == 0], progress=False)
