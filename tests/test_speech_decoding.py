@@ -230,3 +230,49 @@ def test_free_transitions_are_no_transitions_and_others_than_two_a_state_are_ref
         decode(scores, lengths, topology, [PLAIN], torch.zeros(6, 2))
     with pytest.raises(ValueError, match="transitions are"):
         decode(scores, lengths, topology, [PLAIN], torch.full((7, 2), -torch.inf))
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        pytest.param([[0, 0, -1], [0, 0, -1], [0, 0, -1]], (0,), id="the first word stays, it is not said again"),
+        pytest.param([[0, 0, 0], [0, 0, 0]], (0,), id="a word ends before silence"),
+        pytest.param([[0, -1, 0], [-1, -1, 0]], (), id="silence stays, it is not entered from a word"),
+    ],
+)
+def test_ties_are_settled_in_the_order_documented(rows: list[list[int]], words: tuple[int, ...]) -> None:
+    topology = Topology(words=2, states_per_word=1)  # columns: word 0, word 1, silence
+
+    assert decode(torch.tensor(rows).float(), torch.tensor([len(rows)]), topology, [PLAIN]) == [[words]]
+
+
+def test_a_large_constant_in_every_frame_of_a_long_utterance_costs_no_digits() -> None:
+    topology = Topology(words=3, states_per_word=2)
+    # Multiples of 1/64: exact in float32 beside 2^14, but not beside the 2^25 that 2000 such frames add up to.
+    scores = (random_scores(2000, topology.states, seed=10) * 64).round() / 64
+
+    [plain], [shifted] = (decode(own, torch.tensor([2000]), topology, [PLAIN]) for own in (scores, scores + 2**14))
+
+    assert shifted == plain
+
+
+def test_a_grid_larger_than_a_batch_decodes_as_its_settings_alone() -> None:
+    topology, lengths = Topology(words=2, states_per_word=1), torch.tensor([3, 2])
+    scores = random_scores(5, topology.states, seed=11)
+    grid = [Setting(scale=1.0, penalty=0.01 * step - 6) for step in range(1200)]
+
+    together = decode(scores, lengths, topology, grid)
+
+    assert together[::200] == [decode(scores, lengths, topology, [setting])[0] for setting in grid[::200]]
+    assert together[0] != together[-1]
+
+
+def test_negative_lengths_other_precisions_and_endless_scales_are_refused() -> None:
+    topology, scores = Topology(words=2, states_per_word=2), torch.zeros(4, 5)
+
+    with pytest.raises(ValueError, match="add up to the 4 rows"):
+        decode(scores, torch.tensor([-1, 5]), topology, [PLAIN])
+    with pytest.raises(ValueError, match=r"float32, one column a state; got \(4, 5\) torch\.float64"):
+        decode(scores.double(), torch.tensor([4]), topology, [PLAIN])
+    with pytest.raises(ValueError, match=r"scale .* finite number above 0; got inf"):
+        Setting(scale=float("inf"), penalty=0.0)
