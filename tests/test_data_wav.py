@@ -1,5 +1,6 @@
 import csv
 import io
+import os
 import wave
 
 import numpy as np
@@ -391,3 +392,21 @@ def test_a_folder_of_recordings_can_be_verified(mine):
 
 def test_the_words_a_table_may_use_are_the_digits_and_oh():
     assert set(wav._SPOKEN) == {*SPOKEN, "oh"}
+
+
+def test_a_pipe_is_refused_and_not_waited_for(mine):
+    source = write(mine, THREE)
+    (mine / "a.wav").unlink()
+    os.mkfifo(mine / "a.wav")
+
+    with pytest.raises(ValueError, match=r"a\.wav: not a plain file; put the recording itself there"):
+        load_recordings(source)
+
+
+def test_a_link_to_nothing_is_named(mine):
+    source = write(mine, THREE)
+    (mine / "a.wav").unlink()
+    (mine / "a.wav").symlink_to("nowhere.wav")
+
+    with pytest.raises(ValueError, match=r"a\.wav: a link to nothing; put the file itself there"):
+        load_recordings(source)

@@ -103,3 +103,8 @@ def test_weight_rms_pools_all_weights() -> None:
 def test_no_weights_have_no_scale() -> None:
     with pytest.raises(ValueError, match="at least one weight"):
         models.weight_rms([torch.zeros(0, 3)])
+
+
+def test_a_spec_of_a_million_layers_is_refused_before_it_is_laid_out() -> None:
+    with pytest.raises(ValueError, match="at most 1000 hidden layers"):
+        models.parse("acoustic-1000000x16")

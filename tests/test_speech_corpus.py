@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from prunelab.speech.corpus import (
@@ -142,6 +143,19 @@ def test_files_that_are_no_corpus_are_refused_by_name(tmp_path: Path) -> None:
         open_corpus(text)
     with pytest.raises(ValueError, match=r"damaged\.safetensors does not"):
         open_corpus(damaged)
+
+
+@pytest.mark.parametrize(("name", "value"), [("step", 3), ("topology", {"words": 10, "states_per_word": 3})])
+def test_a_corpus_changed_after_it_was_made_is_refused(name: str, value: object, tmp_path: Path) -> None:
+    path = save_corpus(corpus(), tmp_path / "corpus.safetensors")
+    with safe_open(path, framework="pt") as stored:
+        identity = json.loads(stored.metadata()["corpus"])
+        state = {key: stored.get_tensor(key) for key in stored.keys()}  # noqa: SIM118 (not a mapping)
+    assert identity[name] != value
+    save_file(state, path, metadata={"corpus": json.dumps(identity | {name: value})})
+
+    with pytest.raises(ValueError, match=r"a corpus is opened as it was made; .*: make it again"):
+        open_corpus(path)
 
 
 def test_entries_of_different_utterances_are_refused() -> None:

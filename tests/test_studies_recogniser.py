@@ -28,7 +28,7 @@ from prunelab.studies import (
     sparseness_tables,
 )
 from prunelab.studies.listening import Heard, Listener
-from prunelab.studies.prunings import thresholds_of
+from prunelab.studies.prunings import by_fraction, thresholds_of
 from prunelab.studies.recognisers import open_recognisers
 from prunelab.studies.stored_nets import Net
 
@@ -389,3 +389,18 @@ def test_every_figure_is_drawn_with_its_numbers_in_the_alt_text(
     assert f"{knee:.0f} % (both signs" in saved[0].alt
     assert all(model in figure.alt for figure in saved for model in MODELS)
     assert sorted(path.stem for path in Path("figures").glob("*.svg")) == sorted(figure.path.stem for figure in saved)
+
+
+def test_a_sweep_of_images_has_no_word_errors_to_decide_by() -> None:
+    table = pd.DataFrame({"error_percent": [1.0], "baseline_error_percent": [1.0]})
+
+    with pytest.raises(ValueError, match="best_wer_percent is missing: is it of images"):
+        recogniser_summary.under(table, "best")
+
+
+@pytest.mark.parametrize("method", ["abs", "percentile"])
+def test_a_fraction_that_rounds_to_all_weights_is_refused(method: str) -> None:
+    net = Net(data="d", data_id="0", model="tiny", seed=0, module=nn.Sequential(nn.Linear(2, 2)))
+
+    with pytest.raises(ValueError, match=r"fractions leave some weights; 0\.99 takes all from tiny: lower it"):
+        list(by_fraction(net, [0.99], [method]))

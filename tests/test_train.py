@@ -246,3 +246,8 @@ def test_an_empty_split_is_refused() -> None:
 def test_a_loss_that_diverges_is_named_with_the_rate_to_lower(digits: Images) -> None:
     with pytest.raises(ValueError, match=r"training diverged.*lower learning_rate"):
         train(small(), digits.train, Recipe(epochs=2, learning_rate=1e20), generator=torch.Generator().manual_seed(0))
+
+
+def test_an_acoustic_net_is_not_trained_on_images(digits: Images) -> None:
+    with pytest.raises(ValueError, match="an acoustic net takes frames of speech; 'acoustic-2x16-relu' cannot see"):
+        train_seeds("acoustic-2x16-relu", digits, Recipe(epochs=1), [0])

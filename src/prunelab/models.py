@@ -22,6 +22,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 _GAIN = {"relu": math.sqrt(2), "tanh": 1.0, "sigmoid": 4.0, "none": 1.0}
 
 _FAMILIES = ("lenet", "mlp", "acoustic")
+_DEEPEST = 1000  # hidden layers; more is a slip, and building them would take hours
 
 # With the gain of 4, hidden biases of zero start half of the logistic units saturated on either side. Biases below
 # zero start most of them off, as sparse features, and six such layers train (Glorot and Bengio saw the opposite case).
@@ -63,10 +64,15 @@ def parse(spec: str) -> Perceptron:
         raise ValueError(f"a model spec starts with {' or '.join(_FAMILIES)}, as in 'lenet-300-100-relu'; got {spec!r}")
     widths: list[int] = []
     while rest and (size := re.fullmatch(r"(?:(\d+)x)?(\d+)", rest[0])):
-        widths += [int(size[2])] * int(size[1] or 1)
+        widths += [int(size[2])] * min(int(size[1] or 1), _DEEPEST + 1)
         rest.pop(0)
     if not widths or min(widths) < 1:
-        raise ValueError(f"a model spec names hidden widths of at least 1, as in 'lenet-300-100'; got {spec!r}")
+        raise ValueError(
+            "a model spec names hidden widths of at least 1, as in 'lenet-300-100' or 'acoustic-6x256-relu'; "
+            f"got {spec!r}"
+        )
+    if len(widths) > _DEEPEST:
+        raise ValueError(f"a model spec has at most {_DEEPEST} hidden layers; {spec!r} has more")
     if unknown := [name for name in rest if name not in ACTIVATIONS]:
         raise ValueError(f"an activation is one of {', '.join(ACTIVATIONS)}; {spec!r} names {unknown[0]!r}")
     activations = rest or ["relu"]

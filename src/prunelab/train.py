@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from prunelab.data import Images
-from prunelab.models import build
+from prunelab.models import build, parse
 from prunelab.pruning import apply, check
 
 
@@ -164,6 +164,10 @@ def train_seeds(
         ValueError: no seed, a repeated or a negative one, or what `build` and `train` refuse.
     """
     check_seeds(seeds)
+    if parse(spec).family == "acoustic":
+        raise ValueError(
+            f"an acoustic net takes frames of speech; {spec!r} cannot see images: take a lenet or mlp spec"
+        )
     nets = {}
     for seed in seeds:
         generator = torch.Generator().manual_seed(seed)

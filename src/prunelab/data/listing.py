@@ -21,7 +21,7 @@ def folder_sizes(path: Path) -> dict[str, int]:
     """List a folder: name below it -> size in bytes; folders end in "/" and have size 0.
 
     Raises:
-        ValueError: a folder below it is a link, which could lead out of it or in a circle.
+        ValueError: a folder below it is a link, which could lead out of it or in a circle, or a file a link to nothing.
         OSError: a folder cannot be listed.
     """
     sizes: dict[str, int] = {}
@@ -32,6 +32,8 @@ def folder_sizes(path: Path) -> dict[str, int]:
                 raise ValueError(f"{here / name}: a link to a folder is not followed; put the folder itself there")
             sizes[f"{(here / name).relative_to(path).as_posix()}/"] = 0
         for name in files:
+            if not (here / name).exists():
+                raise ValueError(f"{here / name}: a link to nothing; put the file itself there, or remove the link")
             sizes[(here / name).relative_to(path).as_posix()] = (here / name).stat().st_size
     return sizes
 

@@ -63,6 +63,12 @@ def hold_out(whole: Recordings, speakers: Iterable[str]) -> Recordings:
     for speaker in sorted(chosen - set(whole.speakers)):
         raise ValueError(f"no speaker {speaker!r} in {whole.name}; there are {', '.join(whole.speakers)}")
     kept = [one for one in whole.recordings if (one.part == "test") == (one.speaker in chosen)]
+    for part in PARTS:
+        if not any(one.part == part for one in kept):
+            raise ValueError(
+                f"held_out speakers are tested and the others trained and tuned on; with {', '.join(sorted(chosen))} "
+                f"held out, part {part!r} of {whole.name} has no recording: hold out others, or fewer"
+            )
     return gather(whole.name, kept, synthetic=whole.synthetic)
 
 

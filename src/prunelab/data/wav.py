@@ -163,6 +163,9 @@ def _check_files(folder: Path, table: Path, rows: Sequence[Row], sizes: Mapping[
             raise FileNotFoundError(
                 f"{table} names {row.file}, which is not in {folder}; add the recording or remove its line"
             )
+        # Reading a pipe would wait for ever.
+        if not (folder / row.file).is_file():
+            raise ValueError(f"{folder / row.file}: not a plain file; put the recording itself there")
         if sizes[row.file] > pcm.SIZE_LIMIT:
             raise ValueError(f"{folder / row.file}: {sizes[row.file]} bytes; a recording may have {pcm.SIZE_LIMIT}")
         named.add(row.file)

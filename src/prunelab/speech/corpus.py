@@ -166,17 +166,19 @@ def open_corpus(path: Path) -> Corpus:
 
     Raises:
         FileNotFoundError: there is no such file.
-        ValueError: it is not a corpus, or its parts do not fit each other.
+        ValueError: it is not a corpus, its parts do not fit each other, or it is not what was saved.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"a corpus is a file that save_corpus wrote; there is no {path}: make it first")
+        raise FileNotFoundError(
+            f"a corpus is a file that save_corpus wrote; there is no {path}: make it, or write ./ before its folder"
+        )
     try:
         with safe_open(path, framework="pt") as stored:
             identity = json.loads((stored.metadata() or {})["corpus"])
             state = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (not a mapping)
         parts = {name: _part(name, state, identity) for name in PARTS}
         topology = Topology(**identity["topology"])
-        return Corpus(
+        corpus = Corpus(
             name=identity["name"],
             content_id=identity["content_id"],
             synthetic=identity["synthetic"],
@@ -195,6 +197,19 @@ def open_corpus(path: Path) -> Corpus:
         raise ValueError(
             f"a corpus holds the features and words of its three parts; {path} does not: make it again"
         ) from error
+    found = content_id(
+        parts,
+        topology=topology,
+        context=corpus.context,
+        step=corpus.step,
+        log_priors=corpus.log_priors,
+        transitions=corpus.transitions,
+    )
+    if found != corpus.content_id:
+        raise ValueError(
+            f"a corpus is opened as it was made; {path} was {corpus.content_id} and holds {found}: make it again"
+        )
+    return corpus
 
 
 def _tensors(parts: Mapping[str, Part]) -> dict[str, Tensor]:

@@ -29,6 +29,7 @@ from prunelab.speech import (
     uniform,
     whole,
 )
+from prunelab.studies.corpus_checks import check_alignable, check_settings, check_trained
 from prunelab.train import Recipe, train
 
 CORPUS_FILE = "corpus.safetensors"
@@ -76,6 +77,10 @@ class Shape:
     realignments: int = 2
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        """Refuse what cannot be."""
+        check_settings(vars(self))
+
 
 def make_corpus(
     recordings: Recordings, shape: Shape, *, device: str = "cpu", progress: bool = True
@@ -96,14 +101,14 @@ def make_corpus(
         The corpus, its parts as a table (`CORPUS_COLUMNS`), the realignments as a table (`ALIGNMENT_COLUMNS`).
 
     Raises:
-        ValueError: a part without recordings, or settings that cannot be.
+        ValueError: a part without recordings, a word that is tested and never trained, or an utterance too short.
     """
-    if shape.realignments < 1:
-        raise ValueError(f"labels are refined by at least one realignment; got realignments={shape.realignments!r}")
     topology = Topology(states_per_word=shape.states_per_word)
     heard = {name: _utterances(recordings, name, shape) for name in ("train", "dev", "test")}
+    check_trained(heard)
     features = {name: log_mel(utterances, bins=shape.bins) for name, utterances in heard.items()}
     x, frames = splice(*features["train"], context=shape.context, step=shape.step)
+    check_alignable(heard["train"], frames, topology)
     labels = uniform(heard["train"], frames, topology, step=shape.step)
     words = [utterance.words for utterance in heard["train"]]
     rounds = []

@@ -33,7 +33,9 @@ def aligned_utterance(corpus: Corpus) -> Saved:
         figure.colorbar(image, ax=above, label="log energy\n(standardised)", pad=0.01)
         above.set_ylabel("mel band")
         above.grid(visible=False)
-        above.set_title(f"“{said}”, SNR {float(part.snr_db[0]):.1f} dB", loc="left")
+        snr = float(part.snr_db[0])
+        noise = f"SNR {snr:.1f} dB" if np.isfinite(snr) else "no noise added"
+        above.set_title(f"“{said}”, {noise}", loc="left")
         times = np.arange(scored) * corpus.step * _SHIFT
         spoken = labels != corpus.topology.silence
         below.step(times, np.where(spoken, labels % corpus.topology.states_per_word, np.nan), where="post", color=INK)

@@ -114,7 +114,7 @@ def by_fraction(net: Net, fractions: Sequence[float], methods: Sequence[str] = M
         methods: of "percentile" and "abs".
 
     Raises:
-        ValueError: no fraction, or one outside [0, 1).
+        ValueError: no fraction, one outside [0, 1), or one that rounds to all weights.
     """
     if not fractions:
         raise ValueError("a comparison needs at least one fraction of weights to remove; fractions is empty")
@@ -123,6 +123,8 @@ def by_fraction(net: Net, fractions: Sequence[float], methods: Sequence[str] = M
     for method in methods:
         for fraction in fractions:
             masks = percentile(weights, fraction) if method == "percentile" else keep_largest(scores, fraction)
+            if not any(bool(mask.any()) for mask in masks.values()):
+                raise ValueError(f"fractions leave some weights; {fraction!r} takes all from {net.model}: lower it")
             fields = {"method": method, "setting": fraction, "sparsity_asked": fraction}
             yield Pruning(fields=fields, sparsity=_removed(masks), weights=weights, masks=masks)
 

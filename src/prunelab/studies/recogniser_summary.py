@@ -39,6 +39,10 @@ def under(table: DataFrame, criterion: str) -> DataFrame:
     if criterion not in CRITERIA:
         raise ValueError(f"a decoder is chosen by one of {', '.join(CRITERIA)}; got {criterion!r}")
     error, baseline = CRITERIA[criterion]
+    if missing := {error, baseline} - set(table):
+        raise ValueError(
+            f"a sweep of recognisers has word errors; {', '.join(sorted(missing))} is missing: is it of images?"
+        )
     return table.assign(error_percent=table[error], baseline_error_percent=table[baseline])
 
 
