@@ -33,7 +33,15 @@ PAGES = sorted(
     if not path.relative_to(HTML).parts[0].startswith(("_", ".")) and path != HTML / "index.html"
 )
 CHARTS = [page for page in PAGES if "data-chart=" in (HTML / page).read_text("utf-8")]
-STUDIES = ["book/index.html", "book/sparseness.html", "book/runs.html", "book/methods.html"]
+STUDIES = [
+    "book/index.html",
+    "book/sparseness.html",
+    "book/images.html",
+    "book/outputs.html",
+    "book/why-abs.html",
+    "book/runs.html",
+    "book/methods.html",
+]
 
 pytestmark = [
     pytest.mark.browser,
