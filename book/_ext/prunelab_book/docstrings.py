@@ -53,6 +53,9 @@ class _SpeltOut(ast.NodeTransformer):
 def _escape(app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
     """Escape a docstring in place, before napoleon turns its sections into markup."""
     lines[:] = [escaped(line) for line in lines]
+    if what in {"attribute", "property"}:
+        # Napoleon takes what stands before a colon in the first line for a type; an empty comment goes first.
+        lines[:0] = ["..", ""]
 
 
 def _sign(
