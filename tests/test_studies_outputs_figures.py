@@ -267,3 +267,10 @@ def test_bins_that_differ_between_thresholds_are_refused() -> None:
 )
 def test_the_slider_steps_by_no_more_than_the_smallest_gap(scales: list[float], step: float) -> None:
     assert outputs_charts._step(pd.Series(scales, dtype=float)) == step
+
+
+@pytest.mark.parametrize(("largest", "far"), [(9.9, False), (10.0, False), (-10.1, True), (1000.0, True)])
+def test_only_shifts_beyond_ten_standard_deviations_call_for_a_logarithmic_axis(largest: float, far: bool) -> None:
+    parts = [pd.Series([0.1, -0.3]), pd.Series([largest, 0.0])]
+
+    assert outputs_figures.burst(parts) is far

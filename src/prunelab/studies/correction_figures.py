@@ -4,7 +4,7 @@ from pandas import DataFrame
 
 from prunelab.figures import METHODS, MUTED, Line, Saved, curve, legend, panels, save, style
 from prunelab.studies import sparseness_words as words
-from prunelab.studies.outputs_figures import only, wer_axis
+from prunelab.studies.outputs_figures import burst, only, wer_axis
 from prunelab.studies.outputs_words import SIGNS, named
 
 _BAND = "Line: mean over seeds; band: 95 % t interval."
@@ -21,12 +21,16 @@ def predicted_against_measured(shifts: DataFrame) -> Saved:
         for index, (_, rows) in enumerate(words.by_model(spots)):
             reach = 1.08 * float(rows[["measured", *kinds]].abs().to_numpy().max()) or 1.0
             for axis, kind in zip(axes[2 * index : 2 * index + 2], kinds, strict=True):
-                axis.axline((0, 0), slope=1, color=MUTED, linewidth=0.9)
+                # Drawn from end to end, since a line given by its slope needs linear axes.
+                axis.plot([-reach, reach], [-reach, reach], color=MUTED, linewidth=0.9)
                 for method in SIGNS:
                     part, line = rows[rows["method"] == method], METHODS[method]
                     axis.plot(part[kind], part["measured"], line.marker, color=line.colour, label=line.label, alpha=0.7)
                 axis.set_xlabel("predicted mean shift (standard deviations)")
-                axis.set_ylabel("measured")
+                axis.set_ylabel("measured (standard deviations)")
+                if burst(rows[column] for column in ("measured", *kinds)):
+                    axis.set_xscale("symlog", linthresh=1.0)
+                    axis.set_yscale("symlog", linthresh=1.0)
                 axis.set_xlim(-reach, reach)
                 axis.set_ylim(-reach, reach)
         legend(figure, axes)
@@ -43,7 +47,7 @@ def predicted_against_measured(shifts: DataFrame) -> Saved:
             f"(local), and with the shifts of the layers before carried on (cascade). Correlation of the two: {said}.",
             caption="Mean shift of each layer's pre-activations, measured against predicted from the removed weights "
             "and the mean inputs, means over seeds: of each layer by itself (local), and with the shifts of the layers "
-            "before carried on (cascade). Line: measured as predicted.",
+            "before carried on (cascade). Line: measured as predicted. Axes of large shifts are logarithmic from 1 on.",
             table="predicted-shifts",
         )
 

@@ -1,6 +1,6 @@
 """The figures of study 0: what pruning does to a recogniser's outputs, one row or panel a net."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from prunelab.studies.sparseness import at_scale
 _SCALE = "threshold (root mean square weights)"
 _BAND = "Line: mean over seeds; band: 95 % t interval."
 _IN_BIN = "outputs in the bin (%), logarithmic scale"
+_FAR = 10  # standard deviations
 
 
 def four_panels(histograms: DataFrame, at: float) -> Saved:
@@ -126,6 +127,8 @@ def layer_shift(layers: DataFrame, at: float) -> Saved:
             by_depth.set_xlabel("layer, from the input")
             by_depth.set_ylabel("mean shift (standard deviations)")
             by_scale.set_xlabel(_SCALE)
+            if burst([final[final["model"] == model]["mean_shift"]]):
+                by_scale.set_yscale("symlog", linthresh=1.0)
             for axis in (by_depth, by_scale):
                 axis.axhline(0, color=MUTED, linewidth=0.9)
         legend(figure, axes)
@@ -136,7 +139,8 @@ def layer_shift(layers: DataFrame, at: float) -> Saved:
             f"of the last layer against the threshold, for {words.names(layers)}, with three curves: pruning both "
             f"signs, positive only, negative only. {shifts_in_words(chosen)}",
             caption="Change of a unit's mean pre-activation, in standard deviations of the unpruned unit, mean over "
-            f"units. Left: every layer at {at:g} root mean square weights; right: the last layer. {_BAND}",
+            f"units. Left: every layer at {at:g} root mean square weights; right: the last layer, where shifts beyond "
+            f"{_FAR:g} occur on an axis that is logarithmic from 1 on. {_BAND}",
             table="layers",
         )
 
@@ -179,6 +183,11 @@ def order_and_wer(posteriors: DataFrame) -> Saved:
             "net, a point a threshold. Bars: 95 % t interval over seeds. Dotted: the unpruned nets.",
             table="posteriors",
         )
+
+
+def burst(shifts: Iterable["pd.Series[float]"]) -> bool:
+    """Say whether mean shifts go so far beyond one standard deviation that a linear axis shows nothing else."""
+    return max(float(part.abs().max()) for part in shifts) > _FAR
 
 
 def wer_axis(axis: Axes, rows: DataFrame) -> None:
