@@ -1,6 +1,6 @@
 """Study 0 and the bias correction on small nets: the tables hold what a copy of each net, pruned by torch, shows."""
 
-import copy
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +9,11 @@ import pytest
 import torch
 from scipy import stats
 from torch import Tensor, nn
-from torch.nn.utils import prune
 
+import drawn
+from by_torch import pruned, small
 from prunelab import claims, records
-from prunelab.speech import Corpus, Part, Topology, content_id, log_priors, log_transitions
+from prunelab.speech import Corpus
 from prunelab.studies import correction, outputs, outputs_summary, outputs_tables
 from prunelab.studies.listening import Listener
 from prunelab.studies.prunings import thresholds_of
@@ -25,43 +26,9 @@ SCALES = [0.0, 0.3, 0.6, 1.2, 4.0]
 HIDDEN = ["affine1", "affine2", "affine3"]
 
 
-def part(utterances: int, seed: int, topology: Topology, centres: Tensor) -> Part:
-    """Utterances of two words: silence, then five frames of each state, then silence, every state at its centre."""
-    generator = torch.Generator().manual_seed(seed)
-    words = [tuple(torch.randint(topology.words, (2,), generator=generator).tolist()) for _ in range(utterances)]
-    states = [
-        [topology.silence] * 5
-        + [state for word in said for state in topology.word_states(word) for _ in range(5)]
-        + [topology.silence] * 5
-        for said in words
-    ]
-    labels = torch.tensor([state for utterance in states for state in utterance])
-    noise = 0.7 * torch.randn(len(labels), centres.shape[1], generator=generator)
-    return Part(
-        features=centres[labels] + noise,
-        lengths=torch.tensor([len(utterance) for utterance in states]),
-        words=tuple(words),
-        speakers=("one",) * utterances,
-        snr_db=torch.zeros(utterances),
-        labels=labels,
-    )
-
-
 @pytest.fixture(scope="module")
 def corpus() -> Corpus:
-    topology = Topology(words=3, states_per_word=2)
-    centres = torch.randn(topology.states, 6, generator=torch.Generator().manual_seed(1))
-    sizes = {"train": (120, 2), "dev": (10, 3), "test": (40, 4)}
-    parts = {name: part(*size, topology, centres) for name, size in sizes.items()}
-    train = parts["train"]
-    own = {
-        "topology": topology,
-        "context": 1,
-        "step": 1,
-        "log_priors": log_priors(train.labels, topology),
-        "transitions": log_transitions(train.labels, train.lengths, topology),
-    }
-    return Corpus(name="drawn", synthetic=True, content_id=content_id(parts, **own), **own, **parts)
+    return drawn.corpus()
 
 
 @pytest.fixture(scope="module")
@@ -82,19 +49,6 @@ def measured(nets: list[Net], corpus: Corpus, thresholds: dict[str, dict[float, 
 @pytest.fixture(scope="module")
 def corrected(nets: list[Net], corpus: Corpus, thresholds: dict[str, dict[float, float]]) -> pd.DataFrame:
     return correction.correction_table(nets, corpus, thresholds, progress=False)
-
-
-def pruned(net: Net, method: str, threshold: float) -> nn.Sequential:
-    """The independent reference: torch's own pruning of a copy."""
-    clone = copy.deepcopy(net.module)
-    for module in clone.children():
-        if isinstance(module, nn.Linear):
-            w = module.weight.detach()
-            of_sign = {"abs": w == w, "positive": w > 0, "negative": w < 0}[method]
-            # Thresholds are compared in the weights' own type.
-            removed = of_sign & (w.abs() < torch.tensor(threshold)) & (w != 0)
-            prune.custom_from_mask(module, "weight", ~removed)
-    return clone
 
 
 def run(module: nn.Sequential, x: Tensor) -> dict[str, np.ndarray]:
@@ -120,7 +74,7 @@ def test_layers_are_those_of_a_pruned_copy(nets: list[Net], corpus: Corpus, meas
     assert len(rows) == 2 * 3 * 4 * 4  # models, signs, thresholds, layers
     for row in rows.itertuples():
         net = of(nets, row)
-        before, after = run(net.module, x), run(pruned(net, row.method, row.threshold), x)
+        before, after = run(net.module, x), run(pruned(net, partial(small, row.method, row.threshold))[0], x)
         z, z_after = before[row.layer], after[row.layer]
         shift = (z_after.mean(0) - z.mean(0)) / z.std(0)
 
@@ -145,7 +99,7 @@ def test_posteriors_are_those_of_a_pruned_copy(nets: list[Net], corpus: Corpus, 
         net = of(nets, row)
         logits, other = (
             torch.from_numpy(run(module, x)["final-affine"])
-            for module in (net.module, pruned(net, row.method, row.threshold))
+            for module in (net.module, pruned(net, partial(small, row.method, row.threshold))[0])
         )
         p, q = logits.softmax(1).numpy(), other.softmax(1).numpy()
         # Where every weight is gone all frames are alike, and the ranks of float32 are as good as any.
@@ -203,7 +157,7 @@ def test_predictions_come_from_the_training_frames_and_are_held_against_the_test
         inputs["final-affine"] = run(net.module, train)["act3"]
         old, new = (
             module.get_submodule(row.layer).weight.detach().double().numpy()
-            for module in (net.module, pruned(net, row.method, row.threshold))
+            for module in (net.module, pruned(net, partial(small, row.method, row.threshold))[0])
         )
         shift = (new - old) @ inputs[row.layer].astype(float).mean(0)
         deviations = run(net.module, test)[row.layer].std(0)
@@ -282,13 +236,13 @@ def test_a_corrected_net_hears_what_a_copy_with_moved_biases_hears(
         "affine3": kept["act2"],
         "final-affine": kept["act3"],
     }
-    clone = pruned(net, "positive", threshold)
+    clone = pruned(net, partial(small, "positive", threshold))[0]
     with torch.no_grad():
         for name, layer in clone.named_children():
             if isinstance(layer, nn.Linear):
-                lost = (layer.weight_orig - layer.weight).double() @ torch.from_numpy(inputs[name]).double().mean(0)
+                whole = net.module.get_parameter(f"{name}.weight")
+                lost = (whole - layer.weight).double() @ torch.from_numpy(inputs[name]).double().mean(0)
                 layer.bias += lost.float()
-                prune.remove(layer, "weight")
     heard = Listener(corpus).hear(clone, [])[0]
     row = corrected[
         (corrected["model"] == net.model)

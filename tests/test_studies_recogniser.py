@@ -1,7 +1,5 @@
 """Study 1 on recognisers: the tables hold what hearing each pruned net alone gives, in our columns and the source's."""
 
-import copy
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -10,9 +8,9 @@ import pandas as pd
 import pytest
 import torch
 from torch import nn
-from torch.nn.utils import prune
 
 import drawn
+from by_torch import pruned, small
 from prunelab import claims, project, records
 from prunelab.figures import Saved, style
 from prunelab.speech import Corpus
@@ -81,28 +79,6 @@ def runs(
     ):
         records.save_table(frame, name, key=key, columns=columns, folder=folder / name / "tables")
     return [str(folder / name) for name in TABLES]
-
-
-def pruned(net: Net, removes: Callable[[str, torch.Tensor], torch.Tensor]) -> tuple[nn.Sequential, float]:
-    """The independent reference: torch's own pruning of a copy, and the sparsity counted in it."""
-    clone = copy.deepcopy(net.module)
-    removed = total = 0
-    for name, module in clone.named_children():
-        if isinstance(module, nn.Linear):
-            prune.custom_from_mask(module, "weight", ~removes(name, module.weight.detach()))
-            removed += int((module.weight_mask == 0).sum())
-            total += module.weight_mask.numel()
-            prune.remove(module, "weight")
-    return clone, removed / total
-
-
-def small(method: str, threshold: float, _: str, weight: torch.Tensor) -> torch.Tensor:
-    """Which weights a threshold removes, written out from the source's definitions."""
-    return {
-        "abs": weight.abs() < threshold,
-        "positive": (weight > 0) & (weight < threshold),
-        "negative": (weight < 0) & (weight > -threshold),
-    }[method]
 
 
 def small_in(layer: str, threshold: float, name: str, weight: torch.Tensor) -> torch.Tensor:

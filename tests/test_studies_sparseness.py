@@ -1,6 +1,5 @@
 """Study 1 on image nets: the tables hold what pruning each net by hand gives, and the figures draw them."""
 
-import copy
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -9,8 +8,8 @@ import pandas as pd
 import pytest
 import torch
 from torch import nn
-from torch.nn.utils import prune
 
+from by_torch import pruned, small
 from prunelab import claims, project, records
 from prunelab.data import Images, load_images
 from prunelab.figures import Saved
@@ -57,34 +56,12 @@ def errors(module: nn.Module, digits: Images) -> float:
     return float(100 * wrong)
 
 
-def pruned(net: Net, removes: Callable[[str, torch.Tensor], torch.Tensor]) -> tuple[nn.Module, float]:
-    """The independent reference: torch's own pruning of a copy, and the sparsity counted in it."""
-    clone = copy.deepcopy(net.module)
-    removed = total = 0
-    for name, module in clone.named_children():
-        if isinstance(module, nn.Linear):
-            prune.custom_from_mask(module, "weight", ~removes(name, module.weight.detach()))
-            removed += int((module.weight_mask == 0).sum())
-            total += module.weight_mask.numel()
-    return clone, removed / total
-
-
-def small(method: str, threshold: float) -> Callable[[str, torch.Tensor], torch.Tensor]:
-    """Which weights a threshold removes, written out from the source's definitions."""
-    of_sign = {
-        "abs": lambda w: w.abs() < threshold,
-        "positive": lambda w: (w > 0) & (w < threshold),
-        "negative": lambda w: (w < 0) & (w > -threshold),
-    }[method]
-    return lambda _, weight: of_sign(weight)
-
-
 def test_every_row_of_the_sweep_is_what_torchs_pruning_of_a_copy_measures(
     trained: list[Net], digits: Images, swept: pd.DataFrame
 ) -> None:
     nets = {(net.model, net.seed): net for net in trained}
     for row in swept.itertuples():
-        clone, sparsity = pruned(nets[row.model, row.seed], small(row.method, row.threshold))
+        clone, sparsity = pruned(nets[row.model, row.seed], partial(small, row.method, row.threshold))
 
         assert row.sparsity == sparsity
         # One of 359 images may sit on a tie that rounding decides.
@@ -108,7 +85,7 @@ def test_a_threshold_of_zero_removes_nothing_and_costs_nothing(swept: pd.DataFra
 def test_pruning_one_layer_leaves_the_others_whole(trained: list[Net], digits: Images, layered: pd.DataFrame) -> None:
     nets = {(net.model, net.seed): net for net in trained}
     for (model, seed, layer, threshold), row in layered.set_index(["model", "seed", "layer", "threshold"]).iterrows():
-        below = small("abs", threshold)
+        below = partial(small, "abs", threshold)
         clone, sparsity = pruned(nets[model, seed], partial(_in_layer, layer, below))
 
         assert row["sparsity"] == pytest.approx(sparsity)

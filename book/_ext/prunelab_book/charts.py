@@ -1,20 +1,19 @@
 """Directive {run-chart}: an interactive chart of a run, drawn by Vega out of an installed package, offline."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import vl_convert
 from docutils import nodes
-from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
-from sphinx.util.docutils import SphinxDirective
 from sphinx.util.osutil import relative_uri
 from sphinx.writers.html5 import HTML5Translator
 
 from prunelab import files
-from prunelab_book import links, results, text
-from prunelab_book.tables import target
+from prunelab_book import links, results
+from prunelab_book.figures import Shown
 
 # In the built book. Sphinx empties and fills _static by itself, on a schedule of its own.
 FOLDER = "charts"
@@ -25,41 +24,20 @@ class Chart(nodes.General, nodes.Element):
     """The chart itself: attributes "id_", "specification" (JSON) and "alt"; children are shown without scripts."""
 
 
-class RunChart(SphinxDirective):
-    """{run-chart} run/name: figures/<name>.vl.json of a run; the words come from figures/<name>.json.
+class RunChart(Shown):
+    """{run-chart} run/name: figures/<name>.vl.json of a run."""
 
-    Option: name, for references (default "<run>-<name>").
-    """
+    looks = "pl-chart"
 
-    required_arguments = 1
-    option_spec: ClassVar = {"name": directives.unchanged}
-
-    def run(self) -> list[nodes.Node]:
-        """The chart and, beneath it, where it comes from."""
-        try:
-            return self._nodes()
-        except results.ResultError as error:
-            raise self.error(f"run-chart: {error}") from error
-
-    def _nodes(self) -> list[nodes.Node]:
-        """Read the specification and its sidecar, and lay out."""
-        place, run, name = target(self.arguments[0], self.options)
-        source = Path(self.env.srcdir)
-        folder = results.run_folder(source, place, run)
-        path, sidecar = (folder / "figures" / f"{name}{ending}" for ending in (".vl.json", ".json"))
-        for file in (path, sidecar):
-            self.env.note_dependency(str(file))
-        about, specification = results.read_json(sidecar), results.read_json(path)
-        if not about["alt"].strip():
-            raise results.ResultError(f"{run}/figures/{name}.json has no alternative text")
-        compact = json.dumps(specification, ensure_ascii=False, separators=(",", ":"))
-        chart = Chart("", id_=f"chart-{run}-{name}", specification=compact, alt=about["alt"])
+    def shown(self, folder: Path, name: str, about: Mapping[str, Any]) -> nodes.Node:
+        """The chart, and what stands in its place without scripts."""
+        path = folder / "figures" / f"{name}.vl.json"
+        self.env.note_dependency(str(path))
+        compact = json.dumps(results.read_json(path), ensure_ascii=False, separators=(",", ":"))
+        chart = Chart("", id_=f"chart-{folder.name}-{name}", specification=compact, alt=about["alt"])
         data = links.download(folder / "tables" / f"{about['table']}.csv", f"{about['table']}.csv", self.env)
         chart += nodes.paragraph("", "", nodes.Text("Scripts are off, so this figure stands still. Its data: "), data)
-        figure = nodes.figure("", chart, nodes.caption("", text.tight(about["caption"])), classes=["pl-chart"])
-        self.options.setdefault("name", f"{run}-{name}")
-        self.add_name(figure)
-        return [figure, links.provenance(self.env, place, run, about["table"])]
+        return chart
 
 
 def still(specification: str, width: int = 600) -> str:
