@@ -1,4 +1,5 @@
 import copy
+import math
 
 import numpy as np
 import pytest
@@ -98,6 +99,74 @@ def test_magnitude_is_the_absolute_value_without_a_gradient():
 
     assert scores.tolist() == [2.0, 0.0, 1.5]
     assert not scores.requires_grad
+
+
+def lamp_by_definition(numbers):
+    """Score each number by equation 1 of Lee et al. (2021), one double loop; equal ones stand in their order."""
+    ranks = [(abs(number), i) for i, number in enumerate(numbers)]
+    sums = [math.fsum(v * v for v, other in zip(numbers, ranks, strict=True) if other >= rank) for rank in ranks]
+    return [number * number / total if number else 0.0 for number, total in zip(numbers, sums, strict=True)]
+
+
+@settings(deadline=None)
+@given(st.lists(st.one_of(st.integers(-3, 3), st.floats(-100, 100, width=32)), max_size=40))
+def test_lamp_scores_are_those_of_a_double_loop_over_the_definition(numbers):
+    numbers = [0.0 if abs(number) < 1e-20 else float(number) for number in numbers]
+    scores = pruning.lamp({"fc1.weight": torch.tensor(numbers, dtype=torch.float64)})["fc1.weight"]
+
+    np.testing.assert_allclose(scores.numpy(), lamp_by_definition(numbers), rtol=1e-12)
+
+
+def test_lamp_scores_of_three_weights_are_those_computed_by_hand():
+    scores = pruning.lamp({"fc1.weight": torch.tensor([[3.0, -1.0], [2.0, 0.0]])})["fc1.weight"]
+
+    torch.testing.assert_close(scores, torch.tensor([[1.0, 1 / 14], [4 / 13, 0.0]]))
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_one_weight_of_each_layer_scores_one_and_the_others_at_most_a_half(dtype):
+    model = net(5, dtype)
+    for name, scores in pruning.lamp(pruning.prunable(model)).items():
+        assert scores.dtype == dtype
+        assert int((scores == 1).sum()) == 1
+        assert int((scores > 0.5).sum()) == 1
+        weight = model.get_parameter(name)
+        assert not scores.requires_grad
+        assert weight.abs()[scores == 1] == weight.abs().max()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_lamp_sums_narrow_types_in_float64(dtype):
+    weight = torch.randn(300, 400, generator=torch.Generator().manual_seed(0)).to(dtype)
+
+    assert torch.equal(pruning.lamp({"w": weight})["w"], pruning.lamp({"w": weight.double()})["w"].to(dtype))
+
+
+def test_lamp_orders_a_layer_as_magnitude_does():
+    weight = torch.randn(50, 40, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    scores = pruning.lamp({"fc1.weight": weight})["fc1.weight"]
+
+    assert torch.equal(scores.flatten().argsort(), weight.abs().flatten().argsort())
+
+
+@pytest.mark.parametrize("scale", [2.0**-600, 0.25, 2.0**600])
+def test_lamp_does_not_depend_on_the_scale_of_a_layer(scale):
+    weight = torch.randn(30, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+
+    assert torch.equal(pruning.lamp({"w": weight * scale})["w"], pruning.lamp({"w": weight})["w"])
+
+
+def test_lamp_scores_of_layers_without_a_nonzero_weight_are_zeros():
+    scores = pruning.lamp({"fc1.weight": torch.zeros(4, 5), "fc2.weight": torch.zeros(0, 3)})
+
+    assert torch.equal(scores["fc1.weight"], torch.zeros(4, 5))
+    assert scores["fc2.weight"].shape == (0, 3)
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_lamp_refuses_weights_without_a_finite_square_sum_and_names_the_layer(bad):
+    with pytest.raises(ValueError, match=r"'fc1\.weight'.*diverged"):
+        pruning.lamp({"fc1.weight": torch.tensor([1.0, bad])})
 
 
 @pytest.fixture(params=[10**9, 0], ids=["every origin kept", "tied ones followed"])

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from safetensors.torch import load_file
 
 from prunelab import records
 from prunelab.report import execute, notebooks, profiles
@@ -16,6 +17,55 @@ SPEECH_TABLES = {
     "threshold_sweep": "../speech-threshold-sweep",
     "layer_sensitivity": "../speech-layer-sensitivity",
     "percentile": "../speech-percentile",
+}
+LENET_NETS = ["lenet-300-100-relu", "lenet-600-100-relu"]  # narrower nets are no subjects of the claims' rules
+PRUNE = {"nets": ["../dense-lenets"], "targets": ["2660", "99%"], "rounds": [2], "epochs": 1, "final_epochs": 2}
+# Runs of a notebook beside the one in its name: the other recipe, and removed weights trained again.
+SOURCE = {"nets": ["../dense-source"], "recipe": "source", "tuned": ""}
+BESIDE = {
+    "dense-source": ("dense-lenets", {"recipe": "source"}),
+    "pruned-source": ("prune-lenets", {**SOURCE, "live_paths": False}),
+    "regrown": ("prune-lenets", {"nets": ["../../dense-lenets"], "tuned": "", "regrow": True}),
+    "regrown-source": ("prune-lenets", {**SOURCE, "regrow": True}),
+}
+LENET_RUNS = {
+    "dense": "../dense-lenets",
+    "dense_source": "../.beside/dense-source",
+    "small": "../dense-lenets",
+    "pruned": "../prune-lenets",
+    "pruned_source": "../.beside/pruned-source",
+    "regrown": "../.beside/regrown",
+    "regrown_source": "../.beside/regrown-source",
+    "budgets": "../prune-lenets",
+    "frontier": "../prune-lenets",
+}
+LENET = {
+    "dense-lenets": {"models": LENET_NETS, "seeds": [0, 1], "epochs": 3, "learning_rates": [0.2]},
+    "tune-pruning": {
+        "nets": ["../dense-lenets"],
+        "target": "2660",
+        "rounds": 2,
+        "epochs": 1,
+        "final_epochs": 2,
+        "learning_rates": [0.2],
+        "penalties": [0.0, 1e-4],
+    },
+    "prune-lenets": {**PRUNE, "tuned": "../tune-pruning"},
+    "active-units": {"strong": ["../dense-lenets", "../prune-lenets"]},
+    "activation-removal": {
+        "strong": ["../dense-lenets", "../prune-lenets"],
+        "models": [],
+        "retrained_models": LENET_NETS[:1],
+        "retrain_epochs": 1,
+        "scratch_epochs": 2,
+    },
+    "lenet-report": {**LENET_RUNS, "targets": ["2660"]},
+    "lenet-verdicts": {
+        "dense": ["../dense-lenets", "../.beside/dense-source"],
+        "pruned": ["../prune-lenets", "../.beside/pruned-source", "../.beside/regrown"],
+        "active": "../active-units",
+        "removal": "../activation-removal",
+    },
 }
 
 pytestmark = pytest.mark.graph
@@ -31,6 +81,11 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "layer_sensitivity": "../layer-sensitivity",
         "percentile": "../percentile",
     }
+    for name, parameters in LENET.items():
+        run(folder / name, name, parameters)
+        for beside, (notebook, others) in BESIDE.items():
+            if notebook == name:
+                run(folder / ".beside" / beside, name, {**parameters, **others})
     for name, parameters in {
         "train-lenet": train,
         "threshold-sweep": {**TINY, "scales": [0.3, 1.0, 3.0]},
@@ -62,8 +117,12 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "correction": "../speech-correction",
         },
     }.items():
-        execute.execute(name, parameters, out=folder / name, run=name, command=f"prunelab run {name}", progress=False)
+        run(folder / name, name, parameters)
     return folder
+
+
+def run(out: Path, notebook: str, parameters: dict[str, object]) -> None:
+    execute.execute(notebook, parameters, out=out, run=out.name, command=f"prunelab run {notebook}", progress=False)
 
 
 def test_every_notebook_of_the_project_is_run_here(results: Path) -> None:
@@ -108,6 +167,20 @@ def test_nets_trained_by_one_notebook_are_what_another_measures(results: Path) -
     assert baselines.to_dict() == dense["error_percent"].to_dict()
 
 
+def test_nets_pruned_by_one_notebook_have_the_weights_that_its_table_counts(results: Path) -> None:
+    pruned = records.load_table(results / "prune-lenets" / "tables" / "pruned.csv")
+    stored = {
+        path.stem: sum(
+            int(tensor.count_nonzero()) for name, tensor in load_file(path).items() if name.endswith("weight")
+        )
+        for path in (results / "prune-lenets" / "nets").glob("*.safetensors")
+    }
+
+    assert stored == {
+        f"{row.model}-{row.mode}-{row.budget}-{row.target}-seed{row.seed}": row.kept for row in pruned.itertuples()
+    }
+
+
 def test_recognisers_trained_by_one_notebook_are_what_another_measures(results: Path) -> None:
     dense = records.load_table(results / "train-recogniser" / "tables" / "dense.csv").set_index("seed")
     sweep = records.load_table(results / "speech-threshold-sweep" / "tables" / "threshold-sweep.csv")
@@ -116,7 +189,9 @@ def test_recognisers_trained_by_one_notebook_are_what_another_measures(results: 
     assert baselines.to_dict() == dense["error_percent"].to_dict()
 
 
-@pytest.mark.parametrize(("run", "claims"), [("verdicts", 8), ("speech-verdicts", 8), ("outputs-verdicts", 5)])
+@pytest.mark.parametrize(
+    ("run", "claims"), [("verdicts", 8), ("speech-verdicts", 8), ("outputs-verdicts", 5), ("lenet-verdicts", 8)]
+)
 def test_the_verdicts_name_the_tables_they_were_decided_on(results: Path, run: str, claims: int) -> None:
     verdicts = json.loads((results / run / "claims.json").read_text(encoding="utf-8"))
 

@@ -131,7 +131,7 @@ def train_nets(
         Net(data=images.name, data_id=images.content_id, model=model, seed=seed, module=module)
         for seed, module in modules.items()
     ]
-    dense = to_frame([_dense(net, images, best) for net in nets], DENSE_KEY)
+    dense = to_frame([dense_row(net, images, best) for net in nets], DENSE_KEY)
     return nets, dense, to_frame(rates, RATE_KEY)
 
 
@@ -146,7 +146,8 @@ def dense_values(dense: DataFrame) -> dict[str, Value]:
     }
 
 
-def _dense(net: Net, images: Images, rate: float) -> Dense:
+def dense_row(net: Net, images: Images, rate: float) -> Dense:
+    """Measure a dense net on the validation and the test part."""
     test = evaluate(net.module, images.test)
     weights = prunable(net.module)
     biases = {name: value for name, value in net.module.named_parameters() if name not in weights}

@@ -26,6 +26,7 @@ class Net:
     model: str
     seed: int
     module: nn.Sequential
+    pruning: str = ""  # how it was pruned and to what, as "masked-global-2660"; empty for a dense net
 
     @property
     def weight_rms(self) -> float:
@@ -37,9 +38,12 @@ def save_nets(nets: Sequence[Net], folder: Path = Path("nets")) -> list[Path]:
     """Write each net's parameters as safetensors, its identity in the file's metadata."""
     paths = []
     for net in nets:
-        path = folder / f"{net.model}-seed{net.seed}.safetensors"
+        name = f"{net.model}-{net.pruning}" if net.pruning else net.model
+        path = folder / f"{name}-seed{net.seed}.safetensors"
         state = {name: tensor.detach().cpu().contiguous() for name, tensor in net.module.state_dict().items()}
         identity = {"data": net.data, "data_id": net.data_id, "model": net.model, "seed": net.seed}
+        if net.pruning:
+            identity["pruning"] = net.pruning
         with files.replacing(path) as temporary:
             # One key: safetensors writes several in an order that differs from run to run.
             save_file(state, temporary, metadata={"net": json.dumps(identity)})
@@ -114,7 +118,7 @@ def open_stored(runs: Sequence[str], fit: Fit, *, device: str = "cpu") -> list[N
         device: where the nets go.
 
     Returns:
-        Nets in the order of the runs, models and seeds.
+        Nets in the order of the runs, models, prunings and seeds.
 
     Raises:
         FileNotFoundError: a run without nets.
@@ -126,7 +130,7 @@ def open_stored(runs: Sequence[str], fit: Fit, *, device: str = "cpu") -> list[N
         if not found:
             hint = "run it first" if str(run).startswith((".", "/", "~")) else f"a path starts with ./, as in ./{run}"
             raise FileNotFoundError(f"a run named in `nets` holds nets/*.safetensors; {run} has none: {hint}")
-        nets += sorted((_open(path, fit, device) for path in found), key=lambda net: (net.model, net.seed))
+        nets += sorted((_open(path, fit, device) for path in found), key=lambda net: (net.model, net.pruning, net.seed))
     return nets
 
 
@@ -136,6 +140,7 @@ def _open(path: Path, fit: Fit, device: str) -> Net:
             identity = json.loads((stored.metadata() or {})["net"])
             state = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (not a mapping)
         data, data_id, model, seed = (identity[name] for name in ("data", "data_id", "model", "seed"))
+        pruning = identity.get("pruning", "")
     except SafetensorError as error:
         raise ValueError(f"a stored net is a safetensors file; {path} is not one ({error}): train it again") from error
     except (KeyError, TypeError, json.JSONDecodeError) as error:
@@ -153,4 +158,6 @@ def _open(path: Path, fit: Fit, device: str) -> Net:
     except RuntimeError as error:
         reason = " ".join(str(error).split())
         raise ValueError(f"a stored net fits its own spec {model!r}; {path} does not: {reason}") from error
-    return Net(data=data, data_id=data_id, model=model, seed=int(seed), module=module.to(device).eval())
+    return Net(
+        data=data, data_id=data_id, model=model, seed=int(seed), module=module.to(device).eval(), pruning=pruning
+    )

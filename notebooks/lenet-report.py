@@ -1,0 +1,151 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Pruning and retraining LeNet: the questions side by side
+#
+# What the runs of this study measured, put together: dense nets by width, their weights before and after, every round,
+# the same number of weights from wider and narrower starts, masks against training removed weights again, who gets the
+# weights, and error against sparsity beside what others published. Nothing is trained here.
+
+# %% tags=["parameters"]
+dense = ""  # folder of the run that trained the dense nets with the strong recipe
+dense_source = ""  # folder of the run that trained them with the source's recipe
+small = ""  # folder of the run that trained small dense nets, the controls
+pruned = ""  # folder of the run that pruned every net with masks, strong recipe
+pruned_source = ""  # folder of the same with the source's recipe
+regrown = ""  # folder of the run that trained removed weights again, strong recipe
+regrown_source = ""  # folder of the same with the source's recipe
+budgets = ""  # folder of the run that shared out the weights in other ways
+frontier = ""  # folder of the run that pruned one net to many sparsities
+target = "2660"  # label of the weights left at which widths are compared in the figure
+targets = ["2660", "1641"]  # labels at which weights and regrowing are drawn
+
+# %%
+from prunelab import project, records
+from prunelab.studies import (
+    lenet_comparisons,
+    lenet_figures,
+    lenet_frontier,
+    lenet_frontier_figure,
+    lenet_pruned_figures,
+    lenet_question_figures,
+    lenet_report,
+    lenet_rows,
+)
+
+variants = lenet_rows.printed_nets(project.published() / "lenet-variants.csv")
+trained = lenet_rows.Runs(folders={"dense": dense, "dense_source": dense_source})
+masked = lenet_rows.Runs(folders={"pruned": pruned, "pruned_source": pruned_source})
+again = lenet_rows.Runs(folders={"regrown": regrown, "regrown_source": regrown_source})
+shared = lenet_rows.Runs(folders={"budgets": budgets})
+dense_nets = trained.keep("dense", trained.table("dense"))
+pruned_nets, pruned_layers = masked.table("pruned"), masked.table("layers")
+regrown_nets, regrown_layers = again.table("pruned"), again.table("layers")
+lenet_figures.dense_accuracy(dense_nets, variants)
+
+# %% [markdown]
+# ## The weights before pruning
+
+# %%
+before = lenet_rows.only(trained.table("histograms"), mode="dense")
+lenet_figures.weight_histograms(before, "source")
+
+# %%
+lenet_figures.weight_histograms(before, "strong")
+
+# %%
+pixels = trained.keep("pixels", trained.table("pixels"))
+lenet_figures.pixel_weights(pixels, "source")
+
+# %%
+lenet_figures.pixel_weights(pixels, "strong")
+
+# %% [markdown]
+# ## Pruned and trained again
+
+# %%
+after = lenet_rows.only(masked.table("histograms"), mode="masked")
+after = masked.keep("histograms", lenet_rows.at_targets(lenet_rows.joined(before, after), targets))
+lenet_figures.pruned_histograms(after, "source")
+
+# %%
+lenet_figures.pruned_histograms(after, "strong")
+
+# %%
+rounds = masked.keep("rounds", masked.table("rounds"))
+lenet_pruned_figures.round_by_round(rounds, "source")
+
+# %%
+lenet_pruned_figures.round_by_round(rounds, "strong")
+
+# %% [markdown]
+# ## The same number of weights, from a wider start
+
+# %%
+controls = lenet_rows.Runs(folders={"small": small}).table("dense")
+budget = lenet_comparisons.budget_question(pruned_nets, controls, pruned_layers)
+records.save_table(budget, "budget", key=lenet_comparisons.BUDGET_KEY, columns=lenet_comparisons.BUDGET_COLUMNS)
+lenet_question_figures.width_question(budget, variants, target)
+
+# %% [markdown]
+# What the source printed of its pruned nets, and what the same nets of ours come to. Where the data or the widths are
+# others there is nothing to put beside it.
+
+# %%
+both_nets, both_layers = (
+    lenet_rows.joined(pruned_nets, regrown_nets),
+    lenet_rows.joined(pruned_layers, regrown_layers),
+)
+source = lenet_comparisons.source_table(both_nets, both_layers, variants)
+if len(source):
+    records.save_table(source, "source", key=lenet_comparisons.SOURCE_KEY, columns=lenet_comparisons.SOURCE_COLUMNS)
+source
+
+# %% [markdown]
+# ## Masked, or trained again between prunings
+
+# %%
+regrow = lenet_comparisons.regrow_table(pruned_nets, regrown_nets)
+records.save_table(regrow, "regrow", key=lenet_comparisons.REGROW_KEY, columns=lenet_comparisons.REGROW_COLUMNS)
+lenet_question_figures.masked_against_regrown(lenet_rows.at_targets(regrow, targets))
+
+# %% [markdown]
+# ## Who gets the weights
+
+# %%
+shared_nets = lenet_report.with_global(shared.table("pruned"), pruned_nets)
+shared_layers = shared.keep("layers", lenet_report.with_global(shared.table("layers"), pruned_layers))
+allocation = lenet_comparisons.allocation_table(shared_nets, shared_layers)
+records.save_table(
+    allocation, "allocation", key=lenet_comparisons.ALLOCATION_KEY, columns=lenet_comparisons.ALLOCATION_COLUMNS
+)
+lenet_question_figures.accuracy_by_budget(allocation)
+
+# %%
+lenet_pruned_figures.kept_by_layer(shared_layers)
+
+# %% [markdown]
+# ## Error against sparsity, beside what others published
+
+# %%
+published = lenet_frontier.published_points(project.published() / "lenet-300-100-frontier.csv")
+sparsities = lenet_frontier.frontier_table(lenet_rows.Runs(folders={"frontier": frontier}).table("pruned"))
+records.save_table(sparsities, "frontier", key=lenet_frontier.FRONTIER_KEY, columns=lenet_frontier.FRONTIER_COLUMNS)
+lenet_frontier_figure.frontier_figure(sparsities, published)
+
+# %%
+beside = lenet_frontier.against_published(sparsities, published)
+if len(beside):
+    records.save_table(beside, "published", key=lenet_frontier.PUBLISHED_KEY, columns=lenet_frontier.PUBLISHED_COLUMNS)
+beside
+
+# %%
+summary = lenet_report.report_values(dense_nets, budget, regrow, allocation, sparsities, beside)
+records.save_values(summary)
+summary
