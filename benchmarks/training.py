@@ -39,7 +39,7 @@ from prunelab.train import Recipe, train, train_seeds
 MODEL = "lenet-300-100"
 RECIPE = Recipe(epochs=1, learning_rate=0.05, schedule="constant")  # batches of 256, momentum 0.9
 SEED = 1  # of the order of the examples
-TOLERANCE = 1e-4  # of the mean loss of an epoch: sums are taken in another order
+TOLERANCE = 2e-4  # of an epoch's loss: sums in another order moved it by 4e-5, examples in another order by 8e-4
 AIMS = {"(a)": 5.0, "(b)": 1.5}  # at least how many times as fast as these
 LIMIT = 1.5  # at most how many times the time of (c)
 SPARSITIES = (0.9, 0.99)
@@ -155,16 +155,17 @@ def compare_loops(label: str, model: nn.Sequential, masks: Masks, split: Split, 
         ways["ours, compact"] = partial(ours_compact, model, masks, split)
         ways["products of the compact net"] = partial(bare_products, small.model, x.index_select(1, small.inputs))
     rows = compared(label, ways, repeats, against="(c) bare products", reference="(b) loop, tensors")
-    best = {row["contender"]: row["best_s"] for row in rows}
-    first = {name[:3]: time_s for name, time_s in best.items()}
-    for name in (name for name in best if name.startswith("ours")):
+    best, median = ({row["contender"][:3]: row[kind] for row in rows} for kind in ("best_s", "median_s"))
+    for row in (row for row in rows if row["contender"].startswith("ours")):
         said = []
         for other, aim in AIMS.items():
-            ratio = first[other] / best[name]
-            said.append(f"{ratio:.2f}x as fast as {other} (aim {aim:g}: {'met' if ratio >= aim else 'missed'})")
-        ratio = best[name] / first["(c)"]
-        said.append(f"{ratio:.2f}x the time of (c) (aim at most {LIMIT:g}: {'met' if ratio <= LIMIT else 'missed'})")
-        print(f"{name}: {', '.join(said)}")
+            by_best, by_median = best[other] / row["best_s"], median[other] / row["median_s"]
+            said.append(f"{by_best:.2f}x as fast as {other} ({by_median:.2f}x by medians; aim {aim:g}: ")
+            said[-1] += f"{'met' if by_best >= aim else 'missed'})"
+        by_best, by_median = row["best_s"] / best["(c)"], row["median_s"] / median["(c)"]
+        said.append(f"{by_best:.2f}x the time of (c) ({by_median:.2f}x by medians; aim at most {LIMIT:g}: ")
+        said[-1] += f"{'met' if by_best <= LIMIT else 'missed'})"
+        print(f"{row['contender']}: {', '.join(said)}")
     return rows
 
 
@@ -210,6 +211,7 @@ def ready(barrier: Any, data: str, count: int | None) -> None:
     """Set up a process: one thread, and the data loaded once for all its nets."""
     torch.set_num_threads(1)
     HELD["images"] = opened(data, count)
+    one_there(TOGETHER[-1], 0)  # the first training of a process loads parts of torch: seconds
     barrier.wait(timeout=120)
 
 

@@ -23,12 +23,18 @@ regrown = ""  # folder of the run that trained removed weights again, strong rec
 regrown_source = ""  # folder of the same with the source's recipe
 budgets = ""  # folder of the run that shared out the weights in other ways
 frontier = ""  # folder of the run that pruned one net to many sparsities
+active = ""  # folder of the run that counted active units
+removal = ""  # folder of the run that removed activations
 target = "2660"  # label of the weights left at which widths are compared in the figure
 targets = ["2660", "1641"]  # labels at which weights and regrowing are drawn
 
 # %%
+from IPython.display import display
+
 from prunelab import project, records
 from prunelab.studies import (
+    activation_removal_figures,
+    lenet_activity_figures,
     lenet_comparisons,
     lenet_figures,
     lenet_frontier,
@@ -65,6 +71,24 @@ lenet_figures.pixel_weights(pixels, "source")
 
 # %%
 lenet_figures.pixel_weights(pixels, "strong")
+
+# %% [markdown]
+# ## Active units
+
+# %%
+counted = lenet_rows.Runs(folders={"active": active})
+lenet_activity_figures.chosen_image(counted.keep("chosen", counted.table("chosen")))
+
+# %%
+shares = counted.keep("active", counted.table("active"))
+lenet_activity_figures.by_width(shares, counted.table("active-source"))
+
+# %%
+spread = counted.keep("active-images", counted.table("active-images"))
+classes = counted.keep("active-classes", counted.table("active-classes"))
+for recipe in lenet_rows.recipes(shares):
+    display(lenet_activity_figures.distribution(spread, shares, recipe))
+    display(lenet_activity_figures.by_class(classes, recipe))
 
 # %% [markdown]
 # ## Pruned and trained again
@@ -129,6 +153,17 @@ lenet_question_figures.accuracy_by_budget(allocation)
 
 # %%
 lenet_pruned_figures.kept_by_layer(shared_layers)
+
+# %% [markdown]
+# ## Without an activation
+
+# %%
+without = lenet_rows.Runs(folders={"removal": removal})
+removed = without.keep("removal", without.table("removal"))
+activation_removal_figures.removal_drops(removed)
+
+# %%
+activation_removal_figures.removal_by_net(removed)
 
 # %% [markdown]
 # ## Error against sparsity, beside what others published

@@ -36,7 +36,9 @@ from prunelab.retraining import Schedule
 from prunelab.studies import lenet_pruning, lenet_tuning
 
 images = load_images(data, device=device)
-dense = lenet_pruning.dense_nets(nets, images, models=models, seeds=seeds, epochs=dense_epochs, device=device)
+dense = lenet_pruning.dense_nets(
+    nets, images, models=models, seeds=seeds, only_seeds=seeds, epochs=dense_epochs, device=device
+)
 table = lenet_tuning.tuning_table(
     dense,
     images,

@@ -1,5 +1,6 @@
 """Trained nets: the rate chosen on validation data, stored without pickle, opened only where they fit."""
 
+import copy
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -9,6 +10,7 @@ import torch
 from pandas import DataFrame
 from safetensors.torch import save_file
 
+from prunelab import pruning
 from prunelab.data import Images, load_images
 from prunelab.measure import evaluate
 from prunelab.studies import nets, stored_nets
@@ -128,3 +130,58 @@ def test_seeds_that_do_not_each_name_a_net_are_refused(seeds: list[int]) -> None
 def test_training_without_a_rate_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one learning rate"):
         nets.train_nets("digits", "mlp-4", [0], epochs=1, learning_rates=[])
+
+
+def pruned(net: stored_nets.Net, label: str, kept: int) -> stored_nets.Net:
+    """Prune a copy by magnitude."""
+    module = copy.deepcopy(net.module)
+    pruning.apply(module, pruning.keep_within(pruning.prunable(module), kept))
+    return replace(net, module=module, pruning=label)
+
+
+def test_a_pruned_net_comes_back_under_its_label_beside_the_dense_ones(
+    tmp_path: Path, trained: Trained, digits: Images
+) -> None:
+    labels = ["masked-global-99.5%", "masked-global-100", "regrown-erk-100"]
+    made = [*trained[0], *(pruned(net, label, 100) for label in labels for net in trained[0])]
+    paths = stored_nets.save_nets(made, tmp_path / "nets")
+    back = opened(tmp_path, digits)
+
+    assert {path.name for path in paths} == {
+        f"mlp-12-tanh{label}-seed{seed}.safetensors"
+        for label in ("", "-masked-global-99.5%", "-masked-global-100", "-regrown-erk-100")
+        for seed in (2, 4)
+    }
+    assert [(net.pruning, net.seed) for net in back] == [
+        (label, seed) for label in ("", *sorted(labels)) for seed in (2, 4)
+    ]
+    saved = {(net.pruning, net.seed): net.module.state_dict() for net in made}
+    for net in back:
+        state = net.module.state_dict()
+        assert all(torch.equal(saved[net.pruning, net.seed][name], value) for name, value in state.items())
+        weights = sum(int(weight.count_nonzero()) for weight in pruning.prunable(net.module).values())
+        assert weights == (100 if net.pruning else 64 * 12 + 12 * 10)
+
+
+def test_the_same_net_saved_again_takes_the_place_of_the_first(
+    tmp_path: Path, trained: Trained, digits: Images
+) -> None:
+    first, _ = trained[0]
+    stored_nets.save_nets([pruned(first, "masked-global-100", 100)], tmp_path / "nets")
+    stored_nets.save_nets([pruned(first, "masked-global-100", 90)], tmp_path / "nets")
+    (back,) = opened(tmp_path, digits)
+
+    assert sum(int(weight.count_nonzero()) for weight in pruning.prunable(back.module).values()) == 90
+
+
+def test_a_file_of_before_there_were_labels_holds_a_dense_net(tmp_path: Path, trained: Trained, digits: Images) -> None:
+    net = trained[0][0]
+    identity = {"data": net.data, "data_id": net.data_id, "model": net.model, "seed": net.seed}
+    (tmp_path / "nets").mkdir()
+    save_file(net.module.state_dict(), tmp_path / "nets" / "net.safetensors", metadata={"net": json.dumps(identity)})
+    (back,) = opened(tmp_path, digits)
+
+    assert back.pruning == ""
+    # Nor does a dense net say anything of pruning: its file is, byte for byte, what it was.
+    (written,) = stored_nets.save_nets([net], tmp_path / "again")
+    assert written.read_bytes() == (tmp_path / "nets" / "net.safetensors").read_bytes()

@@ -222,8 +222,10 @@ def test_training_on_a_cuda_device_takes_a_cpu_generator_and_cpu_masks(digits: I
         ("learning_rate", 0.0),
         ("learning_rate", math.nan),
         ("momentum", 1.0),
+        ("momentum", -0.1),
         ("warmup", 1.0),
         ("l1", -1.0),
+        ("input_dropout", 1.0),
     ],
 )
 def test_a_recipe_that_cannot_train_is_refused_by_name(field: str, value: float) -> None:
@@ -251,3 +253,188 @@ def test_a_loss_that_diverges_is_named_with_the_rate_to_lower(digits: Images) ->
 def test_an_acoustic_net_is_not_trained_on_images(digits: Images) -> None:
     with pytest.raises(ValueError, match="an acoustic net takes frames of speech; 'acoustic-2x16-relu' cannot see"):
         train_seeds("acoustic-2x16-relu", digits, Recipe(epochs=1), [0])
+
+
+def stepped(reference: nn.Module, split: Split, rates: list[float], l1: float = 0.0) -> nn.Module:
+    """Take plain gradient steps on the whole split, by hand."""
+    parameters = list(reference.parameters())
+    for rate in rates:
+        loss = nn.functional.cross_entropy(reference(split.x), split.y)
+        if l1:
+            loss = loss + l1 * sum(weight.abs().sum() for weight in prunable_parameters(reference))
+        gradients = torch.autograd.grad(loss, parameters)
+        with torch.no_grad():
+            for parameter, gradient in zip(parameters, gradients, strict=True):
+                parameter -= rate * gradient
+    return reference
+
+
+def assert_close(model: nn.Module, reference: nn.Module) -> None:
+    for (name, moved), wanted in zip(model.named_parameters(), reference.parameters(), strict=True):
+        torch.testing.assert_close(moved, wanted, rtol=1e-3, atol=1e-5, msg=name)
+
+
+@pytest.mark.parametrize("l1", [0.0, 1e-2])
+def test_without_momentum_a_constant_rate_steps_down_the_gradient(digits: Images, l1: float) -> None:
+    model = small()
+    recipe = Recipe(epochs=4, batch_size=len(digits.train), learning_rate=0.3, momentum=0.0, schedule="constant", l1=l1)
+    train(model, digits.train, recipe, generator=torch.Generator().manual_seed(0))
+
+    assert_close(model, stepped(small(), digits.train, [0.3] * 4, l1))
+
+
+def test_without_momentum_the_steps_are_those_of_torchs_sgd_batch_by_batch(digits: Images) -> None:
+    model, reference = small(), small()
+    recipe = Recipe(epochs=2, batch_size=300, learning_rate=0.2, momentum=0.0, schedule="constant")
+    train(model, digits.train, recipe, generator=torch.Generator().manual_seed(4))
+    optimizer = torch.optim.SGD(reference.parameters(), lr=0.2)
+    order = torch.Generator().manual_seed(4)
+    for _ in range(2):
+        for batch in torch.randperm(len(digits.train), generator=order).split(300):
+            optimizer.zero_grad()
+            nn.functional.cross_entropy(reference(digits.train.x[batch]), digits.train.y[batch]).backward()
+            optimizer.step()
+
+    assert_close(model, reference)
+
+
+def test_a_constant_rate_is_the_same_at_every_step() -> None:
+    recipe = Recipe(learning_rate=0.4, schedule="constant", warmup=0.25)
+
+    assert {recipe.rate(step, 400) for step in range(400)} == {0.4}
+
+
+@pytest.mark.parametrize("before", [0, 3, 6])
+def test_within_a_longer_schedule_the_rates_are_that_schedules(digits: Images, before: int) -> None:
+    model = small()
+    recipe = Recipe(epochs=4, batch_size=len(digits.train), learning_rate=0.5, momentum=0.0)
+    train(model, digits.train, recipe, generator=torch.Generator().manual_seed(0), within=(before, 10))
+
+    # Ten steps that rise for 1.5 and fall for 8.5, each taken in its middle.
+    rates = [0.5 * ((k + 0.5) / 1.5 if k < 1 else (9.5 - k) / 8.5) for k in range(before, before + 4)]
+    assert_close(model, stepped(small(), digits.train, rates))
+
+
+@pytest.mark.parametrize("within", [(7, 10), (-1, 10), (0, 3), (4, 4)])
+def test_steps_beyond_the_longer_schedule_are_refused(digits: Images, within: tuple[int, int]) -> None:
+    recipe = Recipe(epochs=4, batch_size=len(digits.train))
+    with pytest.raises(ValueError, match=f"4 steps after {within[0]} exceed {within[1]}"):
+        train(small(), digits.train, recipe, generator=torch.Generator(), within=within)
+
+
+def reviving(monkeypatch: pytest.MonkeyPatch, steps: set[int]) -> None:
+    """Set one removed weight after these steps, counted from 0, and clear it after all others."""
+    step = torch.optim.SGD.step
+    taken = []
+
+    def noisy(self: torch.optim.SGD, *arguments: object) -> None:
+        step(self, *arguments)
+        with torch.no_grad():
+            self.param_groups[0]["params"][0][3, 5] = 1e-3 if len(taken) in steps else 0.0
+        taken.append(len(taken))
+
+    monkeypatch.setattr(torch.optim.SGD, "step", noisy)
+
+
+@pytest.mark.parametrize(
+    ("steps", "message"),
+    [
+        ({4}, "removed weights must be 0; nonzero are 1 in 'fc1.weight'"),  # the last of the first epoch
+        ({2}, "a removed weight came back in epoch 1 and went again"),
+        ({7}, "a removed weight came back in epoch 2 and went again"),
+        ({14}, "removed weights must be 0"),
+        (set(), None),
+    ],
+)
+def test_a_weight_that_comes_back_after_any_single_step_ends_the_training(
+    digits: Images, monkeypatch: pytest.MonkeyPatch, steps: set[int], message: str | None
+) -> None:
+    reviving(monkeypatch, steps)
+    mask = torch.ones(16, 64, dtype=torch.bool)
+    mask[3, 5] = False
+    recipe = Recipe(epochs=3, batch_size=math.ceil(len(digits.train) / 5))  # five steps an epoch
+    generator = torch.Generator().manual_seed(0)
+    if message is None:
+        train(small(), digits.train, recipe, generator=generator, masks={"fc1.weight": mask})
+        return
+    with pytest.raises(ValueError, match=message) as refused:
+        train(small(), digits.train, recipe, generator=generator, masks={"fc1.weight": mask})
+
+    assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_masked_steps_are_those_of_the_loss_of_the_kept_weights(digits: Images, optimizer: str) -> None:
+    model, reference = small(), small()
+    mask = torch.rand(16, 64, generator=torch.Generator().manual_seed(1)) < 0.3
+    recipe = Recipe(
+        epochs=4,
+        batch_size=len(digits.train),
+        learning_rate=0.01,
+        momentum=0.5,
+        schedule="constant",
+        l1=1e-3,
+        clip=0.3,
+        optimizer=optimizer,
+    )
+    train(model, digits.train, recipe, generator=torch.Generator(), masks={"fc1.weight": mask})
+    # The same with the removed weights taken out of the function itself, as torch.nn.utils.prune does it.
+    nn.utils.prune.custom_from_mask(reference.get_submodule("fc1"), "weight", mask)
+    settings = {"lr": 0.01, "foreach": False}
+    torchs = (
+        torch.optim.Adam(reference.parameters(), betas=(0.5, 0.999), **settings)
+        if optimizer == "adam"
+        else torch.optim.SGD(reference.parameters(), momentum=0.5, nesterov=True, **settings)
+    )
+    for _ in range(4):
+        loss = nn.functional.cross_entropy(reference(digits.train.x), digits.train.y)
+        weights = [layer.weight for layer in reference if isinstance(layer, nn.Linear)]
+        torchs.zero_grad()
+        (loss + 1e-3 * sum(weight.abs().sum() for weight in weights)).backward()
+        nn.utils.clip_grad_norm_(reference.parameters(), 0.3)
+        torchs.step()
+
+    kept = reference.get_parameter("fc1.weight_orig") * mask
+    torch.testing.assert_close(model.get_parameter("fc1.weight"), kept, rtol=1e-3, atol=1e-5)
+    torch.testing.assert_close(model(digits.test.x), reference(digits.test.x), rtol=1e-3, atol=1e-4)
+
+
+def test_dropped_inputs_are_so_many_of_each_and_the_mean_stays() -> None:
+    class Seeing(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(64, 10)
+            self.seen: list[torch.Tensor] = []
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            self.seen.append(x.detach().clone())
+            return self.layer(x.flatten(1))
+
+    split = Split(x=torch.ones(1000, 1, 8, 8), y=torch.arange(1000) % 10)
+    model, again, whole = Seeing(), Seeing(), Seeing()
+    recipe = Recipe(epochs=1, batch_size=500, input_dropout=0.25)
+    for net in (model, again):
+        train(net, split, recipe, generator=torch.Generator().manual_seed(0))
+    train(whole, split, Recipe(epochs=1), generator=torch.Generator().manual_seed(0))
+    seen = torch.cat(model.seen)
+
+    assert seen.unique().tolist() == [0.0, pytest.approx(4 / 3)]
+    # 64,000 draws: the share dropped lies within five standard deviations, 5 · √(.25 · .75 / 64000), of a quarter.
+    assert float((seen == 0).float().mean()) == pytest.approx(0.25, abs=0.009)
+    for axis in (0, 1):  # no pixel and no image is spared
+        assert (seen.flatten(1) == 0).any(axis).all()
+    assert torch.equal(seen, torch.cat(again.seen))
+    assert bool((torch.cat(whole.seen) == 1).all())
+
+
+def test_the_largest_dropout_still_leaves_inputs(digits: Images) -> None:
+    recipe = Recipe(epochs=1, learning_rate=1e-3, input_dropout=0.9999)
+    losses = train(small(), digits.train, recipe, generator=torch.Generator().manual_seed(0))
+
+    assert math.isfinite(losses[0])
+
+
+@pytest.mark.parametrize("field", ["optimizer", "schedule"])
+def test_a_recipe_of_an_unknown_kind_is_refused_by_name(field: str) -> None:
+    with pytest.raises(ValueError, match=f"^{field} is .* or .*; got 'cosine'"):
+        Recipe(**{field: "cosine"})

@@ -109,7 +109,8 @@ def prune_and_retrain(
     counts = _counts(total, milestones, schedule)
     if odd := {name: kept for name, kept in targets.items() if not 1 <= kept < total}:
         raise ValueError(f"a target keeps from 1 to all but one of the net's {total} weights; got {odd}")
-    run = _Run(split=split, recipe=recipe, schedule=schedule, label=label, path_rounds=len(counts))
+    reached = lit(split.x) if schedule.live_paths else None
+    run = _Run(split=split, reached=reached, recipe=recipe, schedule=schedule, label=label, path_rounds=len(counts))
     drawn = int(torch.randint(2**62, (), generator=generator))
     # By name, so that a target's net is the same whichever other targets are finished beside it.
     draws = {name: torch.Generator().manual_seed(drawn ^ crc32(name.encode())) for name in (PATH, *targets)}
@@ -128,6 +129,7 @@ class _Run:
     """What every round of one net's pruning shares."""
 
     split: Split
+    reached: Tensor | None  # inputs that are ever nonzero
     recipe: Recipe
     schedule: Schedule
     label: str | None
@@ -163,7 +165,7 @@ class _Run:
         weights = prunable(model)
         # Weights that are to grow again need units that still move: those folded away would stay at zero for good.
         if self.schedule.live_paths and (last or not self.schedule.regrow):
-            masks = keep_live(weights, kept, self.schedule.budget, lit(self.split.x))
+            masks = keep_live(weights, kept, self.schedule.budget, self.reached)
             fold_constants(model, masks)
         else:
             masks = keep_within(weights, kept, self.schedule.budget)

@@ -38,6 +38,8 @@ LENET_RUNS = {
     "regrown_source": "../.beside/regrown-source",
     "budgets": "../prune-lenets",
     "frontier": "../prune-lenets",
+    "active": "../active-units",
+    "removal": "../activation-removal",
 }
 LENET = {
     "dense-lenets": {"models": LENET_NETS, "seeds": [0, 1], "epochs": 3, "learning_rates": [0.2]},

@@ -51,6 +51,7 @@ def dense_nets(
     models: Sequence[str],
     seeds: Sequence[int],
     epochs: int,
+    only_seeds: Sequence[int] = (),
     device: str = "cpu",
 ) -> list[Net]:
     """Open the dense nets of other runs, of some models and seeds, or train small ones where no run is named.
@@ -61,16 +62,20 @@ def dense_nets(
         models: specs of the runs' nets to take, all of them when empty; without runs, specs to train.
         seeds: without runs, seeds to train.
         epochs: without runs, how long to train.
+        only_seeds: seeds to take, all of them when empty.
         device: where the nets go.
 
     Raises:
-        ValueError: the runs lack a model, or as `open_nets`.
+        ValueError: the runs lack a model or all the seeds, or as `open_nets`.
     """
     nets = open_nets(runs, images, models=models or _SMALL, seeds=seeds, epochs=epochs, device=device)
     found = dict.fromkeys(net.model for net in nets)
     if missing := [model for model in models if model not in found]:
         raise ValueError(f"the runs hold nets of {', '.join(found)}; got no {missing[0]!r}: train it, or leave it out")
-    return [net for net in nets if not models or net.model in models]
+    taken = [net for net in nets if (not models or net.model in models) and (not only_seeds or net.seed in only_seeds)]
+    if not taken:
+        raise ValueError(f"the runs hold seeds {sorted({net.seed for net in nets})}; got none of {list(only_seeds)}")
+    return taken
 
 
 def by_model(nets: Sequence[Net]) -> list[Net]:
