@@ -11,7 +11,8 @@ from torch import Tensor
 
 from prunelab.pruning import keep_within
 from prunelab.pruning.budgets import BUDGETS
-from prunelab.pruning.paths import keep_live, live
+from prunelab.pruning.live_budget import keep_live
+from prunelab.pruning.paths import live
 
 Layers = dict[str, Tensor]
 BITS = st.booleans()

@@ -13,7 +13,7 @@ from torch.nn.utils import prune
 
 from prunelab.data import Images, Split, load_images
 from prunelab.models import build
-from prunelab.pruning import kept_counts, prunable
+from prunelab.pruning import kept_counts, layer_counts, prunable
 from prunelab.pruning.budgets import BUDGETS
 from prunelab.pruning.paths import lit, live
 from prunelab.retraining import PATH, Schedule, Stage, prune_and_retrain, train_masked
@@ -372,6 +372,33 @@ def test_folding_keeps_what_constant_units_put_out(digits: Images) -> None:
     assert empty.any()
     assert not folded.biases["fc1.bias"][empty].any()
     assert not torch.equal(folded.biases["fc2.bias"], plain.biases["fc2.bias"])
+
+
+def test_the_path_of_regrown_weights_folds_nothing(digits: Images) -> None:
+    model = trained("mlp-16-12-sigmoid", digits)
+    schedule = Schedule(rounds=(1, 1), final_epochs=1, regrow=True)
+    just_pruned, *_ = run(model, digits.train, schedule, milestones=[60, 50], targets={"a": 50})
+
+    assert not just_pruned.stage.masks["fc1.weight"].any(1).all()
+    for name, bias in just_pruned.biases.items():
+        assert torch.equal(bias, model.get_parameter(name))
+
+
+@pytest.mark.parametrize(("budget", "spec", "more"), [("layer", "mlp-14-6", 390), ("erk", "mlp-14-8", 384)])
+def test_a_weight_that_is_gone_stays_gone_where_a_layers_share_rises(
+    budget: str, spec: str, more: int, digits: Images
+) -> None:
+    # By largest remainders the last layer of these nets gets one weight more of one weight less in all.
+    model = trained(spec, digits)
+    shapes = {name: tuple(weight.shape) for name, weight in prunable(model).items()}
+    shares = [layer_counts(shapes, kept, budget)["fc3.weight"] for kept in (more, more - 1)]
+    assert shares[1] > shares[0]
+    schedule = Schedule(rounds=(1, 1), final_epochs=1, budget=budget, live_paths=False)
+    seen = run(model, digits.train, schedule, milestones=[more, more - 1], targets={"a": more - 1})
+    first, last = seen[0].stage.masks, seen[-1].stage.masks
+
+    assert all(bool((last[name] <= first[name]).all()) for name in last)
+    assert count(last) == more - 2
 
 
 @pytest.mark.parametrize(

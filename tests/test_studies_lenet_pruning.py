@@ -305,6 +305,8 @@ def test_without_an_aim_the_lowest_validation_error_is_chosen(tried: dict[float,
     assert list(dense.columns) == list(lenet_dense.DENSE_LENET_COLUMNS)
     assert list(rates.columns) == list(lenet_dense.RATE_LENET_COLUMNS)
     assert [(net.model, net.seed) for net in nets] == [(m, s) for m in (SPEC, "lenet-10-8-relu") for s in (1, 0)]
+    lowest = rates.loc[rates["chosen"], "validation_error_percent"].item()
+    assert lowest == pytest.approx(100 * (1 - evaluate(nets[0].module, digits.validation).accuracy))
     for net, row in zip(nets, dense.itertuples(), strict=True):
         assert (row.model, row.seed, row.recipe, row.epochs) == (net.model, net.seed, "source", 2)
         assert row.error_percent == pytest.approx(100 * (1 - evaluate(net.module, digits.test).accuracy))
@@ -433,6 +435,24 @@ def test_the_error_just_pruned_is_that_before_any_training(dense: list[Net], dig
     assert found["threshold"].item() == pytest.approx(
         min(float(layer.weight[layer.weight != 0].abs().min()) for layer, _ in layers)
     )
+
+
+def test_weights_on_no_live_path_are_kept_but_not_effective(dense: list[Net], digits: Images) -> None:
+    schedule = Schedule(rounds=(1,), final_epochs=1, live_paths=False)
+    found = prune(dense[:1], digits, budgets=["global"], targets=["60"], schedule=schedule)
+    masks = {name: weight != 0 for name, weight in prunable(found.nets[0].module).items()}
+    alive = sum(int(mask.sum()) for mask in live(masks, lit(digits.train.x)).values())
+
+    assert found.pruned["kept"].item() == 60
+    assert found.pruned["effective_kept"].item() == alive < 60
+
+
+def test_the_order_of_the_examples_follows_the_nets_seed(dense: list[Net], digits: Images) -> None:
+    schedule = Schedule(rounds=(1,), final_epochs=1)
+    twins = [replace(dense[0], seed=seed) for seed in (0, 1)]
+    first, second = prune(twins, digits, budgets=["global"], targets=["300"], schedule=schedule).nets
+
+    assert not torch.equal(first.module.get_parameter("fc3.bias"), second.module.get_parameter("fc3.bias"))
 
 
 def test_the_threshold_is_the_smallest_weight_kept_and_is_missing_where_layers_have_their_own(

@@ -14,7 +14,8 @@ from prunelab.data import Split
 from prunelab.pruning import apply, check, keep_within, kept_counts, prunable
 from prunelab.pruning.budgets import BUDGETS
 from prunelab.pruning.compaction import compact, fold_constants
-from prunelab.pruning.paths import keep_live, lit
+from prunelab.pruning.live_budget import keep_live
+from prunelab.pruning.paths import lit
 from prunelab.pruning.schedules import SHAPES
 from prunelab.train import Examples, Recipe, train
 
@@ -109,8 +110,13 @@ def prune_and_retrain(
     counts = _counts(total, milestones, schedule)
     if odd := {name: kept for name, kept in targets.items() if not 1 <= kept < total}:
         raise ValueError(f"a target keeps from 1 to all but one of the net's {total} weights; got {odd}")
+    if not targets or PATH in targets:
+        raise ValueError(
+            f"pruning leads to at least one target, and {PATH!r} names the rounds before; got {[*targets]}"
+        )
     reached = lit(split.x) if schedule.live_paths else None
-    run = _Run(split=split, reached=reached, recipe=recipe, schedule=schedule, label=label, path_rounds=len(counts))
+    shared = sum(kept > min(targets.values()) for kept in counts)  # rounds of the path before the last target's
+    run = _Run(split=split, reached=reached, recipe=recipe, schedule=schedule, label=label, shared=shared)
     drawn = int(torch.randint(2**62, (), generator=generator))
     # By name, so that a target's net is the same whichever other targets are finished beside it.
     draws = {name: torch.Generator().manual_seed(drawn ^ crc32(name.encode())) for name in (PATH, *targets)}
@@ -133,7 +139,7 @@ class _Run:
     recipe: Recipe
     schedule: Schedule
     label: str | None
-    path_rounds: int
+    shared: int  # rounds of the path that are trained
 
     def round(
         self, model: nn.Sequential, target: str, number: int, kept: int, generator: torch.Generator
@@ -152,7 +158,7 @@ class _Run:
             round=number,
             asked=kept,
             masks=masks,
-            threshold=min(sizes) if self.schedule.budget == "global" else None,
+            threshold=min(sizes, default=None) if self.schedule.budget == "global" else None,
             trained=False,
             steps=before,
             model=model,
@@ -187,7 +193,7 @@ class _Run:
     ) -> None:
         batches = math.ceil(len(self.split) / self.recipe.batch_size)
         recipe = replace(self.recipe, epochs=epochs)
-        whole = self.path_rounds * self.schedule.epochs * batches + self.schedule.final_epochs * batches
+        whole = self.shared * self.schedule.epochs * batches + self.schedule.final_epochs * batches
         within = None if self.schedule.rewind else (before, max(whole, before + epochs * batches))
         if self.schedule.regrow and not last:
             train(model, self.split, recipe, generator=generator, within=within, label=self.label)
