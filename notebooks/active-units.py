@@ -30,7 +30,7 @@ from IPython.display import display
 
 from prunelab import project, records
 from prunelab.data import load_images
-from prunelab.studies import lenet_activity, lenet_activity_figures, lenet_activity_summary
+from prunelab.studies import lenet_activity, lenet_activity_figures, lenet_activity_summary, lenet_rows
 from prunelab.studies import lenet_activity_tables as tables
 
 images = load_images(data, device=device)
@@ -52,7 +52,7 @@ active
 # The source's counts on its one image beside ours on the chosen one.
 
 # %%
-printed = lenet_activity_summary.source_table(project.published() / "lenet-variants.csv")
+printed = lenet_rows.printed_nets(project.published() / "lenet-variants.csv")
 compared = lenet_activity_summary.source_comparison(active, printed)
 records.save_table(compared, "active-source", key=tables.SOURCE_KEY, columns=tables.SOURCE_COLUMNS)
 compared

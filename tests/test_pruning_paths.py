@@ -170,6 +170,31 @@ def test_a_dead_weight_gives_its_place_to_the_next_largest() -> None:
     assert masks["fc2"].tolist() == [[True, False]]
 
 
+def test_a_weight_that_led_nowhere_comes_back_when_its_way_opens() -> None:
+    weights = {"fc1": torch.tensor([[9.0, 3.0], [8.0, 1.0]]), "fc2": torch.tensor([[7.0, 0.5]])}
+    # Of the two largest, 9 and 8, neither leads to an output; with 7 there is a way for the 9.
+    masks = keep_live(weights, 2)
+
+    assert masks["fc1"].tolist() == [[True, False], [False, False]]
+    assert masks["fc2"].tolist() == [[True, False]]
+
+
+@pytest.mark.parametrize("budget", BUDGETS)
+@pytest.mark.parametrize("kept", [20, 95, 117])
+def test_a_tight_budget_is_spent_to_the_last_weight(budget: str, kept: int) -> None:
+    weights = random_layers((784, 30, 10, 10))  # 23,920 weights: most of the largest lead nowhere
+    masks = keep_live(weights, kept, budget)
+
+    assert count(masks) == kept
+    assert same(live(masks), masks)
+
+
+def test_no_more_than_the_budget_is_kept_where_a_path_needs_more() -> None:
+    weights = {"fc1": torch.ones(2, 2), "fc2": torch.ones(1, 2)}  # a path takes two weights
+
+    assert count(keep_live(weights, 1)) == 0
+
+
 @pytest.mark.parametrize(
     ("masks", "lit", "message"),
     [

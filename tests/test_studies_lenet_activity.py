@@ -15,7 +15,13 @@ from prunelab import project, records
 from prunelab.data import Images, Split, load_images
 from prunelab.figures import Saved
 from prunelab.pruning import keep_largest, prunable
-from prunelab.studies import lenet_activity, lenet_activity_figures, lenet_activity_panels, lenet_activity_summary
+from prunelab.studies import (
+    lenet_activity,
+    lenet_activity_figures,
+    lenet_activity_panels,
+    lenet_activity_summary,
+    lenet_rows,
+)
 from prunelab.studies import lenet_activity_tables as tables
 from prunelab.studies.lenet_activity import Counted
 from prunelab.studies.stored_nets import Net, open_nets, save_nets
@@ -76,7 +82,7 @@ def chosen(digits: Images) -> pd.DataFrame:
 
 @pytest.fixture
 def source() -> pd.DataFrame:
-    return lenet_activity_summary.source_table(project.published() / "lenet-variants.csv")
+    return lenet_rows.printed_nets(project.published() / "lenet-variants.csv")
 
 
 def fractions(module: nn.Sequential, x: Tensor) -> dict[str, np.ndarray]:
@@ -437,8 +443,3 @@ def test_nets_are_drawn_by_the_width_of_their_last_layer_then_of_the_first() -> 
 )
 def test_prunings_are_spelled_out(pruning: str, label: str) -> None:
     assert lenet_activity_panels.label_of(pruning) == label
-
-
-def test_a_missing_source_table_is_named(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"published/lenet-variants.csv; .*none.csv is missing"):
-        lenet_activity_summary.source_table(tmp_path / "none.csv")

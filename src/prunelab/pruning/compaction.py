@@ -103,7 +103,8 @@ def fold_constants(model: nn.Sequential, masks: Mapping[str, Tensor]) -> None:
     """Put into the next biases what units will put out that lose all their incoming weights: a constant. In place.
 
     To be called before the masks are applied: outgoing weights count whether they are kept or not, and they and the
-    units' own biases are zero afterwards. The outputs are then those of the net without the units' incoming weights.
+    units' own biases are zero afterwards. The outputs are then those of the net without the units' incoming weights; of
+    a unit that loses the inputs from such a unit, what they carried is part of its own constant.
 
     Args:
         model: as for `compact`.

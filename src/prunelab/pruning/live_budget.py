@@ -58,25 +58,44 @@ def _trimmed(
     masks: dict[str, Tensor], weights: Mapping[str, Tensor], kept: int, lit: Tensor | None
 ) -> dict[str, Tensor]:
     """Leave out the smallest weights, while as many as are to be kept stay live without them."""
-    if _count(masks) <= kept:
-        return masks
-    below: dict[str, Tensor] = {}
-    sizes = torch.cat([weights[name][mask].abs() for name, mask in masks.items()])
-    places = [(name, *place) for name, mask in masks.items() for place in mask.nonzero().tolist()]
-    for smallest in sizes.argsort().tolist():
-        name, unit, source = places[smallest]
-        if not masks[name][unit, source]:
-            continue  # gone with one before it
-        without = {**masks, name: masks[name].clone()}
-        without[name][unit, source] = False
-        without = live(without, lit)
-        if _count(without) >= kept:
-            masks = without
-        elif _count(without) >= _count(below):
-            below = without
-        if _count(masks) == kept:
-            return masks
-    return below
+    below = {name: torch.zeros_like(mask) for name, mask in masks.items()}
+    while (excess := _count(masks) - kept) > 0:
+        sizes = torch.cat([weights[name][mask].abs() for name, mask in masks.items()])
+        order = sizes.argsort(stable=True)
+        # As many of the smallest at once as go without taking too many others with them: one, mostly.
+        for count in _halved(excess):
+            without = live(_left_out(masks, order[:count]), lit)
+            if _count(without) >= kept:
+                break
+        else:
+            for place in order[1:]:
+                below = max(below, without, key=_count)
+                without = live(_left_out(masks, place[None]), lit)
+                if _count(without) >= kept:
+                    break
+            else:
+                return max(below, without, key=_count)
+        masks = without
+    return masks
+
+
+def _halved(count: int) -> list[int]:
+    """Count down from a number to 1 by halves."""
+    counts = [count]
+    while counts[-1] > 1:
+        counts.append(counts[-1] // 2)
+    return counts
+
+
+def _left_out(masks: Mapping[str, Tensor], places: Tensor) -> dict[str, Tensor]:
+    """Clear the kept weights at some places, counted over all kept ones in a row."""
+    stays = torch.ones(_count(masks), dtype=torch.bool, device=places.device)
+    stays[places] = False
+    parts = stays.split([int(mask.sum()) for mask in masks.values()])
+    left = {name: mask.clone() for name, mask in masks.items()}
+    for mask, part in zip(left.values(), parts, strict=True):
+        mask[mask.clone()] = part
+    return left
 
 
 def _count(masks: Mapping[str, Tensor]) -> int:

@@ -6,8 +6,6 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from prunelab.pruning.budgets import keep_within
-
 
 def lit(x: Tensor) -> Tensor:
     """Mark the inputs that are nonzero in some example.
@@ -50,44 +48,6 @@ def live(masks: Mapping[str, Tensor], lit: Tensor | None = None) -> dict[str, Te
         name: mask & inputs & units[:, None]
         for (name, mask), inputs, units in zip(masks.items(), reached, reversed(reaching), strict=True)
     }
-
-
-def keep_live(
-    weights: Mapping[str, Tensor], kept: int, budget: str = "global", lit: Tensor | None = None
-) -> dict[str, Tensor]:
-    """Keep `kept` weights, all of them on live paths where there are as many.
-
-    Selecting by magnitude leaves weights that no path uses. They go, others take their places, and so on until every
-    kept weight is live.
-
-    Args:
-        weights: consecutive linear layers, first to last, each (units, inputs).
-        kept: weights to keep, from 1 to all of them.
-        budget: see `prunelab.pruning.keep_within`.
-        lit: see `live`.
-
-    Returns:
-        Same names, shapes and devices, bool, True = kept; fewer than `kept` where the budget leaves no other choice.
-
-    Raises:
-        TypeError: a weight is not floating-point.
-        ValueError: as `keep_within` and `live`.
-    """
-    candidates = {name: weight.detach() for name, weight in weights.items()}
-    if lit is not None:
-        first = next(iter(candidates))
-        _check_chain({name: weight != 0 for name, weight in candidates.items()}, lit)
-        candidates[first] = candidates[first] * lit.to(candidates[first].device)
-    while True:
-        chosen = keep_within(candidates, kept, budget)
-        # A candidate of magnitude zero has gone before; a budget larger than what is left would choose it.
-        chosen = {name: mask & (candidates[name] != 0) for name, mask in chosen.items()}
-        alive = live(chosen, lit)
-        if all(torch.equal(alive[name], mask) for name, mask in chosen.items()):
-            return chosen
-        candidates = {
-            name: candidate.masked_fill(chosen[name] & ~alive[name], 0) for name, candidate in candidates.items()
-        }
 
 
 def _check_chain(masks: Mapping[str, Tensor], lit: Tensor | None) -> None:

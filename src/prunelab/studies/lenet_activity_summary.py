@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -17,23 +16,12 @@ from prunelab.studies.sparseness_summary import quote
 _NEAR = 0.01  # a net of the source stands beside ours where its weights left differ by less than this part
 
 
-def source_table(path: Path) -> DataFrame:
-    """Read the source's nets, as `published/lenet-variants.csv` holds them.
-
-    Raises:
-        FileNotFoundError: the table is not there.
-    """
-    if not path.exists():
-        raise FileNotFoundError(f"the source's nets are published/lenet-variants.csv; {path} is missing")
-    return pd.read_csv(path).fillna({"note": ""})
-
-
 def source_comparison(table: DataFrame, source: DataFrame) -> DataFrame:
     """Put the source's active units, counted on one image of a 6, beside ours on the chosen image.
 
     Args:
         table: as `active_table` gives it; of pruned nets those masked under one global threshold are compared.
-        source: as `source_table` gives it.
+        source: the source's nets, as `lenet_rows.printed_nets` reads them.
 
     Returns:
         One row a recipe of ours and number of the source; columns as `SOURCE_COLUMNS` says.
@@ -42,7 +30,7 @@ def source_comparison(table: DataFrame, source: DataFrame) -> DataFrame:
     for (data, recipe), ours in table.groupby(["data", "recipe"], sort=False):
         nets = ours["model"].map(short_names(ours["model"]))
         usual = ours["mode"].isin(["dense", "masked"]) & ours["budget"].isin(["dense", "global"])
-        for printed in source.dropna(subset=["fc1_active", "fc2_active"]).to_dict("records"):
+        for printed in source.dropna(subset=["fc1_active", "fc2_active"]).fillna({"note": ""}).to_dict("records"):
             target = _target(printed, ours["target"])
             for layer, units in enumerate(map(int, str(printed["net"]).split("-")), start=1):
                 here = (nets == printed["net"]) & (ours["target"] == target) & (ours["layer"] == f"fc{layer}")

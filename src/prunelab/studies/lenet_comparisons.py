@@ -69,7 +69,7 @@ ALLOCATION_COLUMNS = {
     "seeds": _SEEDS,
 }
 
-SOURCE_KEY = ("data", "recipe", "mode", "model", "target", "quantity")
+SOURCE_KEY = ("data", "recipe", "mode", "model", "target", "quantity", "source_mode")
 SOURCE_COLUMNS = {
     **{name: text for name, text in _WHO.items() if name != "budget"},
     "quantity": "accuracy_percent, kept (all layers or fc1 ...) or threshold (smallest magnitude kept)",

@@ -73,7 +73,7 @@ def mode_table(nets: Sequence[Net], recipe: str) -> DataFrame:
 
     Returns:
         One row a net and layer, and one for all layers; columns as `MODE_COLUMNS` says. A layer left with fewer than
-        20 weights has no row.
+        20 weights, or half of them equal, has no row.
 
     Source: Freedman and Diaconis (1981) for the width of the bins.
     """
@@ -85,6 +85,8 @@ def mode_table(nets: Sequence[Net], recipe: str) -> DataFrame:
             sd = float(weights.std())
             first, third = np.quantile(weights, [0.25, 0.75])
             width = 2 * float(third - first) / len(weights) ** (1 / 3)
+            if width == 0:  # half of the weights are equal: bins of no width have no fullest
+                continue
             rows.append(
                 Mode(
                     **setting_of(net, recipe),
