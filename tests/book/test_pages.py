@@ -40,6 +40,7 @@ STUDIES = [
     "book/images.html",
     "book/outputs.html",
     "book/why-abs.html",
+    "book/lenet.html",
     "book/runs.html",
     "book/methods.html",
 ]
