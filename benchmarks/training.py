@@ -32,7 +32,8 @@ from prunelab.data import Images, Split, load_images
 from prunelab.models import build, linear_layers
 from prunelab.pruning import keep_largest, magnitude, prunable
 from prunelab.pruning.compaction import compact
-from prunelab.pruning.paths import keep_live, lit
+from prunelab.pruning.live_budget import keep_live
+from prunelab.pruning.paths import lit
 from prunelab.retraining import train_masked
 from prunelab.train import Recipe, train, train_seeds
 
