@@ -276,6 +276,8 @@ def test_data_lists_what_there_is_and_where(
     out = capsys.readouterr().out
     assert "digits" in out
     assert "mnist" in out
+    assert "cifar10" in out
+    assert "cifar10-jpeg" in out
     assert "fsdd" in out
 
 

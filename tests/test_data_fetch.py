@@ -298,7 +298,7 @@ def test_a_progress_bar_is_drawn_when_asked_for(server, published, capsys):
 
 @pytest.mark.parametrize("name", ["digits", "espeak", "cifar", "../mnist"])
 def test_only_downloadable_names_can_be_got(name):
-    with pytest.raises(ValueError, match="there are mnist, fashion-mnist, fsdd"):
+    with pytest.raises(ValueError, match="there are mnist, fashion-mnist, cifar10, cifar10-jpeg, fsdd"):
         data.get(name)
 
 
@@ -307,7 +307,7 @@ def test_the_status_says_what_is_here_and_how_to_get_the_rest(server, published,
     data.get("mnist")
     after = {row.name: row for row in data.status()}
 
-    assert list(before) == ["digits", "mnist", "fashion-mnist", "espeak", "fsdd"]
+    assert list(before) == ["digits", "mnist", "fashion-mnist", "cifar10", "cifar10-jpeg", "espeak", "fsdd"]
     assert before["digits"].where.is_file()
     assert (before["mnist"].where, before["mnist"].problem) == (None, None)
     assert before["mnist"].get == "prunelab data get mnist"

@@ -221,11 +221,19 @@ def test_a_split_of_wrong_shapes_cannot_be_made(x, y):
 
 @pytest.mark.parametrize(
     ("pixel", "label", "message"),
-    [(0.5, -100, "at least 0; got -100"), (float("nan"), 0, "a finite number"), (float("inf"), 0, "a finite number")],
+    [
+        (0.5, -100, "at least 0; got -100"),
+        (float("nan"), 0, "a finite number"),
+        (float("inf"), 0, "a finite number"),
+        (float("-inf"), 0, "a finite number"),
+    ],
 )
 def test_a_split_with_a_label_or_pixel_that_training_would_swallow_cannot_be_made(pixel, label, message):
+    x = torch.full((2, 1, 3, 3), 0.5)
+    x[1, 0, 2, 0] = pixel  # one among good ones
+
     with pytest.raises(ValueError, match=message):
-        data.Split(x=torch.full((2, 1, 3, 3), pixel), y=torch.tensor([0, label]))
+        data.Split(x=x, y=torch.tensor([0, label]))
 
 
 def test_a_misspelt_name_gets_the_right_one_suggested():

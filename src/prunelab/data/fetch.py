@@ -1,52 +1,29 @@
 """Where a published data set is found on this machine, and how it gets there, verified by content."""
 
+import difflib
 import hashlib
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pooch
 
-from prunelab.data import fsdd, idx
+from prunelab.data import cifar_binary, cifar_jpeg, fsdd, idx
+from prunelab.data.archive import Archive
 from prunelab.data.download import Report, deliver, to_stderr
-from prunelab.data.known import KNOWN, KNOWN_RECORDINGS, Known, KnownRecordings
+from prunelab.data.known import (
+    KNOWN,
+    KNOWN_ARCHIVES,
+    KNOWN_RECORDINGS,
+    InOneArchive,
+    Known,
+    KnownBatches,
+    KnownPictures,
+    KnownRecordings,
+)
+from prunelab.data.place import looked, own_archive, own_folder, within
 
 _EMBEDDED = ("digits", "espeak")  # names that need no getting
-
-
-def own_folder(name: str) -> Path | None:
-    """Return `$PRUNELAB_DATA/<name>` where the variable is set and the folder exists, else None.
-
-    Raises:
-        FileNotFoundError: PRUNELAB_DATA is set to something that is not a folder.
-    """
-    top = _own_top()
-    return top / name if top and (top / name).is_dir() else None
-
-
-def own_archive(name: str) -> Path | None:
-    """Return `$PRUNELAB_DATA/<name>.zip`, or the folder `<name>` where there is no such file, else None.
-
-    Raises:
-        FileNotFoundError: PRUNELAB_DATA is set to something that is not a folder.
-    """
-    top = _own_top()
-    if top and (top / f"{name}.zip").is_file():
-        return top / f"{name}.zip"
-    return own_folder(name)
-
-
-def _own_top() -> Path | None:
-    setting = os.environ.get("PRUNELAB_DATA")
-    if not setting:
-        return None
-    top = Path(setting).expanduser()
-    if not top.is_dir():
-        raise FileNotFoundError(
-            f"PRUNELAB_DATA must name a folder of data sets; {setting!r} is none: set it or unset it"
-        )
-    return top
 
 
 def cache_folder() -> Path:
@@ -125,17 +102,17 @@ def files(
 
 
 def archive(
-    known: KnownRecordings,
+    known: InOneArchive,
     *,
     download: bool = True,
     mirrors: Sequence[str] | None = None,
     cache: Path | None = None,
     progress: bool | None = None,
     report: Report = to_stderr,
-) -> fsdd.Archive:
-    """Return a published data set of recordings, verified; downloaded into the cache where it is missing.
+) -> Archive:
+    """Return a published data set in one archive, verified; downloaded into the cache where it is missing.
 
-    `$PRUNELAB_DATA/<name>.zip`, or the folder `<name>` there, comes first and is only read.
+    The archive in `$PRUNELAB_DATA`, or the folder `<name>` there, comes first and is only read.
 
     Args:
         known: the data set.
@@ -149,32 +126,49 @@ def archive(
         FileNotFoundError: not on this machine, and not to be downloaded or no mirror delivered it.
         ValueError: what is on this machine is not the published data set.
     """
-    own = own_archive(known.name)
+    own = own_archive(known)
     if own is not None:
-        return fsdd.read(known, own)
+        return verified(known, own)
     cache = cache_folder() if cache is None else cache
-    path = cache / f"{known.name}.zip"
-    looked = _looked(known.name, path.name, cache, f"{path.name}, or {known.name}/recordings/ with the wav files")
+    path = cache / known.archive
+    nowhere = looked(known.name, path.name, cache, known.usual)
     if path.is_file():
         try:
-            return fsdd.read(known, path)
+            return verified(known, path)
         except ValueError as error:
             if not download:
                 raise
             report(f"{error} (fetching it again)")
     elif not download:
-        raise FileNotFoundError(f"{known.title} is not on this machine: {looked}")
+        raise FileNotFoundError(f"{known.title} is not on this machine: {nowhere}")
     urls = known.mirrors if mirrors is None else mirrors
     fetched = deliver(
         urls,
         path,
-        lambda arrived: fsdd.read(known, arrived),
+        lambda arrived: verified(known, arrived),
         cache=cache,
         progress=progress,
         report=report,
-        missing=f"{known.title} could not be downloaded: {looked}",
+        missing=f"{known.title} could not be downloaded: {nowhere}",
     )
     return replace(fetched, path=path)
+
+
+def verified(known: InOneArchive, path: Path) -> Archive:
+    """Return the files of a data set's archive or folder, if they are the published ones.
+
+    Raises:
+        ValueError: they are not.
+        FileNotFoundError: a folder that does not hold the data set.
+    """
+    place = within(path, known)
+    match known:
+        case KnownRecordings():
+            return fsdd.read(known, place)
+        case KnownPictures():
+            return cifar_jpeg.read(known, place)
+        case KnownBatches():
+            return cifar_binary.read(known, place)
 
 
 def get(
@@ -188,25 +182,28 @@ def get(
     """Make sure a data set is on this machine, complete and verified, and return its place.
 
     Args:
-        name: "mnist", "fashion-mnist" or "fsdd"; the embedded "digits" and "espeak" need no getting.
+        name: "mnist", "fashion-mnist", "cifar10", "cifar10-jpeg" or "fsdd"; the embedded "digits" and "espeak" need
+            no getting.
         mirrors: see `files` and `archive`, as the other arguments.
         cache: folder of downloads; None takes the user's.
         progress: draw a bar for each download; None does so on a terminal.
         report: receives one line for each mirror that failed and each file fetched again.
 
     Returns:
-        The folder that holds the four IDX files, or the archive (or folder) of recordings.
+        The folder that holds the four IDX files, or the archive (or folder) of the others.
 
     Raises:
         ValueError: no downloadable data set has this name, or a file in `$PRUNELAB_DATA` is not the published one.
         FileNotFoundError: no mirror delivered it.
     """
-    if name in KNOWN_RECORDINGS:
-        known = KNOWN_RECORDINGS[name]
+    known = KNOWN_RECORDINGS.get(name) or KNOWN_ARCHIVES.get(name)
+    if known is not None:
         return archive(known, mirrors=mirrors, cache=cache, progress=progress, report=report).path
     if name not in KNOWN:
-        hint = f"; {name} is embedded" if name in _EMBEDDED else ""
-        raise ValueError(f"no data set {name!r} to get; there are {', '.join((*KNOWN, *KNOWN_RECORDINGS))}{hint}")
+        names = (*KNOWN, *KNOWN_ARCHIVES, *KNOWN_RECORDINGS)
+        close = difflib.get_close_matches(name, names, n=1)
+        hint = f"; {name} is embedded" if name in _EMBEDDED else f"; did you mean {close[0]!r}?" if close else ""
+        raise ValueError(f"no data set {name!r} to get; there are {', '.join(names)}{hint}")
     return files(KNOWN[name], mirrors=mirrors, cache=cache, progress=progress, report=report)[0].path.parent
 
 
@@ -229,13 +226,4 @@ def _idx(
 
 def _looked_for_idx(known: Known, cache: Path, name: str) -> str:
     usual = f"{known.name}/ with the four .gz files"
-    return _looked(known.name, f"{known.name}/{name}.gz", cache, usual)
-
-
-def _looked(name: str, file: str, cache: Path, usual: str) -> str:
-    setting = os.environ.get("PRUNELAB_DATA")
-    own = f"{Path(setting) / file} (PRUNELAB_DATA)" if setting else "PRUNELAB_DATA (not set)"
-    return (
-        f"no usable {cache / file} nor {own}; run `prunelab data get {name}` with a network, "
-        f"or set PRUNELAB_DATA to a folder that holds {usual}"
-    )
+    return looked(known.name, f"{known.name}/{name}.gz", cache, usual)

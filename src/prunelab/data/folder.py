@@ -4,7 +4,7 @@ import io
 import warnings
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -50,8 +50,10 @@ def load(path: Path) -> Raw:
     Raises:
         ValueError: a layout, archive or image that cannot be used; the line names the file.
     """
+    name = name_of(path)
     if path.is_dir():
-        return _load(path, folder_sizes(path), lambda name: (path / name).read_bytes())
+        tree = by_class(path, folder_sizes(path))
+        return assemble(path, tree, lambda file: (path / file).read_bytes(), name=name)
     try:
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError) as error:
@@ -60,49 +62,70 @@ def load(path: Path) -> Raw:
             "give a folder or a .zip archive that holds one folder of images for each class"
         ) from None
     with archive:
-        return _load(path, zip_sizes(path, archive), archive.read)
+        return assemble(path, by_class(path, zip_sizes(path, archive)), archive.read, name=name)
 
 
-def _load(path: Path, sizes: Mapping[str, int], read: Callable[[str], bytes]) -> Raw:
-    tree = by_class(path, sizes)
-    classes = tuple(next(iter(tree.values())))
-    images = _decode(path, tree, read)
-    channels = max(len(image) for image in images.values())  # 3 as soon as one image has colour
+def name_of(path: Path) -> str:
+    """Return what a set at a path is called: the folder's name, or the archive's without its suffix."""
+    return path.resolve().stem if path.is_file() else path.resolve().name
+
+
+def assemble(path: Path, tree: Tree, read: Callable[[str], bytes], *, name: str) -> Raw:
+    """Decode the files of a tree and put them together.
+
+    Args:
+        path: the folder or archive, for the messages.
+        tree: part -> class -> names of files, see `listing.by_class`.
+        read: returns a file's content by its name.
+        name: what the set is called.
+
+    Returns:
+        The images in the tree's order.
+
+    Raises:
+        ValueError: a file that is not a readable image, or images of several sizes.
+    """
+    parts = {part: [file for files in classes.values() for file in files] for part, classes in tree.items()}
+    pixels = _decode(path, [file for files in parts.values() for file in files], read)
+    cut = len(parts["train"])
     return Raw(
-        name=path.resolve().stem if path.is_file() else path.resolve().name,
-        classes=classes,
+        name=name,
+        classes=tuple(tree["train"]),
         scale=255,
-        train=_part(tree["train"], images, channels),
-        test=_part(tree["test"], images, channels) if "test" in tree else None,
+        train=Part(pixels=pixels[:cut], labels=_labels(tree["train"])),
+        test=Part(pixels=pixels[cut:], labels=_labels(tree["test"])) if "test" in tree else None,
     )
 
 
-def _decode(path: Path, tree: Tree, read: Callable[[str], bytes]) -> dict[str, NDArray[np.uint8]]:
-    """Decode every image of the tree to (1 or 3, H, W), all of one size."""
-    names = [name for part in tree.values() for files in part.values() for name in files]
-    images: dict[str, NDArray[np.uint8]] = {}
+def _decode(path: Path, names: Sequence[str], read: Callable[[str], bytes]) -> NDArray[np.uint8]:
+    """Decode images of one size to (N, C, H, W), C = 3 as soon as one of them has colour."""
+    pixels = np.empty((0, 3, 0, 0), dtype=np.uint8)
     width, height = 0, 0
+    colour = False
     with warnings.catch_warnings():
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        for name in names:
+        for place, name in enumerate(names):
             with _named(path, name):
                 image = _opened(read(name))
             # Before any pixel is decoded: a header can claim every size at no cost.
-            if name == names[0]:
+            if place == 0:
                 width, height = image.size
                 if 3 * len(names) * width * height > PIXEL_LIMIT:
                     raise ValueError(
                         f"{path}: {len(names)} images of {width}×{height} pixels (the size of {name}) are more than "
                         f"the {PIXEL_LIMIT} bytes that are held in memory; make them smaller or fewer"
                     )
+                pixels = np.empty((len(names), 3, height, width), dtype=np.uint8)
             if image.size != (width, height):
                 raise ValueError(
                     f"{name} in {path}: {image.width}×{image.height} pixels, {names[0]} has {width}×{height}; "
                     "all images of a set need one size: resize it"
                 )
             with _named(path, name):
-                images[name] = _pixels(image)
-    return images
+                decoded = _pixels(image)
+            colour |= len(decoded) == 3
+            pixels[place] = decoded  # grey is the same three times
+    return pixels if colour else pixels[:, :1].copy()
 
 
 def _opened(content: bytes) -> Image.Image:
@@ -134,17 +157,15 @@ def _pixels(image: Image.Image) -> NDArray[np.uint8]:
         image = Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba)
     elif mode in _GREY:
         return np.asarray(image.convert("L"))[None]  # (1, H, W)
-    colour = np.asarray(image.convert("RGB")).transpose(2, 0, 1)  # (H, W, 3) -> (3, H, W)
+    rgb = image if image.mode == "RGB" else image.convert("RGB")
+    colour = np.asarray(rgb).transpose(2, 0, 1)  # (H, W, 3) -> (3, H, W)
     if mode in (*_GREY, *_EITHER) and (colour == colour[:1]).all():
         return colour[:1]
     return colour
 
 
-def _part(part: Mapping[str, list[str]], images: Mapping[str, NDArray[np.uint8]], channels: int) -> Part:
-    labels = [label for label, files in enumerate(part.values()) for _ in files]
-    shape = (channels, *next(iter(images.values())).shape[1:])
-    pixels = np.stack([np.broadcast_to(images[name], shape) for files in part.values() for name in files])
-    return Part(pixels=pixels, labels=np.array(labels, dtype=np.int64))
+def _labels(classes: Mapping[str, list[str]]) -> NDArray[np.int64]:
+    return np.repeat(np.arange(len(classes), dtype=np.int64), [len(files) for files in classes.values()])
 
 
 def _one_line(error: BaseException) -> str:

