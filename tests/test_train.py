@@ -159,7 +159,7 @@ def test_a_net_trains_in_training_mode_and_is_given_back_in_evaluation_mode(digi
 def test_training_that_would_revive_a_removed_weight_ends_in_an_error(
     digits: Images, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("prunelab.train.apply", lambda model, masks: None)
+    monkeypatch.setattr("prunelab.train.loop.apply", lambda model, masks: None)
     masks = {"fc1.weight": torch.zeros(16, 64, dtype=torch.bool)}
 
     with pytest.raises(ValueError, match="removed weights must be 0"):

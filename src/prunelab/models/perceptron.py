@@ -1,4 +1,4 @@
-"""The few networks of the report, each built from a spec string."""
+"""Multilayer perceptrons, each built from a spec string."""
 
 import math
 import re
@@ -19,7 +19,7 @@ ACTIVATIONS: dict[str, Callable[[], nn.Module]] = {
 
 # Standard deviation of a weight as gain * sqrt(2 / (fan_in + fan_out)) (Glorot and Bengio, 2010). The logistic
 # function has slope 1/4 at zero: without the gain of 4 each layer would shrink its signal fourfold.
-_GAIN = {"relu": math.sqrt(2), "tanh": 1.0, "sigmoid": 4.0, "none": 1.0}
+GAIN = {"relu": math.sqrt(2), "tanh": 1.0, "sigmoid": 4.0, "none": 1.0}
 
 _FAMILIES = ("lenet", "mlp", "acoustic")
 _DEEPEST = 1000  # hidden layers; more is a slip, and building them would take hours
@@ -86,7 +86,7 @@ def parse(spec: str) -> Perceptron:
     return Perceptron(family=family, widths=tuple(widths), activations=tuple(activations))
 
 
-def build(spec: str, *, inputs: int, classes: int, generator: torch.Generator) -> nn.Sequential:
+def build_perceptron(spec: str, *, inputs: int, classes: int, generator: torch.Generator) -> nn.Sequential:
     """Build a freshly initialised multilayer perceptron.
 
     Weights are normal with standard deviation gain · √(2 / (fan_in + fan_out)), the gain fitting the activation
@@ -112,15 +112,13 @@ def build(spec: str, *, inputs: int, classes: int, generator: torch.Generator) -
         raise ValueError(f"a classifier has at least 1 input and 2 classes; got inputs={inputs}, classes={classes}")
     net = parse(spec)
     sizes = [inputs, *net.widths, classes]
-    gains = [_GAIN[name] for name in net.activations] + [1.0]
+    gains = [GAIN[name] for name in net.activations] + [1.0]
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     if net.family != "acoustic":
         layers["flatten"] = nn.Flatten()
     for depth, (fan_in, fan_out) in enumerate(pairwise(sizes), start=1):
         linear = nn.utils.skip_init(nn.Linear, fan_in, fan_out)
-        with torch.no_grad():
-            linear.weight.normal_(0.0, gains[depth - 1] * math.sqrt(2 / (fan_in + fan_out)), generator=generator)
-            linear.bias.zero_()
+        fill(linear, gains[depth - 1] * math.sqrt(2 / (fan_in + fan_out)), generator)
         layers[net.layers[depth - 1]] = linear
         if depth <= len(net.widths):
             activation = net.activations[depth - 1]
@@ -129,6 +127,14 @@ def build(spec: str, *, inputs: int, classes: int, generator: torch.Generator) -
                     linear.bias.uniform_(*_SIGMOID_BIASES, generator=generator)
             layers[f"act{depth}"] = ACTIVATIONS[activation]()
     return nn.Sequential(layers)
+
+
+def fill(layer: nn.Linear | nn.Conv2d, deviation: float, generator: torch.Generator) -> None:
+    """Draw a layer's weights from a normal distribution around 0, and set its biases to zero, in place."""
+    with torch.no_grad():
+        layer.weight.normal_(0.0, deviation, generator=generator)
+        if layer.bias is not None:
+            layer.bias.zero_()
 
 
 def linear_layers(model: nn.Module) -> list[str]:

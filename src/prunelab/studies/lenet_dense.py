@@ -103,7 +103,7 @@ def train_dense(
 
     def trained(model: str, seed: int, rate: float) -> Net:
         generator = torch.Generator().manual_seed(seed)
-        module = build(model, inputs=images.inputs, classes=len(images.classes), generator=generator)
+        module = build(model, inputs=images.shape, classes=len(images.classes), generator=generator)
         module.to(images.train.x.device)
         label = f"{model}, seed {seed}, rate {rate:g}" if progress else None
         spelt = recipe_of(recipe, epochs=epochs, learning_rate=rate, l1=l1, input_dropout=input_dropout)

@@ -27,6 +27,7 @@ class Net:
     seed: int
     module: nn.Sequential
     pruning: str = ""  # how it was pruned and to what, as "masked-global-2660"; empty for a dense net
+    step: int | None = None  # training iterations done, of a net stored along its training; None at the end
 
     @property
     def weight_rms(self) -> float:
@@ -39,11 +40,14 @@ def save_nets(nets: Sequence[Net], folder: Path = Path("nets")) -> list[Path]:
     paths = []
     for net in nets:
         name = f"{net.model}-{net.pruning}" if net.pruning else net.model
+        name += "" if net.step is None else f"-step{net.step}"
         path = folder / f"{name}-seed{net.seed}.safetensors"
         state = {name: tensor.detach().cpu().contiguous() for name, tensor in net.module.state_dict().items()}
         identity = {"data": net.data, "data_id": net.data_id, "model": net.model, "seed": net.seed}
         if net.pruning:
             identity["pruning"] = net.pruning
+        if net.step is not None:
+            identity["step"] = net.step
         with files.replacing(path) as temporary:
             # One key: safetensors writes several in an order that differs from run to run.
             save_file(state, temporary, metadata={"net": json.dumps(identity)})
@@ -77,7 +81,7 @@ def open_nets(
         FileNotFoundError: a run without nets.
         ValueError: neither runs nor models; a file that is not such a net, or one trained on other data.
     """
-    fit = Fit(data=images.name, data_id=images.content_id, inputs=images.inputs, classes=len(images.classes))
+    fit = Fit(data=images.name, data_id=images.content_id, inputs=images.shape, classes=len(images.classes))
     if runs:
         return open_stored(runs, fit, device=device)
     check_models(models)
@@ -95,7 +99,7 @@ class Fit:
 
     data: str
     data_id: str
-    inputs: int
+    inputs: int | tuple[int, ...]  # values of one example, or its shape
     classes: int
 
 
@@ -118,7 +122,7 @@ def open_stored(runs: Sequence[str], fit: Fit, *, device: str = "cpu") -> list[N
         device: where the nets go.
 
     Returns:
-        Nets in the order of the runs, models, prunings and seeds.
+        Nets in the order of the runs, models, prunings, seeds and steps.
 
     Raises:
         FileNotFoundError: a run without nets.
@@ -130,7 +134,10 @@ def open_stored(runs: Sequence[str], fit: Fit, *, device: str = "cpu") -> list[N
         if not found:
             hint = "run it first" if str(run).startswith((".", "/", "~")) else f"a path starts with ./, as in ./{run}"
             raise FileNotFoundError(f"a run named in `nets` holds nets/*.safetensors; {run} has none: {hint}")
-        nets += sorted((_open(path, fit, device) for path in found), key=lambda net: (net.model, net.pruning, net.seed))
+        nets += sorted(
+            (_open(path, fit, device) for path in found),
+            key=lambda net: (net.model, net.pruning, net.seed, net.step or 0),
+        )
     return nets
 
 
@@ -140,7 +147,7 @@ def _open(path: Path, fit: Fit, device: str) -> Net:
             identity = json.loads((stored.metadata() or {})["net"])
             state = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (not a mapping)
         data, data_id, model, seed = (identity[name] for name in ("data", "data_id", "model", "seed"))
-        pruning = identity.get("pruning", "")
+        pruning, step = identity.get("pruning", ""), identity.get("step")
     except SafetensorError as error:
         raise ValueError(f"a stored net is a safetensors file; {path} is not one ({error}): train it again") from error
     except (KeyError, TypeError, json.JSONDecodeError) as error:
@@ -159,5 +166,11 @@ def _open(path: Path, fit: Fit, device: str) -> Net:
         reason = " ".join(str(error).split())
         raise ValueError(f"a stored net fits its own spec {model!r}; {path} does not: {reason}") from error
     return Net(
-        data=data, data_id=data_id, model=model, seed=int(seed), module=module.to(device).eval(), pruning=pruning
+        data=data,
+        data_id=data_id,
+        model=model,
+        seed=int(seed),
+        module=module.to(device).eval(),
+        pruning=pruning,
+        step=step,
     )

@@ -1,0 +1,176 @@
+"""Training in memory: tensors, index batches, one schedule, masks kept exactly."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from prunelab.pruning import apply, check
+from prunelab.train.recipe import Examples, Recipe
+
+
+def training(
+    model: nn.Module,
+    split: Examples,
+    recipe: Recipe,
+    *,
+    generator: torch.Generator,
+    masks: Mapping[str, Tensor] | None = None,
+    within: tuple[int, int] | None = None,
+    steps: int | None = None,
+) -> Iterator[Tensor]:
+    """Train a classifier in place, one step each time the next item is asked for; between two it can be measured.
+
+    Removed weights are zeroed before the first step and get no gradient, so that neither momentum nor its look-ahead
+    moves them; that all of them are zero still is asserted after every step.
+
+    Args:
+        model: maps `split.x` to logits; trained in place, on the split's device; in evaluation mode at the end.
+        split: training examples; the order of each epoch is drawn anew.
+        recipe: schedule and optimizer settings.
+        generator: a CPU generator, draws the order of the examples and the inputs that drop out.
+        masks: parameter name -> bool mask on any device, True = kept; an absent name is never pruned.
+        within: where these steps lie in a longer schedule of the rate, as (steps before them, steps of the whole);
+            the schedule begins and ends with this training when absent.
+        steps: ends after so many, within an epoch where it falls so; after the recipe's epochs when absent.
+
+    Yields:
+        The loss of each step (cross-entropy with the penalty), a scalar in float64 on the split's device.
+
+    Raises:
+        TypeError: a mask is not bool.
+        ValueError: an empty split, masks that do not fit the model, fewer than one step, steps beyond the longer
+            schedule, or a removed weight that came back.
+    """
+    if len(split) == 0:
+        raise ValueError("training needs at least one example; the split is empty")
+    masks = masks or {}
+    apply(model, masks)  # before anything else: it refuses masks that do not fit
+    parameters = dict(model.named_parameters())
+    removed = {name: ~mask.to(split.x.device) for name, mask in masks.items()}
+    weights = [parameter for parameter in parameters.values() if parameter.ndim >= 2]
+    optimizer = _optimizer(model, recipe)
+    batches = math.ceil(len(split) / recipe.batch_size)
+    count = batches * recipe.epochs if steps is None else steps
+    first, whole = within or (0, count)
+    if count < 1:
+        raise ValueError(f"training takes at least one step; got steps={steps!r}")
+    if not 0 <= first <= first + count <= whole:
+        raise ValueError(f"training lies within its longer schedule; {count} steps after {first} exceed {whole}")
+    revived = torch.zeros((), dtype=torch.bool, device=split.x.device)
+    order: list[Tensor] = []
+    for step in range(first, first + count):
+        if not order:
+            order = list(torch.randperm(len(split), generator=generator).to(split.x.device).split(recipe.batch_size))
+            order.reverse()
+        batch = order.pop()
+        for group in optimizer.param_groups:
+            group["lr"] = recipe.rate(step, whole)
+        model.train()  # again, as it may have been measured since the last step
+        logits = model(_dropped(split.x.index_select(0, batch), recipe.input_dropout, generator))
+        loss = nn.functional.cross_entropy(logits, split.y.index_select(0, batch))
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        with torch.no_grad():
+            penalty = _penalise(weights, recipe.l1)
+            for name, gone in removed.items():
+                if (gradient := parameters[name].grad) is not None:
+                    gradient.masked_fill_(gone, 0)
+            if recipe.clip:
+                nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
+            optimizer.step()
+            for name, gone in removed.items():
+                revived |= ((parameters[name] != 0) & gone).any()
+            total = loss.double() + penalty
+        if (not order or step == first + count - 1) and revived:  # at every step it would wait for the device
+            check(model, masks)
+            epoch = (step - first) // batches + 1
+            raise ValueError(f"a removed weight came back in epoch {epoch} and went again: no such net is sparse")
+        yield total
+    model.eval()
+
+
+def train(
+    model: nn.Module,
+    split: Examples,
+    recipe: Recipe,
+    *,
+    generator: torch.Generator,
+    masks: Mapping[str, Tensor] | None = None,
+    within: tuple[int, int] | None = None,
+    label: str | None = None,
+) -> list[float]:
+    """Train a classifier in place on a split held in memory, for the recipe's epochs.
+
+    Args:
+        model: maps `split.x` to logits; see `training`, as for everything up to `within`.
+        split: training examples.
+        recipe: schedule and optimizer settings.
+        generator: a CPU generator.
+        masks: parameter name -> bool mask, True = kept.
+        within: where these steps lie in a longer schedule of the rate.
+        label: what a progress bar calls this training; none is shown without it.
+
+    Returns:
+        Mean training loss (cross-entropy with the penalty) of each epoch, as trained.
+
+    Raises:
+        TypeError: a mask is not bool.
+        ValueError: what `training` refuses, or a loss that is no longer finite.
+    """
+    losses = []
+    steps = training(model, split, recipe, generator=generator, masks=masks, within=within)
+    sizes = [min(recipe.batch_size, len(split) - done) for done in range(0, len(split), recipe.batch_size)]
+    with tqdm(total=len(sizes) * recipe.epochs, desc=label, disable=label is None, unit="step", leave=False) as bar:
+        for epoch in range(recipe.epochs):
+            total = torch.zeros((), dtype=torch.float64, device=split.x.device)
+            for size in sizes or [0]:  # an empty split is refused by the first step
+                total += next(steps) * size
+                bar.update()
+            losses.append(float(total) / len(split))
+            if not math.isfinite(losses[-1]):
+                raise ValueError(
+                    f"training diverged: the loss of epoch {epoch + 1} is {losses[-1]}; "
+                    f"lower learning_rate ({recipe.learning_rate:g})"
+                )
+    model.eval()
+    return losses
+
+
+def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    if recipe.optimizer == "adam":
+        # 0.999 is Adam's own default (Kingma and Ba, 2015).
+        betas = (recipe.momentum, 0.999)
+        return torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, betas=betas, fused=True)
+    return torch.optim.SGD(
+        model.parameters(),
+        lr=recipe.learning_rate,
+        momentum=recipe.momentum,
+        nesterov=recipe.momentum > 0,
+        fused=True,
+    )
+
+
+def _dropped(x: Tensor, part: float, generator: torch.Generator) -> Tensor:
+    """Zero a part of the inputs at random, rounded to a 256th, and scale the others so that their mean stays.
+
+    Eight bytes of each 64-bit number decide about as many inputs: a draw for each would take as long as the step.
+    """
+    bound = min(round(256 * part), 255)
+    if bound == 0:
+        return x
+    drawn = torch.randint(-(2**63), 2**63 - 1, (-(-x.numel() // 8),), generator=generator)
+    kept = drawn.view(torch.uint8)[: x.numel()].view(x.shape) >= bound
+    return x * kept.to(x.device) / (1 - bound / 256)
+
+
+def _penalise(weights: Sequence[Tensor], l1: float) -> Tensor | float:
+    """Add the penalty's gradient, l1 · sign(w), to the weights' own; return the penalty."""
+    if not l1:
+        return 0.0
+    for weight in weights:
+        if weight.grad is not None:
+            weight.grad.add_(weight.sign(), alpha=l1)
+    return l1 * torch.stack([weight.abs().sum() for weight in weights]).sum().double()
