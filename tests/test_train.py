@@ -1,6 +1,8 @@
 """Training: deterministic, masked exactly, refused when it cannot work."""
 
 import math
+from dataclasses import replace
+from itertools import islice
 
 import pytest
 import torch
@@ -9,9 +11,10 @@ from hypothesis import strategies as st
 from torch import nn
 
 from prunelab.data import Images, Split, load_images
+from prunelab.measure.accuracy import evaluate
 from prunelab.models import build
-from prunelab.pruning import keep_largest, magnitude, prunable
-from prunelab.train import Recipe, train, train_seeds
+from prunelab.pruning import check, keep_largest, magnitude, prunable
+from prunelab.train import Recipe, train, train_seeds, training
 
 
 @pytest.fixture(scope="module")
@@ -438,3 +441,132 @@ def test_the_largest_dropout_still_leaves_inputs(digits: Images) -> None:
 def test_a_recipe_of_an_unknown_kind_is_refused_by_name(field: str) -> None:
     with pytest.raises(ValueError, match=f"^{field} is .* or .*; got 'cosine'"):
         Recipe(**{field: "cosine"})
+
+
+def convolutional(seed: int = 0) -> nn.Sequential:
+    generator = torch.Generator().manual_seed(seed)
+    return build("conv-3k3p-4k2-8-bn", inputs=(1, 8, 8), classes=10, generator=generator)
+
+
+@pytest.mark.parametrize("count", [1, 4, 5, 6, 11])
+def test_so_many_steps_are_the_first_ones_of_a_longer_training(digits: Images, count: int) -> None:
+    recipe = Recipe(epochs=1, batch_size=math.ceil(len(digits.train) / 5), schedule="constant")  # five steps an epoch
+    model, longer = small(), small()
+    losses = list(training(model, digits.train, recipe, generator=torch.Generator().manual_seed(3), steps=count))
+    whole = training(longer, digits.train, replace(recipe, epochs=3), generator=torch.Generator().manual_seed(3))
+    wanted = list(islice(whole, count))
+
+    assert losses == wanted
+    assert all(torch.equal(a, b) for a, b in zip(weights_of(model), weights_of(longer), strict=True))
+
+
+def test_without_a_number_of_steps_the_epochs_decide(digits: Images) -> None:
+    recipe = Recipe(epochs=3, batch_size=math.ceil(len(digits.train) / 5))
+    model, whole = small(), small()
+    losses = list(training(model, digits.train, recipe, generator=torch.Generator().manual_seed(0)))
+    means = train(whole, digits.train, recipe, generator=torch.Generator().manual_seed(0))
+    sizes = [recipe.batch_size] * 4 + [len(digits.train) - 4 * recipe.batch_size]
+
+    assert len(losses) == 15
+    for epoch, mean in enumerate(means):
+        steps = losses[5 * epoch : 5 * epoch + 5]
+        total = sum(float(loss) * size for loss, size in zip(steps, sizes, strict=True))
+        assert mean == pytest.approx(total / len(digits.train), rel=1e-12)
+    assert all(torch.equal(a, b) for a, b in zip(weights_of(model), weights_of(whole), strict=True))
+
+
+@pytest.mark.parametrize("schedule", ["constant", "triangular"])
+def test_the_schedule_spans_the_steps_asked_for(digits: Images, schedule: str) -> None:
+    model, recipe = small(), Recipe(epochs=9, batch_size=len(digits.train), learning_rate=0.4, momentum=0.0)
+    recipe = replace(recipe, schedule=schedule, warmup=0.5)
+    list(training(model, digits.train, recipe, generator=torch.Generator().manual_seed(0), steps=4))
+
+    # Four steps, two up and two down, each in its middle: a quarter and three quarters of the way.
+    rates = [0.4] * 4 if schedule == "constant" else [0.1, 0.3, 0.3, 0.1]
+    assert_close(model, stepped(small(), digits.train, rates))
+
+
+def test_steps_in_pieces_of_a_longer_schedule_have_its_rates(digits: Images) -> None:
+    recipe = Recipe(batch_size=len(digits.train), learning_rate=0.4, momentum=0.0, warmup=0.5)
+    pieces, whole = small(), small()
+    generator = torch.Generator().manual_seed(0)
+    for first, count in [(0, 3), (3, 1), (4, 4)]:
+        list(training(pieces, digits.train, recipe, generator=generator, within=(first, 8), steps=count))
+    list(training(whole, digits.train, recipe, generator=torch.Generator().manual_seed(0), steps=8))
+
+    assert_close(pieces, whole)
+    with pytest.raises(ValueError, match="5 steps after 4 exceed 8"):
+        next(iter(training(pieces, digits.train, recipe, generator=generator, within=(4, 8), steps=5)))
+
+
+@pytest.mark.parametrize("measure", ["evaluating", "eval() left behind"])
+def test_a_net_can_be_measured_between_two_steps(digits: Images, measure: str) -> None:
+    recipe = Recipe(batch_size=100, schedule="constant")
+    undisturbed, measured = convolutional(), convolutional()
+    wanted = list(training(undisturbed, digits.train, recipe, generator=torch.Generator().manual_seed(0), steps=12))
+    losses, accuracies = [], []
+    for loss in training(measured, digits.train, recipe, generator=torch.Generator().manual_seed(0), steps=12):
+        losses.append(loss)
+        if measure == "evaluating":
+            accuracies.append(evaluate(measured, digits.test).accuracy)
+        else:
+            measured.eval()
+            with torch.no_grad():
+                accuracies.append(float((measured(digits.test.x).argmax(1) == digits.test.y).float().mean()))
+
+    assert losses == wanted
+    assert len(set(accuracies)) > 6  # it was trained on meanwhile
+    for name, tensor in measured.state_dict().items():  # running statistics too
+        assert torch.equal(tensor, undisturbed.state_dict()[name]), name
+    assert not any(module.training for module in measured.modules())
+
+
+def test_a_training_that_is_left_early_has_taken_the_steps_asked_for_and_keeps_its_masks(digits: Images) -> None:
+    model, wanted = small(), small()
+    masks = {"fc1.weight": torch.rand(16, 64, generator=torch.Generator().manual_seed(1)) < 0.5}
+    recipe = Recipe(batch_size=100, schedule="constant")
+    for step, _ in enumerate(
+        training(model, digits.train, recipe, generator=torch.Generator().manual_seed(0), masks=masks, steps=10**9)
+    ):
+        if step == 6:
+            break
+    list(training(wanted, digits.train, recipe, generator=torch.Generator().manual_seed(0), masks=masks, steps=7))
+
+    assert all(torch.equal(a, b) for a, b in zip(weights_of(model), weights_of(wanted), strict=True))
+    check(model, masks)
+    assert not model.training  # given back as after the last step
+
+
+def test_nothing_happens_before_the_first_step_is_asked_for(digits: Images) -> None:
+    model = small()
+    masks = {"fc1.weight": torch.zeros(16, 64, dtype=torch.bool)}
+    steps = training(model, digits.train, Recipe(), generator=torch.Generator().manual_seed(0), masks=masks)
+
+    assert all(torch.equal(a, b) for a, b in zip(weights_of(model), weights_of(small()), strict=True))
+    next(steps)
+    check(model, masks)
+
+
+@pytest.mark.parametrize("steps", [0, -3])
+def test_a_training_of_no_step_is_refused(digits: Images, steps: int) -> None:
+    with pytest.raises(ValueError, match=f"at least one step; got steps={steps}"):
+        list(training(small(), digits.train, Recipe(), generator=torch.Generator(), steps=steps))
+
+
+@pytest.mark.parametrize("step", [2, 7])
+def test_a_weight_that_comes_back_ends_a_training_of_so_many_steps(
+    digits: Images, monkeypatch: pytest.MonkeyPatch, step: int
+) -> None:
+    reviving(monkeypatch, {step})
+    mask = torch.ones(16, 64, dtype=torch.bool)
+    mask[3, 5] = False
+    recipe = Recipe(batch_size=math.ceil(len(digits.train) / 5))
+    with pytest.raises(ValueError, match="removed weight"):
+        list(
+            training(
+                *(small(), digits.train, recipe),
+                generator=torch.Generator().manual_seed(0),
+                masks={"fc1.weight": mask},
+                steps=8,  # the last of the second epoch is never reached
+            )
+        )

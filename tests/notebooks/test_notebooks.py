@@ -70,6 +70,60 @@ LENET = {
     },
 }
 
+UNITS_NET = "conv-6k3p-8k3-12"
+UNITS = {
+    "units-penalties": {
+        "model": UNITS_NET,
+        "seeds": [0, 1],
+        "iterations": 60,
+        "every": 20,
+        "all_every": 20,
+        "choose_every": 5,
+        "store": [20],
+        "scoring": 100,
+        "examples": 100,
+    },
+    "units-fine-tuning": {
+        "nets": ["../units-penalties"],
+        "seeds": [],
+        "steps": [],
+        "tuning_steps": [2, 5],
+        "scoring": 100,
+        "examples": 100,
+    },
+    "units-iterative": {
+        "nets": ["../units-penalties"],
+        "seeds": [],
+        "step": 60,
+        "round_fraction": 0.1,
+        "measured": [0.1, 0.2],
+        "tuning_steps": 3,
+        "scoring": 100,
+        "examples": 100,
+    },
+    "units-corrections": {
+        "nets": ["../units-penalties"],
+        "seeds": [],
+        "tuning_steps": [3],
+        "scoring": 100,
+        "examples": 100,
+        "agreement_examples": 50,
+    },
+    "units-steps": {"iterations": 200},
+    "units-report": {
+        "penalties": ["../units-penalties"],
+        "vgg": "../units-penalties",
+        "fine_tuning": ["../units-fine-tuning"],
+        "iterative": ["../units-iterative"],
+        "corrections": ["../units-corrections"],
+    },
+    "units-verdicts": {
+        "penalties": ["../units-penalties"],
+        "fine_tuning": ["../units-fine-tuning"],
+        "iterative": ["../units-iterative"],
+    },
+}
+
 pytestmark = pytest.mark.graph
 
 
@@ -88,6 +142,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for beside, (notebook, others) in BESIDE.items():
             if notebook == name:
                 run(folder / ".beside" / beside, name, {**parameters, **others})
+    for name, parameters in UNITS.items():
+        run(folder / name, name, parameters)
     for name, parameters in {
         "train-lenet": train,
         "threshold-sweep": {**TINY, "scales": [0.3, 1.0, 3.0]},
@@ -192,7 +248,14 @@ def test_recognisers_trained_by_one_notebook_are_what_another_measures(results: 
 
 
 @pytest.mark.parametrize(
-    ("run", "claims"), [("verdicts", 8), ("speech-verdicts", 8), ("outputs-verdicts", 5), ("lenet-verdicts", 8)]
+    ("run", "claims"),
+    [
+        ("verdicts", 8),
+        ("speech-verdicts", 8),
+        ("outputs-verdicts", 5),
+        ("lenet-verdicts", 8),
+        ("units-verdicts", 7),
+    ],
 )
 def test_the_verdicts_name_the_tables_they_were_decided_on(results: Path, run: str, claims: int) -> None:
     verdicts = json.loads((results / run / "claims.json").read_text(encoding="utf-8"))

@@ -27,7 +27,8 @@ def training(
     moves them; that all of them are zero still is asserted after every step.
 
     Args:
-        model: maps `split.x` to logits; trained in place, on the split's device; in evaluation mode at the end.
+        model: maps `split.x` to logits; trained in place, on the split's device; in evaluation mode at the end,
+            also when no further step is asked for.
         split: training examples; the order of each epoch is drawn anew.
         recipe: schedule and optimizer settings.
         generator: a CPU generator, draws the order of the examples and the inputs that drop out.
@@ -61,35 +62,37 @@ def training(
         raise ValueError(f"training lies within its longer schedule; {count} steps after {first} exceed {whole}")
     revived = torch.zeros((), dtype=torch.bool, device=split.x.device)
     order: list[Tensor] = []
-    for step in range(first, first + count):
-        if not order:
-            order = list(torch.randperm(len(split), generator=generator).to(split.x.device).split(recipe.batch_size))
-            order.reverse()
-        batch = order.pop()
-        for group in optimizer.param_groups:
-            group["lr"] = recipe.rate(step, whole)
-        model.train()  # again, as it may have been measured since the last step
-        logits = model(_dropped(split.x.index_select(0, batch), recipe.input_dropout, generator))
-        loss = nn.functional.cross_entropy(logits, split.y.index_select(0, batch))
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        with torch.no_grad():
-            penalty = _penalise(weights, recipe.l1)
-            for name, gone in removed.items():
-                if (gradient := parameters[name].grad) is not None:
-                    gradient.masked_fill_(gone, 0)
-            if recipe.clip:
-                nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
-            optimizer.step()
-            for name, gone in removed.items():
-                revived |= ((parameters[name] != 0) & gone).any()
-            total = loss.double() + penalty
-        if (not order or step == first + count - 1) and revived:  # at every step it would wait for the device
-            check(model, masks)
-            epoch = (step - first) // batches + 1
-            raise ValueError(f"a removed weight came back in epoch {epoch} and went again: no such net is sparse")
-        yield total
-    model.eval()
+    try:
+        for step in range(first, first + count):
+            if not order:
+                drawn = torch.randperm(len(split), generator=generator).to(split.x.device)
+                order = list(drawn.split(recipe.batch_size))[::-1]
+            batch = order.pop()
+            for group in optimizer.param_groups:
+                group["lr"] = recipe.rate(step, whole)
+            model.train()  # again, as it may have been measured since the last step
+            logits = model(_dropped(split.x.index_select(0, batch), recipe.input_dropout, generator))
+            loss = nn.functional.cross_entropy(logits, split.y.index_select(0, batch))
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            with torch.no_grad():
+                penalty = _penalise(weights, recipe.l1)
+                for name, gone in removed.items():
+                    if (gradient := parameters[name].grad) is not None:
+                        gradient.masked_fill_(gone, 0)
+                if recipe.clip:
+                    nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
+                optimizer.step()
+                for name, gone in removed.items():
+                    revived |= ((parameters[name] != 0) & gone).any()
+                total = loss.double() + penalty
+            if (not order or step == first + count - 1) and revived:  # at every step it would wait for the device
+                check(model, masks)
+                epoch = (step - first) // batches + 1
+                raise ValueError(f"a removed weight came back in epoch {epoch} and went again: no such net is sparse")
+            yield total
+    finally:  # also where no further step is asked for
+        model.eval()
 
 
 def train(

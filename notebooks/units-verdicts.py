@@ -1,0 +1,28 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # The claims about mean replacement
+#
+# Each claim of the source carries a rule, written before anything was measured. Here the rules are applied net by net,
+# on training and on test examples; a claim's verdict is "partly" when these disagree.
+
+# %% tags=["parameters"]
+penalties: list[str] = []  # folders of the runs that measured penalties during training, one a net and data
+fine_tuning: list[str] = []  # folders of the runs that tuned pruned nets; without one its claim is not decided
+iterative: list[str] = []  # folders of the runs that pruned in rounds and in one shot; likewise
+
+# %%
+from prunelab import claims, records
+from prunelab.studies import sparseness_summary, sparseness_tables, units_verdicts
+
+verdicts = units_verdicts.decide(penalties, fine_tuning=fine_tuning, iterative=iterative)
+claims.save(verdicts)
+table = sparseness_summary.verdict_table(verdicts)
+records.save_table(table, "verdicts", key=sparseness_tables.VERDICT_KEY, columns=sparseness_tables.VERDICT_COLUMNS)
+table

@@ -1,0 +1,186 @@
+"""Units taken out of a net: zeroed, or replaced by their mean, which the next layer's bias then carries."""
+
+from collections.abc import Mapping
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from prunelab.pruning.application import apply
+from prunelab.pruning.unit_scores import Measured
+from prunelab.pruning.units import Site, flattened, layer_of, norm_of, sites
+
+Mean = Literal["before pooling", "after pooling", "per position"]
+Bias = Literal["average", "interior", "map"]
+MEANS: tuple[Mean, ...] = get_args(Mean)
+BIASES: tuple[Bias, ...] = get_args(Bias)
+
+
+def lowest(scores: Tensor, fraction: float) -> Tensor:
+    """Choose the units with the lowest scores.
+
+    Args:
+        scores: (U,), higher = kept; of equal ones the first are chosen.
+        fraction: of the units, [0, 1); the number is rounded, but at least one unit is chosen where the fraction is
+            above 0, and one is always left.
+
+    Returns:
+        (U,) bool, True = chosen for removal.
+
+    Raises:
+        ValueError: a fraction out of range, or a score that is NaN.
+    """
+    if not 0 <= fraction < 1:
+        hint = f"; did you mean {fraction / 100:g}?" if 1 < fraction < 100 else ""
+        raise ValueError(f"fraction is the part of a layer's units to remove, in [0, 1); got {fraction!r}{hint}")
+    if bool(scores.isnan().any()):
+        raise ValueError("a unit's score is a number; some are NaN: did the training diverge?")
+    count = min(max(round(fraction * len(scores)), 1 if fraction else 0), len(scores) - 1)
+    chosen = torch.zeros(len(scores), dtype=torch.bool)
+    chosen[scores.cpu().argsort(stable=True)[:count]] = True
+    return chosen
+
+
+def shift(
+    model: nn.Module,
+    site: Site,
+    removed: Tensor,
+    measured: Measured,
+    *,
+    mean: Mean = "before pooling",
+    bias: Bias = "average",
+) -> Tensor:
+    """Give what removed units contributed on average to the pre-activations of the layer that consumes them.
+
+    Each removed unit is a constant input in its place, and the consumer is linear. Without padding, and in a linear
+    layer, its response to constants per channel is the same at every position and a bias holds it exactly. With zero
+    padding it falls off towards the border, which no bias can follow; and constants per position differ at every place.
+
+    Args:
+        model: unpruned, or with other units removed already; not changed.
+        site: whose units are removed.
+        removed: (U,) bool, True = removed.
+        measured: the units' means, see `measure_units`.
+        mean: the constant: the unit's mean activation, taken through pooling as it is ("before pooling"; pooling of a
+            constant gives the constant, but the maximum over varying values has a larger mean); the mean of what the
+            consumer sees ("after pooling"); or that mean at each position of its own ("per position").
+        bias: how it becomes one number an output: the mean over all positions ("average"), the response away from the
+            border ("interior"), or left as it is ("map"), which no bias holds: a reference.
+
+    Returns:
+        (outputs of the consumer,) in its dtype, on its device; (outputs, H, W) for the map of a convolution.
+
+    Raises:
+        ValueError: flags or means that do not fit the site, or an unknown mean or bias.
+
+    Source: bias propagation: Evci et al., "Mean Replacement Pruning", 2018, whose released code takes the mean before
+        pooling and the average over positions; the other choices are ours.
+    """
+    if mean not in MEANS or bias not in BIASES:
+        raise ValueError(f"a mean is one of {MEANS} and a bias one of {BIASES}; got {mean!r} and {bias!r}")
+    _check_flags(site, removed)
+    consumer = layer_of(model, site.consumer)
+    flags = removed.to(consumer.weight.device)
+    constant = _constants(model, site, measured, mean).to(consumer.weight.device)  # (U, h, w) or (U, P), float64
+    weight = consumer.weight.detach().double()
+    if isinstance(consumer, nn.Linear):
+        columns = weight.unflatten(1, (site.units, -1))[:, flags].flatten(1)  # (out, removed · P)
+        response: Tensor = columns @ constant[flags].flatten()
+        return response.to(consumer.weight.dtype)
+    if bias == "interior":
+        response = weight[:, flags].sum((2, 3)) @ constant[flags].mean((1, 2))
+        return response.to(consumer.weight.dtype)
+    chosen = flags if bool(flags.any()) else ~flags  # torch would convolve no channels to no outputs
+    response = functional.conv2d(
+        (constant * flags[:, None, None])[chosen][None],
+        weight[:, chosen],
+        stride=consumer.stride,
+        padding=consumer.padding,
+        dilation=consumer.dilation,
+    )[0]  # (out, H, W)
+    held: Tensor = response if bias == "map" else response.mean((1, 2))
+    return held.to(consumer.weight.dtype)
+
+
+def remove(
+    model: nn.Module, removed: Mapping[str, Tensor], *, shifts: Mapping[str, Tensor] | None = None
+) -> dict[str, Tensor]:
+    """Take units out in place: their incoming weights, bias and outgoing weights become zero.
+
+    Args:
+        model: see `prunelab.pruning.units.sites`.
+        removed: site -> (U,) bool, True = removed; an absent site keeps all its units.
+        shifts: site -> what is added to the bias of its consumer, (outputs,), see `shift`; the running mean of batch
+            normalisation takes it up where the consumer has no bias.
+
+    Returns:
+        Parameter name -> bool mask, True = kept, of every weight and bias touched: for training on with the units gone.
+
+    Raises:
+        ValueError: an unknown site, flags or shifts that do not fit, or a shift for a consumer with neither bias nor
+            batch normalisation.
+    """
+    found = sites(model)
+    for names in (removed, shifts or {}):
+        if unknown := [name for name in names if name not in found]:
+            raise ValueError(f"units are removed at {', '.join(found)}; got {unknown[0]!r}")
+    masks: dict[str, Tensor] = {}
+    for name, flags in removed.items():
+        site = found[name]
+        _check_flags(site, flags)
+        layer, consumer = layer_of(model, name), layer_of(model, site.consumer)
+        gone = flags.cpu()
+        _mask(masks, f"{name}.weight", layer.weight)[gone] = False
+        if layer.bias is not None:
+            _mask(masks, f"{name}.bias", layer.bias)[gone] = False
+        outgoing = gone.repeat_interleave(flattened(consumer, site.units))
+        _mask(masks, f"{site.consumer}.weight", consumer.weight)[:, outgoing] = False
+    carriers = [(_carrier(model, found, found[name], value), value) for name, value in (shifts or {}).items()]
+    with torch.no_grad():  # all of them fit: nothing has been written so far
+        for (carrier, sign), value in carriers:
+            carrier += sign * value.to(carrier)
+    apply(model, masks)
+    return masks
+
+
+def _constants(model: nn.Module, site: Site, measured: Measured, mean: Mean) -> Tensor:
+    """Lay out the constants that stand for the units at the consumer's input: (U, h, w), or (U, P) flattened."""
+    inputs = measured.inputs
+    if len(measured.mean) != site.units or len(inputs) != site.units:
+        raise ValueError(f"{site.name} has {site.units} units; the means are of {len(measured.mean)}")
+    if mean == "per position":
+        return inputs
+    if mean == "after pooling":
+        return inputs.flatten(1).mean(1).view(-1, *[1] * (inputs.ndim - 1)).expand_as(inputs)
+    level = measured.mean.view(1, -1, *[1] * len(measured.shape)).expand(1, -1, *measured.shape)
+    for name in site.between:
+        step = dict(model.named_modules()).get(name)
+        if isinstance(step, (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)):
+            level = step(level)
+    return level[0].reshape(inputs.shape)
+
+
+def _carrier(model: nn.Module, found: Mapping[str, Site], site: Site, value: Tensor) -> tuple[Tensor, int]:
+    """Find what can hold a constant before the activation of a site's consumer, and the sign it takes it with."""
+    consumer = layer_of(model, site.consumer)
+    outputs = len(consumer.weight)
+    if value.shape != (outputs,):
+        raise ValueError(f"a shift has one number an output of {site.consumer}, ({outputs},); got {tuple(value.shape)}")
+    if consumer.bias is not None:
+        return consumer.bias, 1
+    norm = norm_of(model, found[site.consumer]) if site.consumer in found else None
+    if norm is None or norm.running_mean is None:
+        raise ValueError(f"a mean is carried by a bias, and {site.consumer} has none: give it one, of zeros")
+    return norm.running_mean, -1
+
+
+def _mask(masks: dict[str, Tensor], name: str, parameter: Tensor) -> Tensor:
+    return masks.setdefault(name, torch.ones(parameter.shape, dtype=torch.bool))
+
+
+def _check_flags(site: Site, flags: Tensor) -> None:
+    if flags.dtype != torch.bool or flags.shape != (site.units,):
+        raise ValueError(
+            f"removed units of {site.name} are flagged, ({site.units},) bool; got {tuple(flags.shape)} {flags.dtype}"
+        )
