@@ -13,7 +13,7 @@ from scipy import linalg
 from torch import Tensor, nn
 
 from prunelab.models import build
-from prunelab.pruning.reconstruction import FITS, Moments, gather, refit, squared_error
+from prunelab.pruning.reconstruction import FITS, InputMoments, gather, refit, squared_error
 from prunelab.pruning.unit_removal import lowest, remove, shift
 from prunelab.pruning.unit_scores import measure_units
 from prunelab.pruning.units import layer_of, sites, steps_of
@@ -241,7 +241,7 @@ def test_bad_input_is_refused_in_one_line() -> None:
     model, x = net(), examples(5)
     place, moments = sites(model)["fc1"], gather(model, x)["fc1"]
     removed = torch.arange(8) < 2
-    twins = Moments(mean=torch.zeros(8).double(), covariance=torch.ones(8, 8).double(), count=5)
+    twins = InputMoments(mean=torch.zeros(8).double(), covariance=torch.ones(8, 8).double(), count=5)
     calls: dict[str, Callable[[], object]] = {
         "behind the sites conv1, conv2, fc1; got 'fc2'": lambda: gather(model, x, only=["fc2"]),
         "over examples; got none": lambda: gather(model, x[:0]),

@@ -228,6 +228,8 @@ def test_training_on_a_cuda_device_takes_a_cpu_generator_and_cpu_masks(digits: I
         ("momentum", -0.1),
         ("warmup", 1.0),
         ("l1", -1.0),
+        ("l2", -1.0),
+        ("l2", math.inf),
         ("input_dropout", 1.0),
     ],
 )
@@ -258,13 +260,14 @@ def test_an_acoustic_net_is_not_trained_on_images(digits: Images) -> None:
         train_seeds("acoustic-2x16-relu", digits, Recipe(epochs=1), [0])
 
 
-def stepped(reference: nn.Module, split: Split, rates: list[float], l1: float = 0.0) -> nn.Module:
+def stepped(reference: nn.Module, split: Split, rates: list[float], l1: float = 0.0, l2: float = 0.0) -> nn.Module:
     """Take plain gradient steps on the whole split, by hand."""
     parameters = list(reference.parameters())
     for rate in rates:
         loss = nn.functional.cross_entropy(reference(split.x), split.y)
-        if l1:
-            loss = loss + l1 * sum(weight.abs().sum() for weight in prunable_parameters(reference))
+        for strength, penalty in ((l1, magnitudes), (l2, half_squares)):
+            if strength:
+                loss = loss + strength * penalty(reference)
         gradients = torch.autograd.grad(loss, parameters)
         with torch.no_grad():
             for parameter, gradient in zip(parameters, gradients, strict=True):
@@ -272,18 +275,46 @@ def stepped(reference: nn.Module, split: Split, rates: list[float], l1: float = 
     return reference
 
 
+def magnitudes(model: nn.Module) -> torch.Tensor:
+    return torch.stack([weight.abs().sum() for weight in prunable_parameters(model)]).sum()
+
+
+def half_squares(model: nn.Module) -> torch.Tensor:
+    return torch.stack([weight.square().sum() for weight in prunable_parameters(model)]).sum() / 2
+
+
 def assert_close(model: nn.Module, reference: nn.Module) -> None:
     for (name, moved), wanted in zip(model.named_parameters(), reference.parameters(), strict=True):
         torch.testing.assert_close(moved, wanted, rtol=1e-3, atol=1e-5, msg=name)
 
 
-@pytest.mark.parametrize("l1", [0.0, 1e-2])
-def test_without_momentum_a_constant_rate_steps_down_the_gradient(digits: Images, l1: float) -> None:
+@pytest.mark.parametrize(("l1", "l2"), [(0.0, 0.0), (1e-2, 0.0), (0.0, 0.1), (1e-2, 0.1)])
+def test_without_momentum_a_constant_rate_steps_down_the_gradient(digits: Images, l1: float, l2: float) -> None:
     model = small()
-    recipe = Recipe(epochs=4, batch_size=len(digits.train), learning_rate=0.3, momentum=0.0, schedule="constant", l1=l1)
-    train(model, digits.train, recipe, generator=torch.Generator().manual_seed(0))
+    plain = Recipe(epochs=4, batch_size=len(digits.train), learning_rate=0.3, momentum=0.0, schedule="constant")
+    losses = train(model, digits.train, replace(plain, l1=l1, l2=l2), generator=torch.Generator().manual_seed(0))
 
-    assert_close(model, stepped(small(), digits.train, [0.3] * 4, l1))
+    assert_close(model, stepped(small(), digits.train, [0.3] * 4, l1, l2))
+    with torch.no_grad():
+        start = nn.functional.cross_entropy(small()(digits.train.x), digits.train.y)
+        expected = float(start + l1 * magnitudes(small()) + l2 * half_squares(small()))
+    assert losses[0] == pytest.approx(expected, rel=1e-5)
+
+
+def test_an_l2_penalty_is_the_weight_decay_of_torchs_sgd_on_the_weights_alone(digits: Images) -> None:
+    model, reference = small(), small()
+    recipe = Recipe(epochs=3, batch_size=len(digits.train), learning_rate=0.2, schedule="constant", l2=0.05)
+    train(model, digits.train, recipe, generator=torch.Generator().manual_seed(0))
+    weights = prunable_parameters(reference)
+    biases = [parameter for name, parameter in reference.named_parameters() if name.endswith("bias")]
+    groups = [{"params": weights, "weight_decay": 0.05}, {"params": biases}]
+    optimizer = torch.optim.SGD(groups, lr=0.2, momentum=0.9, nesterov=True)
+    for _ in range(3):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(reference(digits.train.x), digits.train.y).backward()
+        optimizer.step()
+
+    assert_close(model, reference)
 
 
 def test_without_momentum_the_steps_are_those_of_torchs_sgd_batch_by_batch(digits: Images) -> None:

@@ -153,16 +153,16 @@ def verify(
     [bold]Examples[/bold]: prunelab verify · prunelab verify --run threshold-sweep --atol 0.05 ·
     prunelab verify --profile quick --no-run --against ../other/results/quick
     """
-    from prunelab.report import show
+    from prunelab.report import comparing, show
     from prunelab.report import verify as verifying
 
-    tolerance = verifying.Tolerance(rtol=rtol, atol=atol)
+    tolerance = comparing.Tolerance(rtol=rtol, atol=atol)
     found = verifying.verify(profile, run, against=against, execute=execute, tolerance=tolerance)
     if as_json:
         print(json.dumps([dataclasses.asdict(one) for one in found], indent=1, ensure_ascii=False))
     else:
         show.comparisons(found)
-    if not verifying.agree(found):
+    if not comparing.agree(found):
         raise typer.Exit(FAILED)
 
 

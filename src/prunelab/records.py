@@ -29,7 +29,8 @@ class Value:
     """One number that prose quotes, with what a reader needs to judge it.
 
     `low` and `high` bound its 95 % interval and are given together or not at all; NaN counts as not given.
-    `n` is the number of seeds behind it, `digits` the decimals to print.
+    `n` is the number of seeds behind it, `digits` the decimals to print. `varies` says of a measured time and the like
+    that another run will not repeat it.
     """
 
     value: float
@@ -38,6 +39,7 @@ class Value:
     unit: str = ""
     digits: int = 2
     n: int | None = None
+    varies: bool = False
 
     def __post_init__(self) -> None:
         for name in ("low", "high"):
@@ -79,7 +81,13 @@ def to_frame(rows: Sequence[Any], key: Sequence[str]) -> pd.DataFrame:
 
 
 def save_table(
-    frame: pd.DataFrame, name: str, *, key: Sequence[str], columns: Mapping[str, str], folder: Path = Path("tables")
+    frame: pd.DataFrame,
+    name: str,
+    *,
+    key: Sequence[str],
+    columns: Mapping[str, str],
+    folder: Path = Path("tables"),
+    varies: bool = False,
 ) -> Path:
     """Write a table as CSV, and beside it a JSON that describes it.
 
@@ -92,6 +100,7 @@ def save_table(
         key: the columns that name a row.
         columns: column -> "what it is [unit]", for every column. "may be empty" in it allows empty cells.
         folder: where `<name>.csv` and `<name>.json` go.
+        varies: the table holds measured times and the like, which another run will not repeat; its sidecar says so.
 
     Returns:
         The path of the CSV.
@@ -117,6 +126,8 @@ def save_table(
         "rows": len(frame),
         "sha256": files.digest(path),
     }
+    if varies:
+        sidecar["varies"] = True
     files.write_json(path.with_suffix(".json"), sidecar)
     return path
 
@@ -170,7 +181,7 @@ def save_values(values: Mapping[str, Value], folder: Path = Path()) -> Path:
             f"a run writes its values once, all together; {path} already holds others; "
             "join the two calls into one, or remove the file of an earlier run"
         )
-    return files.write_json(path, {name: dataclasses.asdict(value) for name, value in values.items()})
+    return files.write_json(path, {name: _entry(value) for name, value in values.items()})
 
 
 def load_values(path: Path) -> dict[str, Value]:
@@ -185,6 +196,12 @@ def load_values(path: Path) -> dict[str, Value]:
         return {name: Value(**entry) for name, entry in entries.items()}
     except TypeError as error:
         raise ValueError(f"{path} holds an entry that is no value ({error}); write it through save_values") from error
+
+
+def _entry(value: Value) -> dict[str, Any]:
+    """Lay a value out for JSON; only what varies is marked."""
+    entry = dataclasses.asdict(value)
+    return entry if value.varies else {name: part for name, part in entry.items() if name != "varies"}
 
 
 def _without_none(cells: list[Any]) -> list[Any]:

@@ -41,6 +41,8 @@ STUDIES = [
     "book/outputs.html",
     "book/why-abs.html",
     "book/lenet.html",
+    "book/mean-replacement.html",
+    "book/words.html",
     "book/runs.html",
     "book/methods.html",
 ]

@@ -123,6 +123,10 @@ UNITS = {
         "iterative": ["../units-iterative"],
     },
 }
+WORDS = {
+    "search-pruning": {"boards": [4], "items": [4], "moves": [5], "seeds": [0, 1]},
+    "tree-pruning": {"seeds": [0, 1], "points": 3},
+}
 
 pytestmark = pytest.mark.graph
 
@@ -142,7 +146,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for beside, (notebook, others) in BESIDE.items():
             if notebook == name:
                 run(folder / ".beside" / beside, name, {**parameters, **others})
-    for name, parameters in UNITS.items():
+    for name, parameters in (UNITS | WORDS).items():
         run(folder / name, name, parameters)
     for name, parameters in {
         "train-lenet": train,

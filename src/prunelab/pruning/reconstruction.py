@@ -26,7 +26,7 @@ RIDGE = 1e-6
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Moments:
+class InputMoments:
     """Inputs of a consumer over examples and the positions of its outputs; float64, on the model's device.
 
     A convolution has C · k · k inputs at each position, in the order of its weights, zeros of the padding among them.
@@ -45,7 +45,7 @@ class Refit:
     shift: Tensor  # (outputs,), added to its bias
 
 
-def gather(model: nn.Module, x: Tensor, *, only: Sequence[str] = (), batch_size: int = 100) -> dict[str, Moments]:
+def gather(model: nn.Module, x: Tensor, *, only: Sequence[str] = (), batch_size: int = 100) -> dict[str, InputMoments]:
     """Gather the moments of what consumers see, in one pass forward, as far as the last of them.
 
     Args:
@@ -86,7 +86,7 @@ def refit(
     model: nn.Module,
     site: Site,
     removed: Tensor,
-    moments: Moments,
+    moments: InputMoments,
     *,
     fit: Fit = "weights and bias",
     ridge: float = RIDGE,
@@ -131,7 +131,7 @@ def refit(
 
 
 def squared_error(
-    model: nn.Module, site: Site, removed: Tensor, moments: Moments, fitted: Refit | None = None
+    model: nn.Module, site: Site, removed: Tensor, moments: InputMoments, fitted: Refit | None = None
 ) -> float:
     """Give the mean squared distance of a consumer's pre-activations from those of the unpruned net.
 
@@ -170,12 +170,12 @@ def _rows(consumer: Layer, inputs: Tensor) -> Tensor:
     return patches.transpose(1, 2).flatten(0, 1).double()  # (N, I, P) -> (N · P, I)
 
 
-def _moments(total: Tensor, products: Tensor, count: int) -> Moments:
+def _moments(total: Tensor, products: Tensor, count: int) -> InputMoments:
     mean = total / count
-    return Moments(mean=mean, covariance=products / count - mean.outer(mean), count=count)
+    return InputMoments(mean=mean, covariance=products / count - mean.outer(mean), count=count)
 
 
-def _flat(consumer: Layer, site: Site, removed: Tensor, moments: Moments) -> tuple[Tensor, Tensor]:
+def _flat(consumer: Layer, site: Site, removed: Tensor, moments: InputMoments) -> tuple[Tensor, Tensor]:
     """Give the consumer's weights, (outputs, I) float64, and which of its inputs are removed, (I,) bool."""
     if removed.dtype != torch.bool or removed.shape != (site.units,):
         raise ValueError(
@@ -192,7 +192,7 @@ def _flat(consumer: Layer, site: Site, removed: Tensor, moments: Moments) -> tup
     return weight, removed.to(weight.device).repeat_interleave(each)
 
 
-def _change(weight: Tensor, gone: Tensor, moments: Moments, ridge: float) -> Tensor:
+def _change(weight: Tensor, gone: Tensor, moments: InputMoments, ridge: float) -> Tensor:
     """Solve for D, (outputs, inputs that stay)."""
     kept = ~gone
     missing = weight[:, gone] @ moments.covariance[gone][:, kept]  # (outputs, K)

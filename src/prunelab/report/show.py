@@ -7,16 +7,17 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from prunelab.report import doctor, verify
+from prunelab.report import comparing, doctor
+from prunelab.report.comparing import Comparison
 from prunelab.report.doctor import Check
-from prunelab.report.verify import Comparison
 
 _COLOURS = {
-    verify.IDENTICAL: "green",
-    verify.WITHIN: "green",
-    verify.DIFFERENT: "red",
-    verify.MISSING: "red",
-    verify.EXTRA: "red",
+    comparing.IDENTICAL: "green",
+    comparing.WITHIN: "green",
+    comparing.VARIES: "green",
+    comparing.DIFFERENT: "red",
+    comparing.MISSING: "red",
+    comparing.EXTRA: "red",
     doctor.OK: "green",
 }
 
@@ -35,7 +36,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = ""
 def comparisons(found: Sequence[Comparison]) -> None:
     """Print what `verify` found: what is not identical, one by one, then the counts of each run and of all."""
     columns = ("run", "what", "name", "outcome", "where", "published", "now")
-    unlike = [one for one in found if one.outcome != verify.IDENTICAL]
+    unlike = [one for one in found if one.outcome != comparing.IDENTICAL]
     if unlike:
         table(columns, [(one.run, one.kind, one.name, one.outcome, one.where, one.old, one.new) for one in unlike])
     for run in dict.fromkeys(one.run for one in found):

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from prunelab.data import Split
 from prunelab.measure.modes import evaluating
 from prunelab.measure.penalty import Probe
-from prunelab.pruning.reconstruction import Moments, gather, refit, squared_error
+from prunelab.pruning.reconstruction import InputMoments, gather, refit, squared_error
 from prunelab.pruning.unit_removal import remove, shift
 from prunelab.pruning.unit_scores import Measured, measure_units
 from prunelab.pruning.units import Site, layer_of
@@ -68,7 +68,7 @@ class Bench:
         self.probes = {part: Probe(self._model, split) for part, split in parts.items()}
         self.sites = next(iter(self.probes.values())).sites
         self.operations = Operations(self._model, scoring.x, batch_size=recipe.batch_size)
-        self._moments: dict[str, Moments] = gather(self._model, scoring.x)
+        self._moments: dict[str, InputMoments] = gather(self._model, scoring.x)
         names = dict(self._model.named_modules())
         self._norms = [name for name, module in names.items() if isinstance(module, _NORMS)]
 

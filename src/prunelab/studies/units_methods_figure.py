@@ -21,6 +21,7 @@ from prunelab.studies.units_scatter_figures import (
 )
 
 COMPARISONS = (("norm", "random"), ("mrs-abs", "taylor-abs"))
+_OTHERWISE = (("mrs-abs", "norm"),)  # where those were not measured
 _PAIR_LINES = (
     Line(label="", colour="#0072b2", marker="o"),
     Line(label="", colour="#e69f00", marker="^"),
@@ -28,7 +29,7 @@ _PAIR_LINES = (
 
 
 def comparisons_in(tuned: DataFrame) -> list[tuple[str, str]]:
-    """List the comparisons of scores that a table has, `COMPARISONS` as far as they were measured, else its first two.
+    """List up to two comparisons of scores that a table has: `COMPARISONS`, others where they were not measured.
 
     Raises:
         ValueError: fewer than two scores were measured.
@@ -36,8 +37,8 @@ def comparisons_in(tuned: DataFrame) -> list[tuple[str, str]]:
     scores = scores_of(tuned)
     if len(scores) < 2:
         raise ValueError(f"scores are compared with each other; only {scores} was measured: measure another")
-    found = [pair for pair in COMPARISONS if set(pair) <= set(scores)]
-    return found or [(scores[1], scores[0])]
+    found = [pair for pair in (*COMPARISONS, *_OTHERWISE) if set(pair) <= set(scores)]
+    return found[: len(_PAIR_LINES)] or [(scores[1], scores[0])]
 
 
 def methods_by_tuning(

@@ -76,7 +76,7 @@ def training(
             optimizer.zero_grad(set_to_none=True)
             loss.backward()
             with torch.no_grad():
-                penalty = _penalise(weights, recipe.l1)
+                penalty = _penalise(weights, recipe.l1, recipe.l2)
                 for name, gone in removed.items():
                     if (gradient := parameters[name].grad) is not None:
                         gradient.masked_fill_(gone, 0)
@@ -169,11 +169,16 @@ def _dropped(x: Tensor, part: float, generator: torch.Generator) -> Tensor:
     return x * kept.to(x.device) / (1 - bound / 256)
 
 
-def _penalise(weights: Sequence[Tensor], l1: float) -> Tensor | float:
-    """Add the penalty's gradient, l1 · sign(w), to the weights' own; return the penalty."""
-    if not l1:
-        return 0.0
-    for weight in weights:
-        if weight.grad is not None:
-            weight.grad.add_(weight.sign(), alpha=l1)
-    return l1 * torch.stack([weight.abs().sum() for weight in weights]).sum().double()
+def _penalise(weights: Sequence[Tensor], l1: float, l2: float) -> Tensor | float:
+    """Add the penalties' gradient, l1 · sign(w) + l2 · w, to the weights' own; return the penalties' sum."""
+    gradients = [(weight, weight.grad) for weight in weights if weight.grad is not None]
+    penalty: Tensor | float = 0.0
+    if l1:
+        for weight, gradient in gradients:
+            gradient.add_(weight.sign(), alpha=l1)
+        penalty = l1 * torch.stack([weight.abs().sum() for weight in weights]).sum().double()
+    if l2:
+        for weight, gradient in gradients:
+            gradient.add_(weight, alpha=l2)
+        penalty = penalty + l2 / 2 * torch.stack([weight.square().sum() for weight in weights]).sum().double()
+    return penalty

@@ -41,6 +41,7 @@ class Recipe:
     schedule: Literal["triangular", "constant"] = "triangular"
     warmup: float = 0.15  # part of a triangular schedule's steps, [0, 1)
     l1: float = 0.0  # penalty per unit of summed |w|, weights only
+    l2: float = 0.0  # penalty per unit of half the summed squares, weights only
     input_dropout: float = 0.0  # part of the inputs zeroed in each example, the others scaled up, [0, 1)
 
     def __post_init__(self) -> None:
@@ -55,6 +56,7 @@ class Recipe:
             "schedule is triangular or constant": self.schedule in ("triangular", "constant"),
             "warmup is a part of the steps, in [0, 1)": 0 <= self.warmup < 1,
             "l1 is at least 0 and finite": 0 <= self.l1 < math.inf,
+            "l2 is at least 0 and finite": 0 <= self.l2 < math.inf,
             "input_dropout is a part of the inputs, in [0, 1)": 0 <= self.input_dropout < 1,
         }
         for rule, holds in rules.items():

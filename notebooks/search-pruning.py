@@ -1,0 +1,47 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Pruning of search trees
+#
+# What is saved by cutting branches of a search, and does the answer stay the same? Each pruning is switched on by
+# itself, and the nodes that are still looked at are counted: in placing queens, in filling a knapsack, and in finding
+# the shortest way through a sliding puzzle. Cutting by a bound is held against cutting by an estimate that is none.
+
+# %% tags=["parameters"]
+boards = [4, 5, 6, 7]  # rows of the boards on which all placements of queens are sought
+items = [4, 7, 10, 13]  # to choose from for a knapsack
+moves = [6, 10, 14, 18]  # from the states of the eight-puzzle to its goal
+seeds = [0, 1, 2, 3, 4, 5, 6, 7]  # of the instances, but for the boards
+weight = 3  # of the distance in the search for paths that goes by an estimate
+
+# %%
+from prunelab import records
+from prunelab.studies import search_figures, search_pruning
+
+searches = search_pruning.search_table(boards=boards, items=items, moves=moves, seeds=seeds, weight=weight)
+records.save_table(searches, "searches", key=search_pruning.SEARCH_KEY, columns=search_pruning.SEARCH_COLUMNS)
+searches
+
+# %%
+summary = search_pruning.summary_table(searches)
+records.save_table(summary, "search-summary", key=search_pruning.SUMMARY_KEY, columns=search_pruning.SUMMARY_COLUMNS)
+summary
+
+# %%
+largest = search_pruning.largest(summary)
+records.save_table(largest, "largest", key=search_pruning.SUMMARY_KEY, columns=search_pruning.SUMMARY_COLUMNS)
+largest
+
+# %%
+search_figures.nodes_figure(summary)
+
+# %%
+values = search_pruning.search_values(summary)
+records.save_values(values)
+values
