@@ -21,6 +21,8 @@ ROOMS = (
     "speech",
     "records",
     "stats",
+    "deploy",
+    "choosing",
     "decisions",
     "claims",
     "rules",
@@ -29,6 +31,7 @@ ROOMS = (
     "charts",
     "studies",
     "report",
+    "commands",
     "cli",
 )
 # Third-party packages a room may use, beyond the standard library; rooms not named are free.
@@ -44,6 +47,8 @@ LIBRARIES = {
     "speech": {"torch", "numpy", "scipy", "jiwer", "kaldi_native_fbank", "safetensors"},
     "records": {"pandas", "numpy"},
     "stats": {"scipy", "numpy"},
+    "deploy": {"torch", "numpy", "scipy", "safetensors", "onnx", "onnxruntime"},
+    "choosing": {"torch", "numpy", "scipy", "safetensors"},
     "claims": {"pandas", "numpy", "yaml"},
     "rules": {"pandas", "numpy"},
     "audit": {"pandas", "numpy"},

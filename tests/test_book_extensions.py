@@ -3,151 +3,22 @@
 import json
 import re
 import shutil
-import sys
-from io import StringIO
 from pathlib import Path
 
 import pytest
 
-sphinx_application = pytest.importorskip("sphinx.application", reason="the book extra is not installed")
+pytest.importorskip("sphinx.application", reason="the book extra is not installed")
 pytest.importorskip("latex2mathml", reason="the book extra is not installed")
 pytest.importorskip("vl_convert", reason="the book extra is not installed")
 
-from sphinx.util.docutils import docutils_namespace, patch_docutils  # noqa: E402
-
-ROOT = Path(__file__).parents[1]
-sys.path.append(str(ROOT / "book" / "_ext"))
-
-from prunelab_book import accessibility, docstrings, mathml, results, tables, text  # noqa: E402
+from made_book import CASE, PROVENANCE, ROOT, Book, words
+from prunelab_book import accessibility, docstrings, mathml, results, tables, text
 
 pytestmark = [
     # Sphinx and docutils 0.21 warn of each other's next versions; nothing of ours.
     pytest.mark.filterwarnings("ignore::DeprecationWarning"),
     pytest.mark.filterwarnings("ignore::PendingDeprecationWarning"),
 ]
-
-PROVENANCE = {
-    "run": "sweep",
-    "notebook": "threshold-sweep",
-    "profile": "quick",
-    "parameters": {"seeds": [0, 1, 2]},
-    "code": {"version": "0.1.0", "sources": "0"},
-    "data": [{"name": "digits", "content_id": "0123456789ab"}],
-    "packages": {"torch": "2.13.0"},
-    "python": "3.11.9",
-    "cpu": "x86_64",
-    "threads": 1,
-    "wall_seconds": 83.2,
-    "peak_memory_bytes": 734003200,
-    "command": "prunelab run sweep --profile quick",
-}
-CASE = {
-    "case": "mlp on digits",
-    "verdict": "not-reproduced",
-    "effect": 3.0,
-    "low": 2.5,
-    "high": 3.5,
-    "unit": "points",
-    "n_seeds": 3,
-    "table": "sweep/tables/errors.csv",
-    "margin": -2.0,
-    "reason": "3 points (95 % interval 2.5 to 3.5, 3 seeds), claimed at most 1",
-}
-CLAIMS = """
-sparseness:
-  - id: abs-free-lunch
-    statement: A third of the weights goes for nothing.
-    published: {sparsity_percent: 35.74}
-    rule: the increase is at most 1 point.
-  - id: abs-knee
-    statement: Past the knee it collapses.
-    rule: within 15 points of sparsity.
-"""
-
-
-class Book:
-    """A project with one run and one page."""
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-        self.run = root / "book" / "executed" / "sweep"
-        self.html = root / "_build" / "html"
-        self.write("book/executed/sweep/provenance.json", json.dumps(PROVENANCE))
-        self.values({"knee": {"value": 47.312, "low": 46.1, "high": 48.5, "unit": "%", "digits": 1, "n": 5}})
-        self.write("book/executed/sweep/tables/errors.csv", "model,error_percent\nmlp,1.25\nlenet,-3.5\n")
-        columns = {"model": "spec of the net", "error_percent": "error [%]"}
-        self.write("book/executed/sweep/tables/errors.json", json.dumps({"columns": columns}))
-        self.write("book/executed/sweep/figures/curve.svg", '<svg xmlns="http://www.w3.org/2000/svg"/>')
-        sidecar = {"alt": "Error rises with the threshold", "caption": "Error.", "table": "errors"}
-        self.write("book/executed/sweep/figures/curve.json", json.dumps(sidecar))
-        self.write("book/executed/sweep/notebook.md", "---\norphan: true\n---\n# Notebook")
-        self.write("book/executed/sweep/notebook.ipynb", "{}")
-        self.write("published/claims.yml", CLAIMS)
-        self.write("book/sparseness.md", "---\norphan: true\n---\n# Threshold pruning")
-
-    def write(self, path: str, content: str) -> None:
-        target = self.root / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(content, "utf-8")
-
-    def values(self, values: object) -> None:
-        self.write("book/executed/sweep/values.json", json.dumps(values))
-
-    def chart(self, name: str, *, alt: str = "Bars that grow from left to right", title: str = "a </script> b") -> str:
-        """Write a chart of two bars; the directive that shows it."""
-        view = {
-            "mark": "bar",
-            "width": "container",
-            "encoding": {
-                "x": {"field": "a", "type": "nominal", "title": title},
-                "y": {"field": "b", "type": "quantitative"},
-            },
-        }
-        specification = {
-            "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
-            "data": {"values": [{"a": "one", "b": 1}, {"a": "two", "b": 2}]},
-            **view,
-        }
-        self.write(f"book/executed/sweep/figures/{name}.vl.json", json.dumps(specification))
-        sidecar = {"alt": alt, "caption": "Error.", "table": "errors"}
-        self.write(f"book/executed/sweep/figures/{name}.json", json.dumps(sidecar))
-        return f"```{{run-chart}} sweep/{name}\n```\n"
-
-    def decide(self, *cases: dict[str, object], study: str = "sparseness") -> None:
-        """Write the verdict on the first claim, the first case the one least in favour."""
-        head = {key: value for key, value in cases[0].items() if key != "margin"}
-        verdict = {"study": study, "id": "abs-free-lunch", "published": None, **head, "cases": cases}
-        self.write("book/executed/sweep/claims.json", json.dumps([verdict]))
-
-    def build(self, page: str | None = None) -> tuple[str, str]:
-        """Build, warm after the first time; the page's HTML and the warnings."""
-        if page is not None:
-            self.write("index.md", f"# Page\n\n{page}\n")
-        warnings = StringIO()
-        with patch_docutils(), docutils_namespace():
-            app = sphinx_application.Sphinx(
-                self.root,
-                None,
-                self.root / "_build" / "html",
-                self.root / "_build" / "doctrees",
-                "html",
-                confoverrides={
-                    "extensions": ["myst_parser", "prunelab_book"],
-                    "myst_enable_extensions": ["dollarmath"],
-                    "html_math_renderer": "mathml",
-                    "html_theme": "basic",
-                    "exclude_patterns": ["_build"],
-                },
-                status=None,
-                warning=warnings,
-            )
-            app.build()
-        return (self.root / "_build" / "html" / "index.html").read_text("utf-8"), warnings.getvalue()
-
-
-def words(html: str) -> str:
-    """The text of a page without its tags."""
-    return re.sub(r"<[^>]*>", "", html)
 
 
 @pytest.fixture
@@ -176,7 +47,6 @@ def test_a_value_is_printed_with_its_unit_and_an_estimate_with_its_interval(book
         ("```{run-table} sweep/errors\n:columns: eror_percent\n```", "no column 'eror_percent' in sweep/errors.csv"),
         ("```{run-table} sweep/errors\n:where: model=vgg\n```", "no row of sweep/errors.csv has model=vgg"),
         ("```{run-table} sweep/errors\n:where: lenet\n```", "where wants column=text, got 'lenet'"),
-        ("```{findings}\n:study: sparsness\n```", "no study 'sparsness' in claims.yml; nearest is 'sparseness'"),
     ],
 )
 def test_what_is_missing_is_an_error_that_names_the_file_and_the_nearest_name(
@@ -237,50 +107,6 @@ def test_a_table_shows_the_asked_columns_and_rows_with_scoped_headers(book: Book
     assert not warnings
 
 
-def test_every_claim_is_listed_with_its_verdict_and_its_cases(book: Book) -> None:
-    book.decide(CASE)
-
-    html, warnings = book.build("```{findings}\n```")
-
-    assert html.count("pl-not-yet-decided") == 3  # two claims, published; one, this build
-    assert '<span class="pl-badge pl-not-reproduced">not reproduced</span>' in html
-    assert "mlp on digits: 3.00\N{NO-BREAK SPACE}points (95\N{NO-BREAK SPACE}% interval 2.50 to 3.50, 3 seeds)" in html
-    assert "Source: sparsity 35.74\N{NO-BREAK SPACE}%" in words(html)
-    assert "Rule: the increase is at most 1 point." in words(html)
-    assert 'href="book/sparseness.html"' in html
-    assert not warnings
-
-
-def test_findings_name_the_networks_and_data_that_decide_and_the_task_that_the_source_measured(book: Book) -> None:
-    book.write("published/transfers.yml", "images: sparseness")
-    book.write("book/images.md", "---\norphan: true\n---\n# The image twin")
-    book.decide(CASE, study="images")
-
-    html, _ = book.build("```{findings}\n```")
-
-    assert "The source measured the word error of a speech recogniser" in html
-    assert "This build: mlp on digits; 1 not reproduced, 1 not yet decided." in words(html)
-    assert "Published run:" not in words(html)
-
-
-def test_a_study_without_a_verdict_is_folded_and_shows_its_rules(book: Book) -> None:
-    html, warnings = book.build("```{findings}\n```")
-
-    assert "<summary>2 claims, not yet decided</summary>" in html
-    assert "within 15 points of sparsity." in html
-    assert "Published run" not in html
-    assert not warnings
-
-
-def test_cases_that_disagree_say_so_before_they_are_unfolded(book: Book) -> None:
-    book.decide(CASE, CASE | {"case": "wide on digits", "verdict": "reproduced"})
-
-    html, _ = book.build("```{findings}\n:study: sparseness\n```")
-
-    assert "<summary>2 cases: not reproduced, reproduced</summary>" in html
-    assert "least in favour, mlp on digits" in html
-
-
 def test_a_verdict_and_its_effect_stand_in_the_prose(book: Book) -> None:
     book.decide(CASE)
 
@@ -318,7 +144,9 @@ def test_a_verdict_that_is_not_there_is_an_error(book: Book, page: str, message:
 def test_an_effect_that_was_not_measured_is_an_error(book: Book) -> None:
     book.decide(CASE | {"verdict": "inconclusive", "effect": None, "low": None, "high": None, "reason": "measure on"})
 
-    html, warnings = book.build("{effect}`build:sparseness:abs-free-lunch:mlp on digits`\n\n```{findings}\n```")
+    html, warnings = book.build(
+        "{effect}`build:sparseness:abs-free-lunch:mlp on digits`\n\n```{findings}\n:study: sparseness\n```"
+    )
 
     assert "has no effect for 'mlp on digits': measure on" in warnings
     assert "mlp on digits: measure on" in html
@@ -339,16 +167,6 @@ def test_a_figure_of_published_numbers_names_the_command_that_measured_them(book
 
     assert "Measured by: prunelab run sweep --profile full" in words(html)
     assert "Drawn by: prunelab run sweep --profile quick" in words(html)
-
-
-def test_a_verdict_on_a_claim_that_is_not_listed_is_an_error(book: Book) -> None:
-    verdict = {"study": "sparseness", "id": "gone", "published": None, **CASE, "cases": [CASE]}
-    verdict.pop("margin")
-    book.write("book/executed/sweep/claims.json", json.dumps([verdict]))
-
-    _, warnings = book.build("```{findings}\n```")
-
-    assert "gone" in warnings
 
 
 def test_a_new_run_appears_on_a_warm_build(book: Book) -> None:

@@ -8,9 +8,11 @@ from typing import Annotated
 
 import typer
 
+from prunelab import commands
+from prunelab.commands import FAILED
 from prunelab.report import notebooks, profiles
 
-FAILED, BAD_INPUT = 1, 2
+BAD_INPUT = 2
 
 _CODES = """
 Exit codes: 0 done; 1 a run failed, or results differ; 2 the request cannot be met as it is; 130 Ctrl-C; 143 SIGTERM.
@@ -182,6 +184,10 @@ def doctor(as_json: AsJson = False) -> None:
         show.checks(found)
     if any(one.required and one.state == examination.MISSING for one in found):
         raise typer.Exit(FAILED)
+
+
+app.command()(commands.choose)
+app.command()(commands.shrink)
 
 
 @data_app.callback()

@@ -36,6 +36,10 @@ PAGES = sorted(
 CHARTS = [page for page in PAGES if "data-chart=" in (HTML / page).read_text("utf-8")]
 STUDIES = [
     "book/index.html",
+    "book/findings.html",
+    "book/learned.html",
+    "book/limits.html",
+    "book/zh.html",
     "book/sparseness.html",
     "book/images.html",
     "book/outputs.html",
@@ -214,6 +218,36 @@ def test_every_link_within_the_book_leads_somewhere(look: Callable[[str], Seen],
             assert unquote(parts.fragment) in anchors(path), target
 
 
+@pytest.mark.parametrize("width", [1200, 400])
+def test_the_figures_of_the_landing_page_lead_to_their_chapters(tab: Any, width: int) -> None:
+    tab.set_viewport_size({"width": width, "height": 900})
+    tab.goto(address("book/index.html"))
+    target = "node => document.elementFromPoint(...(box => [box.x + box.width / 2, box.y + box.height / 2])"
+    target += "(node.getBoundingClientRect())).closest('a')?.getAttribute('href')"
+    for picture in tab.locator("figure.pl-headline img").all():
+        picture.scroll_into_view_if_needed()
+        chapter = picture.evaluate(target)
+        assert chapter is not None
+        assert (HTML / "book" / chapter).is_file()
+
+
+def test_the_landing_page_tells_its_story_in_one_screen(tab: Any) -> None:
+    tab.set_viewport_size({"width": 1280, "height": 900})
+    tab.goto(address("book/index.html"))
+    bottoms = tab.locator("figure.pl-headline").evaluate_all(
+        "all => all.map(one => one.getBoundingClientRect().bottom)"
+    )
+
+    assert len(bottoms) == 4
+    assert max(bottoms) <= 900
+
+
+def test_the_chinese_page_says_that_it_is_chinese(tab: Any) -> None:
+    tab.goto(address("book/zh.html"))
+
+    assert tab.locator("article h1").evaluate("node => node.closest('[lang]').lang") == "zh"
+
+
 def test_the_first_page_leads_to_the_book(tab: Any) -> None:
     tab.goto(address("index.html"))
     tab.wait_for_url("**/book/index.html")
@@ -250,7 +284,7 @@ def test_text_stands_out_from_its_background(tab: Any, page: str, mode: str) -> 
 
 
 def test_the_focus_of_the_keyboard_is_visible(tab: Any) -> None:
-    tab.goto(address("book/index.html"))
+    tab.goto(address("book/findings.html"))
     tab.evaluate("document.querySelector('article summary').previousElementSibling?.scrollIntoView()")
 
     for selector in ("article summary", "article a.reference"):

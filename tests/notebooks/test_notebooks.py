@@ -123,6 +123,38 @@ UNITS = {
         "iterative": ["../units-iterative"],
     },
 }
+FUNCTIONS = {
+    "pruning-kinds": {
+        "model": "mlp-8-6-relu",
+        "seeds": [0, 1],
+        "epochs": 3,
+        "sparsities": [0.5, 0.9],
+        "retrained_sparsities": [0.9],
+        "retraining_steps": 2,
+        "l1": [1e-4],
+        "l2": [1e-3],
+    },
+    "kinds-report": {"runs": ["../pruning-kinds"], "names": ["lenet"]},
+    "choose-thresholds": {"models": ["mlp-8-6-relu"], "seeds": [0, 1], "epochs": 3, "tests": 5, "scoring": 100},
+    "hardware": {
+        "models": ["mlp-12-8-relu"],
+        "iterations": 100,
+        "sparsities": [0.5, 0.8],
+        "scoring": 100,
+        "examples": 100,
+        "batches": [1, 4],
+        "calls": [1, 1],
+        "rounds": 2,
+        "memory_sparsities": [],
+        "memory_batch": 4,
+    },
+    "functions-report": {"choices": ["../choose-thresholds"], "hardware": ["../hardware"], "names": ["lenet"]},
+    "functions-verdicts": {
+        "kinds": "../kinds-report",
+        "choices": "../functions-report",
+        "hardware": "../functions-report",
+    },
+}
 WORDS = {
     "search-pruning": {"boards": [4], "items": [4], "moves": [5], "seeds": [0, 1]},
     "tree-pruning": {"seeds": [0, 1], "points": 3},
@@ -146,7 +178,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for beside, (notebook, others) in BESIDE.items():
             if notebook == name:
                 run(folder / ".beside" / beside, name, {**parameters, **others})
-    for name, parameters in (UNITS | WORDS).items():
+    for name, parameters in (UNITS | FUNCTIONS | WORDS).items():
         run(folder / name, name, parameters)
     for name, parameters in {
         "train-lenet": train,
@@ -259,6 +291,7 @@ def test_recognisers_trained_by_one_notebook_are_what_another_measures(results: 
         ("outputs-verdicts", 5),
         ("lenet-verdicts", 8),
         ("units-verdicts", 7),
+        ("functions-verdicts", 3),
     ],
 )
 def test_the_verdicts_name_the_tables_they_were_decided_on(results: Path, run: str, claims: int) -> None:
@@ -291,7 +324,7 @@ def test_running_a_notebook_again_gives_the_same_bytes(results: Path, tmp_path: 
     assert all((again / path).read_bytes() == content for path, content in before.items())
 
 
-def test_the_profiles_have_the_same_runs_so_that_one_table_of_contents_fits_all() -> None:
-    names = {profile: [run.name for run in profiles.read(profile).runs] for profile in profiles.names()}
+def test_what_a_quick_book_shows_a_full_one_has_too() -> None:
+    quick, full = ({run.name: run.notebook for run in profiles.read(name).runs} for name in ("quick", "full"))
 
-    assert len({tuple(sorted(runs)) for runs in names.values()}) == 1
+    assert quick.items() <= full.items()

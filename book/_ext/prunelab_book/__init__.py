@@ -9,12 +9,14 @@ from prunelab_book import (
     docstrings,
     figures,
     findings,
+    headline,
     listings,
     mathml,
     notebooks,
     roles,
     runs,
     tables,
+    tally,
 )
 
 
@@ -27,12 +29,14 @@ def setup(app: Sphinx) -> dict[str, object]:
         docstrings,
         figures,
         findings,
+        headline,
         listings,
         mathml,
         notebooks,
         roles,
         runs,
         tables,
+        tally,
     ):
         part.setup(app)
     return {"version": "1", "env_version": 1, "parallel_read_safe": True, "parallel_write_safe": True}

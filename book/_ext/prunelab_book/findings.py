@@ -1,18 +1,16 @@
-"""Directive {findings}: every claim, its verdict in the published run and in this build, and the cases behind it."""
+"""Directive {findings}: a study's claims, their verdicts in the published run and in this build, and the cases."""
 
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
 from docutils import nodes
 from docutils.parsers.rst import directives
-from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from prunelab import claims
-from prunelab_book import links, results, tables, text, verdicts
+from prunelab_book import claim_figures, links, results, tables, text, translations, verdicts
 from prunelab_book.details import details
 from prunelab_book.listings import note_listing
 
@@ -26,18 +24,21 @@ WORDS = {
 HEADERS = {"published": "Published run", "build": "This build"}
 
 
-def badge(verdict: str) -> nodes.inline:
-    """A verdict as a word on a colour; the word alone says it."""
-    return nodes.inline("", WORDS[verdict], classes=["pl-badge", f"pl-{nodes.make_id(verdict)}"])
+def badge(verdict: str, word: str | None = None) -> nodes.inline:
+    """A verdict as a word on a colour; the word alone says it. In English unless `word` says it otherwise."""
+    return nodes.inline("", word or WORDS[verdict], classes=["pl-badge", f"pl-{nodes.make_id(verdict)}"])
 
 
 class Findings(SphinxDirective):
-    """{findings}: a table of claims for each study, or for one (option study)."""
+    """{findings}: a table of the claims of one study (option study), each with a link to the figure that shows it.
 
-    option_spec: ClassVar = {"study": directives.unchanged}
+    Option: language, for the statements, verdicts and effects alone in another language (book/claims-<language>.yml).
+    """
+
+    option_spec: ClassVar = {"study": directives.unchanged_required, "language": directives.unchanged_required}
 
     def run(self) -> list[nodes.Node]:
-        """The tables, each beneath a link to its chapter unless only one study is asked for."""
+        """The table, beneath lines that say on what the claims were decided."""
         note_listing(self.env)
         try:
             return self._nodes()
@@ -45,45 +46,26 @@ class Findings(SphinxDirective):
             raise self.error(f"findings: {error}") from error
 
     def _nodes(self) -> list[nodes.Node]:
-        """Read the claims and both sets of verdicts."""
+        """Read the claims, both sets of verdicts and the figures."""
         source = Path(self.env.srcdir)
+        if "study" not in self.options:
+            raise results.ResultError("wants a study in its option of that name")
         for file in verdicts.files(source):
             self.env.note_dependency(str(file))
-        study = self.options.get("study")
-        found = verdicts.findings(source, study)
-        if study is not None:
-            return self._study(found)
-        parts: list[nodes.Node] = []
-        for name in dict.fromkeys(finding.claim.study for finding in found):
-            own = [finding for finding in found if finding.claim.study == name]
-            decided = any(any(finding.decided.values()) for finding in own)
-            listed = self._study(own)
-            folded = details(f"{_claims(len(own))}, {claims.NOT_YET}", *listed)
-            parts += [self._chapter(name), *(listed if decided else [folded])]
-        return parts
-
-    def _chapter(self, study: str) -> nodes.paragraph:
-        """A line that names a study by its chapter's title."""
-        link = addnodes.pending_xref(
-            "",
-            nodes.inline("", study),
-            refdomain="std",
-            reftype="doc",
-            reftarget=f"/book/{study}",
-            refdoc=self.env.docname,
-            refexplicit=False,
-            refwarn=True,
-        )
-        return nodes.paragraph("", "", link, classes=["pl-study"])
-
-    def _study(self, found: Sequence[verdicts.Finding]) -> list[nodes.Node]:
-        """The claims of one study, beneath a line that says on what they were decided."""
+        found = verdicts.findings(source, self.options["study"])
+        figures = claim_figures.named(source, found)
+        if "language" in self.options:
+            return [self._translated(found, figures, self.options["language"])]
         if not any(any(finding.decided.values()) for finding in found):
             rows = [[nodes.paragraph("", text.tight(finding.claim.statement)), _facts(finding)] for finding in found]
             return [tables.build(["Claim of the source", "Source and rule"], rows, classes=["pl-announced"])]
         rows = [
             [
-                [nodes.paragraph("", text.tight(finding.claim.statement)), *_facts(finding)],
+                [
+                    nodes.paragraph("", text.tight(finding.claim.statement)),
+                    *_facts(finding),
+                    _fact("Figure: ", claim_figures.link(self.env, figures[finding.claim.id])),
+                ],
                 *(self._verdict(finding.decided[place], place) for place in HEADERS),
             ]
             for finding in found
@@ -108,6 +90,34 @@ class Findings(SphinxDirective):
             details(summary, nodes.bullet_list("", *(self._case(case, place) for case in decided.cases))),
         ]
 
+    def _translated(self, found: Sequence[verdicts.Finding], figures: Mapping[str, str], language: str) -> nodes.table:
+        """The table in another language: statement, verdicts and effects; the rest is a link away."""
+        source = Path(self.env.srcdir)
+        self.env.note_dependency(str(translations.path(source, language)))
+        words = translations.load(source, language)
+
+        def verdict(decided: verdicts.Decided | None) -> list[nodes.Node]:
+            if decided is None:
+                return [nodes.paragraph("", "", badge(claims.NOT_YET, words.verdict(claims.NOT_YET)))]
+            least = decided.least
+            cases = [nodes.Text(words.word("cases", n=len(decided.cases)))] if len(decided.cases) > 1 else []
+            who = nodes.inline("", least.case, classes=["language-en"])
+            effect = nodes.Text(words.word("colon") + words.effect(least))
+            return [
+                nodes.paragraph("", "", badge(decided.verdict, words.verdict(decided.verdict))),
+                nodes.paragraph("", "", *cases, who, effect, classes=["pl-effect"]),
+            ]
+
+        def claim(finding: verdicts.Finding) -> list[nodes.Node]:
+            parts: list[nodes.Node] = [nodes.paragraph("", words.statement(finding.claim))]
+            if figure := figures.get(finding.claim.id):
+                link = nodes.inline("", "", claim_figures.link(self.env, figure), classes=["language-en"])
+                parts.append(_fact(words.word("figure"), link))
+            return parts
+
+        rows = [[claim(finding), *(verdict(finding.decided[place]) for place in HEADERS)] for finding in found]
+        return tables.build([words.word(name) for name in ("claim", *HEADERS)], rows, classes=["pl-findings"])
+
     def _case(self, case: claims.Case, place: str) -> nodes.list_item:
         """One subject: its verdict, why, and the table it was decided from."""
         table = Path(self.env.srcdir) / results.PLACES[place] / case.table
@@ -121,10 +131,13 @@ def _facts(finding: verdicts.Finding) -> list[nodes.Node]:
     """What the source reports, and the rule, in small print."""
     claim = finding.claim
     facts = [("Source: ", text.fact(claim.study, claim.published))] if claim.published else []
-    return [
-        nodes.paragraph("", "", nodes.strong("", term), nodes.Text(text.tight(meaning)), classes=["pl-fact"])
-        for term, meaning in [*facts, ("Rule: ", claim.rule), ("Name: ", claim.id)]
-    ]
+    facts += [("Rule: ", claim.rule), ("Name: ", claim.id)]
+    return [_fact(term, nodes.Text(text.tight(meaning))) for term, meaning in facts]
+
+
+def _fact(term: str, meaning: nodes.Node) -> nodes.paragraph:
+    """A line of small print."""
+    return nodes.paragraph("", "", nodes.strong("", term), meaning, classes=["pl-fact"])
 
 
 def _lead(found: Sequence[verdicts.Finding]) -> list[nodes.Node]:
@@ -137,15 +150,11 @@ def _lead(found: Sequence[verdicts.Finding]) -> list[nodes.Node]:
     for place, name in HEADERS.items():
         decided = [finding.decided[place] for finding in found]
         if who := verdicts.subjects(entry.cases for entry in decided if entry):
-            counts = Counter(entry.verdict if entry else claims.NOT_YET for entry in decided)
+            counts = verdicts.counts(found, place)
             fell = ", ".join(f"{counts[verdict]} {word}" for verdict, word in WORDS.items() if counts[verdict])
             line = [nodes.strong("", f"{name}: "), nodes.Text(f"{who}; {fell}.")]
             items.append(nodes.list_item("", nodes.paragraph("", "", *line)))
     return [*(nodes.paragraph("", line, classes=["pl-twin"]) for line in lines), nodes.bullet_list("", *items)]
-
-
-def _claims(count: int) -> str:
-    return f"{count} claim{'' if count == 1 else 's'}"
 
 
 def setup(app: Sphinx) -> None:

@@ -7,7 +7,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxRole
 
-from prunelab_book import results, text, verdicts
+from prunelab_book import results, text, translations, verdicts
 from prunelab_book.findings import badge
 
 
@@ -64,6 +64,21 @@ class CompactRole(ValueRole):
     form = staticmethod(text.compact)
 
 
+class TranslatedRole(ResultRole):
+    """{translated}`language:place:run:key`: a number with its interval and number of seeds in another language."""
+
+    shape = "language:place:run:key"
+
+    def node(self, language: str, place: str, run: str, key: str) -> nodes.Node:
+        """The estimate as text."""
+        source = Path(self.env.srcdir)
+        path = results.run_folder(source, place, run) / "values.json"
+        for file in (path, translations.path(source, language)):
+            self.env.note_dependency(str(file))
+        entry = results.value(path, key)
+        return nodes.inline(self.rawtext, translations.load(source, language).estimate(entry), classes=["pl-value"])
+
+
 class VerdictRole(ResultRole):
     """{verdict}`place:study:claim`: the badge of a claim's verdict."""
 
@@ -92,5 +107,6 @@ def setup(app: Sphinx) -> None:
     app.add_role("value", ValueRole())
     app.add_role("estimate", EstimateRole())
     app.add_role("compact", CompactRole())
+    app.add_role("translated", TranslatedRole())
     app.add_role("verdict", VerdictRole())
     app.add_role("effect", EffectRole())

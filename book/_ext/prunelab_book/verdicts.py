@@ -1,9 +1,12 @@
 """What the runs decided: claims and verdicts read from the project's files; knows nothing of Sphinx."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from prunelab import claims
 from prunelab_book import results
@@ -54,6 +57,23 @@ def findings(source: Path, study: str | None = None) -> list[Finding]:
         for claim, row in zip(stated, frame.to_dict("records"), strict=True)
         if study in (None, claim.study)
     ]
+
+
+def by_study(source: Path) -> dict[str, list[Finding]]:
+    """The claims of each source, in the order written; not those held against other networks under another name."""
+    file = source / "published" / "transfers.yml"
+    transfers = (yaml.safe_load(file.read_text("utf-8")) or {}) if file.is_file() else {}
+    studies: dict[str, list[Finding]] = {}
+    for finding in findings(source):
+        if finding.claim.study not in transfers:
+            studies.setdefault(finding.claim.study, []).append(finding)
+    return studies
+
+
+def counts(found: Iterable[Finding], place: str) -> Counter[str]:
+    """How many claims of a study have which verdict in one place of results."""
+    decided = (finding.decided[place] for finding in found)
+    return Counter(entry.verdict if entry else claims.NOT_YET for entry in decided)
 
 
 def find(source: Path, place: str, study: str, name: str) -> Decided:

@@ -114,11 +114,16 @@ def data_used(folder: Path) -> list[dict[str, str]]:
 
 
 def packages() -> dict[str, str]:
-    """Return the installed version of every package that Prunelab needs directly, by name.
+    """Return the installed version of every package that Prunelab needs directly or exports nets with, by name.
 
     One that is not installed is left out: the run went well without it, and must not be lost at its very end.
     """
-    needed = [line for line in metadata.requires("prunelab") or [] if "extra ==" not in line]
+    wanted = ('extra == "onnx"', "extra == 'onnx'")
+    needed = [
+        line
+        for line in metadata.requires("prunelab") or []
+        if "extra ==" not in line or any(extra in line for extra in wanted)
+    ]
     names = sorted(found.group() for line in needed if (found := re.match(r"[\w.-]+", line)))
     versions: dict[str, str] = {}
     for name in names:

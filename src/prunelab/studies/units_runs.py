@@ -36,7 +36,7 @@ def keep(table: DataFrame, name: str, *, folder: str, of: str) -> DataFrame:
         of: what it is called there.
     """
     about = json.loads((Path(folder) / "tables" / f"{of}.json").read_text(encoding="utf-8"))
-    save_table(table, name, key=about["key"], columns=about["columns"])
+    save_table(table, name, key=about["key"], columns=about["columns"], varies=about.get("varies", False))
     return table
 
 

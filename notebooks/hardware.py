@@ -1,0 +1,98 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Structured or not: what does the hardware gain?
+#
+# A net is pruned in one shot to the same number of weights in two ways: single weights, the smallest of the whole net,
+# or whole units with their means carried to the next bias. Each pruned net is brought into the forms in which it can be
+# stored and run: with zeros in place, as sparse rows (by torch and by scipy), physically smaller, and exported for ONNX
+# Runtime. All of them give the same outputs. What do file, operations, memory and time then gain, and at which sparsity
+# are sparse rows faster than the unpruned net?
+
+# %% tags=["parameters"]
+nets: list[str] = []  # folders of runs that stored nets, each taken as last stored; empty: train small ones here
+data = "digits"  # what the nets were trained on, and are measured on
+standardised = False  # whether they were trained on channels of mean 0 and deviation 1, as those of the study on units
+models = ["lenet-300-100-relu"]  # those of the runs' nets to take (empty: all); without runs, trained here
+seeds = [0, 1]  # those to take (empty: all that the runs hold); without runs, trained here
+iterations = 600  # training steps of the nets trained here when `nets` is empty
+learning_rate = 0.05  # of the nets trained here when `nets` is empty
+sparsities = [0.5, 0.9, 0.98]  # fractions of the prunable weights removed, ascending
+prunings = ["weights", "units"]  # what is removed: weights, units or both
+score = "mrs-abs"  # what units are chosen by
+scoring = 250  # examples of the training part to score units on and take means from
+examples = 1000  # examples of the test part that the outputs of all forms are compared on
+weight_forms = ["masked", "csr-torch", "csr-scipy", "shrunk"]  # forms of nets without single weights
+unit_forms = ["masked", "shrunk", "onnx"]  # forms of nets without units
+batches = [1, 256]  # examples of a call
+calls = [20, 3]  # timed calls of each form in a round, a number a batch; the round's time is their median
+rounds = 9  # rounds that all forms are timed in, in turn
+threads = [1]  # threads within an operation; 0: all that there are
+memory_sparsities = [0.9]  # those at which memory is measured, seconds a form; empty: of the unpruned net alone
+memory_batch = 256  # examples of the call that memory is measured of
+
+# %%
+from prunelab import records
+from prunelab.studies import hardware_forms, hardware_forms_figures, hardware_memory, hardware_nets, hardware_times
+from prunelab.studies import hardware_forms_tables as tables
+from prunelab.studies import hardware_values, units_corrections
+from prunelab.studies.units_settings import recipe_of
+
+images = hardware_nets.load(data, standardised=standardised)
+trained = units_corrections.last_nets(
+    nets, images, models=models, seeds=seeds, iterations=iterations, recipe=recipe_of(learning_rate)
+)
+pruned = hardware_nets.all_one_shot(
+    trained, images, sparsities=sparsities, prunings=prunings, score=score, scoring=scoring
+)
+looked_at = {**hardware_forms.ALL_FORMS, "weights": weight_forms, "units": unit_forms}
+forms = hardware_forms.form_table(pruned, images, forms=looked_at, examples=examples)
+records.save_table(forms, "forms", key=tables.FORM_KEY, columns=tables.FORM_COLUMNS)
+forms
+
+# %%
+hardware_forms_figures.accuracy_figure(forms)
+
+# %%
+hardware_forms_figures.size_figure(forms)
+
+# %% [markdown]
+# Everything up to here is counted, and the same in every run. What follows is measured with a clock: it depends on the
+# machine, on its libraries, and on what else it does.
+
+# %%
+timed = hardware_forms.time_forms(
+    pruned, images, forms=looked_at, batches=batches, calls=calls, rounds=rounds, counts=threads
+)
+times = hardware_times.time_table(timed)
+records.save_table(times, "times", key=tables.TIME_KEY, columns=tables.TIME_COLUMNS, varies=True)
+latency = hardware_times.latency_table(timed)
+records.save_table(latency, "latency", key=tables.LATENCY_KEY, columns=tables.LATENCY_COLUMNS, varies=True)
+latency
+
+# %%
+crossovers = hardware_times.crossover_table(timed)
+records.save_table(crossovers, "crossovers", key=tables.CROSSOVER_KEY, columns=tables.CROSSOVER_COLUMNS, varies=True)
+crossovers
+
+# %%
+hardware_forms_figures.latency_figure(latency, crossovers)
+
+# %%
+memory = hardware_memory.memory_table(pruned, images, forms=looked_at, sparsities=memory_sparsities, batch=memory_batch)
+records.save_table(memory, "memory", key=tables.MEMORY_KEY, columns=tables.MEMORY_COLUMNS, varies=True)
+memory
+
+# %%
+summary = {
+    **hardware_values.counted_values(forms),
+    **hardware_values.timed_values(latency, crossovers, memory),
+}
+records.save_values(summary)
+summary

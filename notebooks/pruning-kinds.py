@@ -1,0 +1,95 @@
+# ---
+# jupyter:
+#   kernelspec:
+#     display_name: Python 3
+#     language: python
+#     name: python3
+# ---
+
+# %% [markdown]
+# # Kinds of pruning function on one kind of net
+#
+# Which weights can go? The smallest; the smallest of a net trained with an L1 or an L2 penalty; those on which the loss
+# hardly depends; any; or whole units. Every kind prunes the same nets to the same budgets, and is measured right away
+# and after a few steps of retraining, the same for all.
+
+# %% tags=["parameters"]
+nets: list[str] = []  # folders of runs that trained the nets without a penalty, as said below; empty: train them here
+data = "digits"  # images; not used for an acoustic net
+corpus = ""  # folder of the run with the corpus, for an acoustic net; empty: make a small one
+model = "lenet-300-100-relu"  # lenet, mlp, conv, ... on images; acoustic-6x256-relu on speech
+seeds = [0, 1, 2]  # with `nets`: those to take, all when empty
+kinds = ["magnitude", "l1", "l2", "gradient", "saliency", "random", "units-norm", "units-mrs-abs"]  # compared
+scope = "global"  # one threshold for the whole net, or layer: the same fraction of each layer
+sparsities = [0.5, 0.7, 0.8, 0.9, 0.95, 0.98]  # fractions of the weights removed, measured one-shot
+retrained_sparsities = [0.8, 0.9, 0.95, 0.98]  # those retrained at
+retraining_steps = 20  # training steps after the pruning, without a penalty
+retraining_rate = 0.05  # at the peak of a triangular rate
+l1 = [0.0001, 0.0003]  # penalties per unit of summed weight magnitude to choose from
+l2 = [0.001, 0.003]  # penalties per unit of half the summed squared weights to choose from
+epochs = 20  # passes over the training part of every net not taken from `nets`
+steps = 0  # training steps instead of passes, of nets taken from `nets` too; 0: whole passes
+learning_rate = 0.2  # of these nets, at its peak; constant for a convolutional net
+scoring = 250  # examples of the training part that gradients and activations are measured on
+scoring_batch = 50  # examples in a batch of gradients
+examples = 500  # images of the validation and of the test part that errors are measured on
+drawn = 0.9  # budget at which the weights removed and kept are counted in bins
+device = "cpu"  # where to train and measure: cpu or cuda
+
+# %%
+from prunelab import records
+from prunelab.studies import kinds_comparison, kinds_measuring, kinds_summary, kinds_tables, kinds_tasks
+
+task = kinds_tasks.open_task(
+    model,
+    data=data,
+    corpus=corpus,
+    device=device,
+    learning_rate=learning_rate,
+    epochs=epochs,
+    steps=steps,
+    retraining_rate=retraining_rate,
+    scoring=scoring,
+    examples=examples,
+)
+compared = kinds_comparison.compare(
+    task,
+    kinds_comparison.plain_nets(task, nets, seeds, steps=steps),
+    kinds=kinds,
+    plan=kinds_measuring.Plan(
+        sparsities=tuple(sparsities),
+        retrained_sparsities=tuple(retrained_sparsities),
+        retraining_steps=retraining_steps,
+        scope=scope,
+        scoring_batch=scoring_batch,
+    ),
+    strengths={"l1": l1, "l2": l2},
+    drawn=drawn,
+)
+records.save_table(compared.kinds, "kinds", key=kinds_tables.KINDS_KEY, columns=kinds_tables.KINDS_COLUMNS)
+compared.kinds
+
+# %% [markdown]
+# How strong the penalties are, chosen on the validation part with the first seed.
+
+# %%
+if compared.tried is not None:
+    records.save_table(compared.tried, "tried", key=kinds_tables.TRIED_KEY, columns=kinds_tables.TRIED_COLUMNS)
+compared.tried
+
+# %% [markdown]
+# Where the weights lie that each kind removes and keeps, and what each kind needs.
+
+# %%
+if compared.weights is not None:
+    records.save_table(compared.weights, "weights", key=kinds_tables.WEIGHTS_KEY, columns=kinds_tables.WEIGHTS_COLUMNS)
+records.save_table(compared.costs, "kinds-costs", key=kinds_tables.COSTS_KEY, columns=kinds_tables.COSTS_COLUMNS)
+compared.costs
+
+# %% [markdown]
+# Ranked by the area under accuracy against sparsity.
+
+# %%
+summary = kinds_summary.summary_table(compared.kinds)
+records.save_table(summary, "kinds-summary", key=kinds_summary.SUMMARY_KEY, columns=kinds_summary.SUMMARY_COLUMNS)
+summary

@@ -1,0 +1,165 @@
+"""A pruned net on disk made physically smaller: read, shrunk, proved equal on data, written."""
+
+import json
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor, nn
+
+from prunelab import files
+from prunelab.data import Images, Split
+from prunelab.deploy.agreement import TOLERANCE, refuse_other_outputs
+from prunelab.deploy.dead_units import without_dead_units
+from prunelab.deploy.forms import exporter, operations
+from prunelab.deploy.smaller_spec import same_net, smaller_spec
+from prunelab.measure.modes import evaluating
+from prunelab.models import build
+
+_BATCH = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shrunk:
+    """What became of a net, and how equal the smaller one is."""
+
+    model: Path  # the smaller net, safetensors
+    onnx: Path | None  # the same exported; None where it was not asked for
+    spec: str  # of the smaller net
+    units: dict[str, tuple[int, int]]  # layer -> units left, units before
+    parameters: tuple[int, int]  # left, before
+    file_bytes: tuple[int, int]  # of the safetensors, left and before
+    flops: tuple[int, int]  # on one example, left and before
+    examples: int  # that the outputs were compared on
+    difference: float  # largest of an output of the smaller net from the whole one's
+    onnx_difference: float | None  # the same of the exported one
+    agreement: float  # share of the examples with the same prediction, the least of both, [0, 1]
+
+
+def shrink_stored(
+    path: Path,
+    *,
+    arch: str | None,
+    images: Images,
+    out: Path,
+    onnx: bool = True,
+    tolerance: float = TOLERANCE,
+) -> Shrunk:
+    """Write the physically smaller net that a pruned one is, and prove that both compute the same.
+
+    Units without any incoming or without any outgoing weight are left out, see `without_dead_units`. The outputs of the
+    smaller net, and of its export by ONNX Runtime, are compared with the whole one's on every test example before
+    anything is written.
+
+    Args:
+        path: parameters as safetensors: a net stored by a run, which says what it is in its metadata, or a plain state
+            of a net.
+        arch: spec of the net, see `prunelab.models.build`; may be left out where the file says it.
+        images: what the net sees, scaled as it was trained on.
+        out: folder to write `<name>-shrunk.safetensors` to, with the smaller net's spec in the metadata, and
+            `<name>-shrunk.onnx`; made where missing.
+        onnx: whether to export too.
+        tolerance: largest difference of outputs, as a share of the largest one in magnitude.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        ValueError: a file that is no such net or of another net than `arch` says, one trained on other data, numbers
+            that are not finite, or outputs that differ by more than the tolerance; nothing is written then.
+    """
+    content = Path(path).read_bytes()
+    state, identity = _read(content, path)
+    spec = _spec(identity, arch, path)
+    if (trained := identity.get("data_id")) not in (None, images.content_id):
+        raise ValueError(
+            f"outputs are compared on the data a net was trained on; {path} was trained on {identity.get('data')} "
+            f"({trained}), got {images.name} ({images.content_id})"
+        )
+    whole = build(spec, inputs=images.shape, classes=len(images.classes), generator=torch.Generator())
+    try:
+        whole.load_state_dict(state)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise ValueError(f"a stored net fits its spec {spec!r} and the data {images.name}; {path}: {reason}") from error
+    small = without_dead_units(whole.eval())
+    expected = _outputs(whole, images.test)
+    found = _outputs(small.model, images.test)
+    what = f"{path} without its dead units"
+    difference = refuse_other_outputs(found, expected, what=what, tolerance=tolerance)
+    agreement, exported, onnx_difference = _agreement(found, expected), None, None
+    if onnx:
+        exported = exporter().export(small.model, images.shape)
+        opened = exporter().session(exported)
+        found = torch.cat([exporter().run(opened, x) for x in images.test.x.split(_BATCH)])
+        onnx_difference = refuse_other_outputs(found, expected, what=f"{what}, exported", tolerance=tolerance)
+        agreement = min(agreement, _agreement(found, expected))
+    own = smaller_spec(spec, small.model)
+    named = {"data": images.name, "data_id": images.content_id, **identity, "model": own, "shrunk_from": spec}
+    tensors = {name: tensor.contiguous() for name, tensor in small.model.state_dict().items()}
+    # One key: safetensors writes several in an order that differs from run to run.
+    written = save(tensors, metadata={"net": json.dumps(named)})
+    places = [out / f"{Path(path).stem}-shrunk.{kind}" for kind in ("safetensors", "onnx")]
+    _write({places[0]: written} | ({} if exported is None else {places[1]: bytes(exported)}))
+    return Shrunk(
+        model=places[0],
+        onnx=places[1] if onnx else None,
+        spec=own,
+        units={name: (int((~flags).sum()), len(flags)) for name, flags in small.removed.items()},
+        parameters=(_parameters(small.model), _parameters(whole)),
+        file_bytes=(len(written), len(content)),
+        flops=(operations(small.model, images.shape), operations(whole, images.shape)),
+        examples=len(images.test),
+        difference=difference,
+        onnx_difference=onnx_difference,
+        agreement=agreement,
+    )
+
+
+def _read(content: bytes, path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read parameters and, where the file has it, what net they are of."""
+    try:
+        state = load(content)
+    except SafetensorError as error:
+        raise ValueError(f"a pruned net is a safetensors file; {path} is not one ({error})") from error
+    # The file begins with the length of its header, eight bytes, and the header as JSON.
+    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+    try:
+        identity = json.loads(header.get("__metadata__", {}).get("net", "{}"))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"a stored net says what it is as JSON; {path} does not ({error}): store it again") from error
+    if not isinstance(identity, dict):
+        raise ValueError(f"a stored net says what it is by name; {path} says {identity!r}: store it again")
+    return state, identity
+
+
+def _spec(identity: Mapping[str, Any], arch: str | None, path: Path) -> str:
+    own = identity.get("model")
+    if own is None and arch is None:
+        raise ValueError(f"{path} does not say what net it holds; name it, as in --arch lenet-300-100")
+    if own is not None and arch is not None and not same_net(str(own), arch):
+        raise ValueError(f"{path} holds a net {own!r} by its own account; got arch {arch!r}: leave it out")
+    return str(own or arch)
+
+
+def _outputs(model: nn.Module, split: Split) -> Tensor:
+    with evaluating(model):
+        return torch.cat([model(x) for x in split.x.split(_BATCH)])
+
+
+def _agreement(found: Tensor, expected: Tensor) -> float:
+    return float((found.argmax(1) == expected.argmax(1)).double().mean())
+
+
+def _parameters(model: nn.Module) -> int:
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def _write(contents: Mapping[Path, bytes]) -> None:
+    """Write files so that none of them takes its place before all of them are whole."""
+    with ExitStack() as written:
+        for path, content in contents.items():
+            written.enter_context(files.replacing(path)).write_bytes(content)
