@@ -335,6 +335,26 @@ def test_a_latency_is_met_by_the_least_pruning_and_the_timer_is_given_what_is_de
     assert all(one.bound == "max_latency_ms" for one in choice.tested)
 
 
+def test_a_latency_that_fails_where_the_drop_allows_is_impossible_and_not_passed_over() -> None:
+    module, family = worn(7)
+
+    def timer(call: Callable[[], object]) -> list[float]:
+        return [0.010 if call() == 7 else 0.001] * 30  # the highest level is slow for once
+
+    with pytest.raises(ImpossibleError, match=r"max_latency_ms 5 ms: at level 7 of 7 .*, it is 10 ms") as refused:
+        choose(
+            module,
+            family,
+            Bounds(max_drop=50, max_latency_ms=5),
+            metric=broken([0] * 8, 2000),
+            inputs=torch.zeros(1, 1),
+            timer=timer,
+            deploy=lambda one: lambda _: one.level,
+        )
+
+    assert refused.value.bound == "max_latency_ms"
+
+
 def test_a_latency_that_the_whole_net_meets_takes_no_pruning() -> None:
     module, family = worn(7)
     choice = choose(
@@ -423,7 +443,7 @@ def test_too_few_examples_to_show_a_drop_are_counted() -> None:
 
     # Of 3 tests each may fail with 0.05 / 3, half of it on either side: ln(0.05 / 6) / ln(1 - 0.005) = 955.1.
     assert "at the lowest level tried, level 1 of 7" in str(refused.value)
-    assert str(refused.value).endswith("; 200 examples cannot show less: give 956 or more")
+    assert str(refused.value).endswith("; 200 examples, none made wrong or right, cannot show less: give 956 or more")
     assert refused.value.value == pytest.approx(100 * (1 - (0.05 / 6) ** (1 / 200)))
 
 

@@ -16,6 +16,7 @@ from prunelab.choosing.bench import counted
 from prunelab.choosing.net_files import open_net, read
 from prunelab.choosing.stored import SUMMARY, Stored, choose_stored, said, summary
 from prunelab.data import load_images
+from prunelab.data.standardise import standardised
 from prunelab.measure import evaluate
 from prunelab.studies.stored_nets import Net, save_nets
 from prunelab.train import Recipe, train_seeds
@@ -114,13 +115,56 @@ def test_the_same_choice_writes_the_same_bytes(plain: Path, tmp_path: Path) -> N
 
 
 def test_nothing_is_written_where_no_pruning_meets_the_bounds(plain: Path, tmp_path: Path) -> None:
+    with pytest.raises(ImpossibleError, match="max_parameters"):
+        chosen(plain, Bounds(max_parameters=5), out=tmp_path / "out.safetensors")
+
+    assert [path.name for path in tmp_path.iterdir()] == ["mine.safetensors"]
+
+
+def test_a_pruned_net_replaces_nothing(plain: Path, tmp_path: Path) -> None:
     out = tmp_path / "out.safetensors"
     out.write_bytes(b"before")
-    with pytest.raises(ImpossibleError, match="max_parameters"):
-        chosen(plain, Bounds(max_parameters=5), out=out)
+    with pytest.raises(ValueError, match=r"replaces nothing; .*out.safetensors is there already"):
+        chosen(plain, out=out)
 
     assert out.read_bytes() == b"before"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["mine.safetensors", "out.safetensors"]
+
+
+def test_a_folder_is_no_file_to_write_to(plain: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"out names a file; .* is a folder: name one in it, as .*pruned.safetensors"):
+        chosen(plain, out=tmp_path)
+
+
+def test_a_file_below_another_file_cannot_be_written(plain: Path) -> None:
+    with pytest.raises(ValueError, match="is no folder that may be written to"):
+        chosen(plain, out=plain / "out.safetensors")
+
+
+def test_a_net_that_says_what_it_is_is_not_taken_for_another(ours: Path) -> None:
+    with pytest.raises(ValueError, match=r"holds a net 'mlp-16-12' by its own account; got arch 'mlp-16-12-sigmoid'"):
+        chosen(ours, arch="mlp-16-12-sigmoid")
+
+
+def test_a_net_of_standardised_images_is_measured_on_them_and_says_so_when_written(tmp_path: Path) -> None:
+    images = standardised(IMAGES)
+    module = train_seeds(ARCH, images, Recipe(epochs=5, batch_size=64), [0])[0]
+    path, out = tmp_path / "mine.safetensors", tmp_path / "out.safetensors"
+    save_file(module.state_dict(), path)
+    found = chosen(path, standardised=True, out=out)
+
+    assert found.accuracies[0] == 100 * evaluate(module, images.test).accuracy
+    assert identity(out)["standardised"] is True
+    # What was written knows of it by itself.
+    assert chosen(out, Bounds(min_pruned=0.6), arch=None, data=None).accuracies[0] == found.accuracies[1]
+
+
+def test_images_are_standardised_by_the_training_part_alone() -> None:
+    images = standardised(IMAGES)
+
+    assert float(images.train.x.mean()) == pytest.approx(0, abs=1e-5)
+    assert float(images.train.x.std(correction=0)) == pytest.approx(1, rel=1e-4)
+    scale = float(IMAGES.train.x.std(correction=0))
+    torch.testing.assert_close(images.test.x, (IMAGES.test.x - IMAGES.train.x.mean()) / scale, rtol=1e-4, atol=1e-5)
 
 
 def test_a_net_that_saw_the_validation_part_is_searched_on_half_of_the_test_part(plain: Path) -> None:
@@ -174,7 +218,9 @@ def test_a_choice_is_laid_out_a_row_a_bound_and_said_in_sentences(plain: Path, t
     assert rows[1]["held"] == "yes"
     assert lines[0].startswith(f"global: {found.choice.level:,} of {WEIGHTS - 1:,} weights removed")
     assert lines[1].startswith("fc1.weight: smallest magnitude kept 0.")
-    assert lines[-2] == "searched on 240 examples (validation), verified on 359 examples (test)"
+    assert lines[-3] == "searched on 240 examples (validation), verified on 359 examples (test)"
+    unpruned, pruned = found.accuracies
+    assert lines[-2] == f"accuracy on 359 examples (test): {unpruned:.2f} % unpruned, {pruned:.2f} % pruned"
     assert lines[-1] == f"{out}: {ARCH} on digits"
 
 

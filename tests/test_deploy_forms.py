@@ -57,6 +57,20 @@ def test_all_forms_of_any_net_put_out_what_the_masked_net_does(
 
 
 @pytest.mark.parametrize("name", FORMS)
+def test_a_net_in_training_mode_is_run_as_in_evaluation_and_left_as_it_is(name: str) -> None:
+    model = sparse_net("conv-4k3p-6k3-8-bn", 3, 0.5, double=False)
+    x = examples(4, seed=3, double=False).x
+    with torch.no_grad():
+        wanted = model.eval()(x)
+    before = {key: tensor.clone() for key, tensor in model.train().state_dict().items()}
+    found = make(name, model, SHAPE).outputs(x)
+
+    torch.testing.assert_close(torch.as_tensor(found), wanted, rtol=1e-4, atol=1e-5)
+    assert model.training
+    assert all(torch.equal(before[key], tensor) for key, tensor in model.state_dict().items())
+
+
+@pytest.mark.parametrize("name", FORMS)
 def test_the_order_of_channels_in_memory_changes_nothing(name: str) -> None:
     model, x = sparse_net("conv-4k3p-3k3-5-same-bn", 3, 0.5, double=False), examples(double=False).x
     wanted = make(name, model, SHAPE).outputs(x)

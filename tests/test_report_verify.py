@@ -262,3 +262,23 @@ def test_numbers_that_varied_once_and_do_no_longer_are_compared(tmp_path: Path):
     new = write(tmp_path / "new" / "one", ROWS, value=9.0)
 
     assert outcomes(comparing.compare("one", old, new, Tolerance()))["value"] == "different"
+
+
+@pytest.mark.parametrize("harm", ["gone", "another key"])
+def test_the_same_numbers_described_otherwise_are_a_difference(old: Path, tmp_path: Path, harm: str):
+    new = write(tmp_path / "new" / "one", ROWS)
+    described = new / "tables" / "sweep.json"
+    if harm == "gone":
+        described.unlink()
+    else:
+        described.write_text(described.read_text("utf-8").replace('"method",\n  "seed"', '"seed"'), "utf-8")
+
+    assert outcomes(comparing.compare("one", old, new, Tolerance()))["table"] == "different"
+
+
+def test_values_that_are_no_mapping_are_refused_in_one_line(old: Path, tmp_path: Path):
+    new = write(tmp_path / "new" / "one", ROWS)
+    (new / "values.json").write_text("[1]", "utf-8")
+
+    with pytest.raises(ValueError, match=r"values.json is to hold values by name"):
+        comparing.compare("one", old, new, Tolerance())

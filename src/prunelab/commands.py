@@ -14,6 +14,12 @@ def choose(
     model: Annotated[Path, typer.Argument(help="Parameters as safetensors: of a run, or a plain state_dict.")],
     arch: Annotated[str | None, typer.Option(help="The net, as lenet-300-100. Default: as the file says.")] = None,
     data: Annotated[str | None, typer.Option(help="Data set, a name or path. Default: as the file says.")] = None,
+    standardised: Annotated[
+        bool | None,
+        typer.Option(
+            "--standardised/--raw", help="Trained on channels of mean 0, deviation 1. Default: as the file says."
+        ),
+    ] = None,
     max_accuracy_drop: Annotated[float | None, typer.Option(min=0, help="Points of accuracy to lose at most.")] = None,
     max_parameters: Annotated[int | None, typer.Option(min=0, help="Weights kept and all biases.")] = None,
     max_bytes: Annotated[int | None, typer.Option(min=0, help="Of their values, dense or CSR, the smaller.")] = None,
@@ -54,6 +60,7 @@ def choose(
         bounds=bounds,
         arch=arch,
         data=data,
+        standardised=standardised,
         family=family,
         search_on=search_on,
         confidence=confidence,

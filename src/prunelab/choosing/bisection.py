@@ -54,6 +54,14 @@ class Search:
             level = self._largest()
             if needed > level:
                 raise self._contradiction("max_drop", self._measured("max_drop", needed).upper, asked, level)
+        reached = tuple(self._kept(bound, level) for bound in self.limits)
+        for kept in reached:
+            if not kept.held:  # a latency at the level that the drop allows, measured there for the first time
+                value = kept.value if kept.upper is None else kept.upper
+                reason = (
+                    f"at {self._where(level)}, which the other bounds allow, it is {self._worded(kept.bound, value)}"
+                )
+                raise self._impossible(kept.bound, reason, value, level)
         return Choice(
             family=self.bench.family.name,
             step=self.bench.family.step,
@@ -61,7 +69,7 @@ class Search:
             levels=self.bench.family.levels,
             pruned=self.bench.family.at(level),
             sparsity=self.bench.count(level, "min_pruned"),
-            kept=tuple(self._kept(bound, level) for bound in self.limits),
+            kept=reached,
             tested=tuple(self.tested),
         )
 
@@ -158,7 +166,11 @@ class Search:
             return ""
         alpha = self.alpha / self.splits["max_drop"]
         needed, given = examples_needed(limit / metric.scale, alpha=alpha), self.bench.examples
-        return f"; {given} examples cannot show less: give {needed:,} or more" if given < needed else ""
+        return (
+            f"; {given} examples, none made wrong or right, cannot show less: give {needed:,} or more"
+            if given < needed
+            else ""
+        )
 
     def _where(self, level: int) -> str:
         share = worded("min_pruned", self.bench.count(level, "min_pruned"))

@@ -88,7 +88,7 @@ def rise(before: ArrayLike, after: ArrayLike, sizes: ArrayLike | None = None, *,
 
 
 def examples_needed(drop: float, *, alpha: float) -> int:
-    """Count the examples without which no drop of this size can be ruled out, even if no example becomes wrong.
+    """Count the examples without which no drop of this size can be ruled out where none becomes wrong or right.
 
     Args:
         drop: of a share, (0, 1).

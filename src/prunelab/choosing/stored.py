@@ -1,5 +1,7 @@
 """Choosing a threshold for a net on disk: from a safetensors file to a pruned one, verified on other examples."""
 
+import math
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,14 +11,16 @@ from torch import Tensor
 
 from prunelab.choosing.bench import Timer, timed, verify
 from prunelab.choosing.bisection import Choice
-from prunelab.choosing.bounds import MEASURED, Bounds, Kept, worded
+from prunelab.choosing.bounds import Bounds, Kept, worded
 from prunelab.choosing.metrics import classification
 from prunelab.choosing.named_families import FAMILIES, by_name
 from prunelab.choosing.net_files import NetFile, open_net, read, write
 from prunelab.choosing.search import TESTS, choose
 from prunelab.data import Images, Split, load_images
 from prunelab.data.images import stratified
-from prunelab.deploy.smaller_spec import smaller_spec
+from prunelab.data.standardise import standardised as standardise
+from prunelab.deploy.smaller_spec import same_net, smaller_spec
+from prunelab.measure import evaluate
 from prunelab.measure.latency import Call, threads
 from prunelab.stats import LEVEL
 
@@ -33,6 +37,7 @@ class Stored:
     data: str
     searched: str  # examples the search looked at, in words
     checked: str  # examples it was verified on
+    accuracies: tuple[float, float]  # on these, unpruned and pruned [%]
     out: Path | None  # where it was written
 
 
@@ -42,6 +47,7 @@ def choose_stored(
     bounds: Bounds,
     arch: str | None = None,
     data: str | None = None,
+    standardised: bool | None = None,
     family: str = "global",
     search_on: str = "validation",
     confidence: float = LEVEL,
@@ -66,6 +72,8 @@ def choose_stored(
         bounds: see `Bounds`; accuracy for `max_drop`.
         arch: spec of the net; as the file's metadata say when absent.
         data: see `prunelab.data.load_images`; as the file's metadata say when absent.
+        standardised: whether the net was trained on channels of mean 0 and deviation 1 instead of pixels from 0 to 1;
+            as the file's metadata say when absent, pixels where these say nothing.
         family: of `FAMILIES`.
         search_on: "validation", for nets that were not trained on that part (ours are not); "test" for others: one half
             of the test part is searched on and the other verified on.
@@ -86,11 +94,16 @@ def choose_stored(
     """
     if family not in FAMILIES:
         raise ValueError(f"a family is one of {', '.join(FAMILIES)}; got {family!r}")
-    if out is not None and out.resolve() == path.resolve():
-        raise ValueError(f"the pruned net is written beside the one it is made of; both would be {path}: name another")
+    _check_out(out, path)
     file = read(path)
+    own = file.identity.get("model")
+    if arch is not None and isinstance(own, str) and not same_net(own, arch):
+        raise ValueError(f"{path} holds a net {own!r} by its own account; got arch {arch!r}: leave it out")
     arch, data = (_named(file, what, given) for what, given in (("model", arch), ("data", data)))
     images = load_images(data, device=device)
+    scaled = bool(file.identity.get("standardised", False)) if standardised is None else standardised
+    if scaled:
+        images = standardise(images)
     trained_on = file.identity.get("data_id", images.content_id)
     if trained_on != images.content_id:
         raise ValueError(
@@ -121,8 +134,9 @@ def choose_stored(
     net = choice.pruned.net
     spec = smaller_spec(arch, net) if choice.pruned.removed else arch
     if out is not None:
-        known = {"data": images.name, "data_id": images.content_id, "model": spec}
+        known: dict[str, object] = {"data": images.name, "data_id": images.content_id, "model": spec}
         known |= {name: file.identity[name] for name in ("seed", "step") if name in file.identity}
+        known |= {"standardised": True} if scaled else {}
         write(out, net, known | {"pruning": f"{family}-{100 * choice.sparsity:.4g}"})
         net = open_net(read(out), spec, images, device)  # what was stored is what is verified
     again = verify(
@@ -135,8 +149,16 @@ def choose_stored(
         confidence=confidence,
         seed=seed,
     )
+    unpruned, left = (100 * evaluate(one, check_part).accuracy for one in (dense, net))
     return Stored(
-        choice=choice, verified=again, arch=spec, data=images.name, searched=searched, checked=checked, out=out
+        choice=choice,
+        verified=again,
+        arch=spec,
+        data=images.name,
+        searched=searched,
+        checked=checked,
+        accuracies=(unpruned, left),
+        out=out,
     )
 
 
@@ -160,12 +182,30 @@ def said(found: Stored) -> list[str]:
     ]
     for name, threshold in choice.pruned.thresholds.items():
         what = "score" if choice.pruned.removed else "magnitude"
-        lines.append(f"{name}: smallest {what} kept {threshold:.4g}")
-    if any(kept.bound in MEASURED for kept in choice.kept):
+        nothing = f"{name}: nothing left; the net no longer depends on its input"
+        lines.append(nothing if math.isinf(threshold) else f"{name}: smallest {what} kept {threshold:.4g}")
+    if any(kept.bound == "max_drop" for kept in choice.kept):
         lines.append(f"searched on {found.searched}, verified on {found.checked}")
+    unpruned, pruned = found.accuracies
+    lines.append(f"accuracy on {found.checked}: {unpruned:.2f} % unpruned, {pruned:.2f} % pruned")
     if found.out is not None:
         lines.append(f"{found.out}: {found.arch} on {found.data}")
     return lines
+
+
+def _check_out(out: Path | None, path: Path) -> None:
+    """Refuse a place that cannot be written to, before anything is measured."""
+    if out is None:
+        return
+    if out.resolve() == path.resolve():
+        raise ValueError(f"the pruned net is written beside the one it is made of; both would be {path}: name another")
+    if out.is_dir():
+        raise ValueError(f"out names a file; {out} is a folder: name one in it, as {out / 'pruned.safetensors'}")
+    if out.exists():
+        raise ValueError(f"a pruned net replaces nothing; {out} is there already: name another, or move it away")
+    nearest = next(folder for folder in out.resolve().parents if folder.exists())
+    if not nearest.is_dir() or not os.access(nearest, os.W_OK):
+        raise ValueError(f"the pruned net cannot be written to {out}: {nearest} is no folder that may be written to")
 
 
 def _named(file: NetFile, what: str, given: str | None) -> str:

@@ -14,7 +14,6 @@ from torch import Tensor, nn
 from prunelab.deploy.dead_units import without_dead_units
 from prunelab.deploy.sparse import Library, sparse_state, sparse_steps
 from prunelab.measure import flops
-from prunelab.measure.modes import evaluating
 from prunelab.measure.sparsity import WHOLE
 from prunelab.pruning.units import steps_of
 
@@ -75,8 +74,8 @@ def make(name: str, model: nn.Module, shape: Sequence[int], *, threads: int = 1)
             file_bytes=len(content),
             flops=operations(small, shape),
         )
-    with evaluating(model):
-        steps = sparse_steps(model, _LIBRARIES[name])
+    # A copy: the steps hold its modules, and have to run as in evaluation long after this returns.
+    steps = sparse_steps(copy.deepcopy(model).eval(), _LIBRARIES[name])
     size = len(stored(name, model, shape))
     return Form(
         name=name, given=_as_is, run=_one_by_one(steps), file_bytes=size, flops=operations(model, shape, kept=True)

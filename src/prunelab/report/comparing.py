@@ -102,7 +102,10 @@ def one_side(old: bool, new: bool) -> _Outcome | None:
 
 def _compare_tables(old: Path, new: Path, tolerance: Tolerance) -> _Outcome:
     """Compare two tables row by row, rows matched by their key whatever their order."""
-    if old.read_bytes() == new.read_bytes():
+    described = [path.with_suffix(".json") for path in (old, new)]
+    if all(path.is_file() for path in described) and all(
+        first.read_bytes() == second.read_bytes() for first, second in ((old, new), described)
+    ):
         return IDENTICAL, "", "", ""
     try:
         frames = [records.load_table(path) for path in (old, new)]
@@ -187,7 +190,9 @@ def _row(index: pd.Index, key: object) -> str:
 
 
 def _values(folder: Path) -> dict[str, Any]:
-    values: dict[str, Any] = _json(folder / "values.json") or {}
+    values: Any = _json(folder / "values.json") or {}
+    if not isinstance(values, dict) or not all(isinstance(value, dict) for value in values.values()):
+        raise ValueError(f"{folder / 'values.json'} is to hold values by name; restore it or make its run again")
     return values
 
 

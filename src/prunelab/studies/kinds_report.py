@@ -62,6 +62,11 @@ def read(runs: Sequence[str], names: Sequence[str]) -> list[Compared]:
         kinds = pd.concat([table_of(run, "kinds", run=_RUN) for run in own], ignore_index=True)
         if len(kinds[list(NET)].drop_duplicates()) > 1:
             raise ValueError(f"runs of one name measured one net under one scope; those of {name!r} measured several")
+        if kinds[["kind", "strength"]].drop_duplicates()["kind"].duplicated().any():
+            raise ValueError(
+                f"seeds of one net are trained with one strength of a penalty; the runs of {name!r} chose several: "
+                "give each run the same one strength"
+            )
         optional = {table: [_if_there(run, table) for run in own] for table in _OPTIONAL}
         found.append(
             Compared(

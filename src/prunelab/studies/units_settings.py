@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from prunelab.data import Images, Split, load_images
+from prunelab.data.standardise import standardised
 from prunelab.pruning.unit_scores import SCORES
 from prunelab.train import Recipe
 
@@ -35,10 +36,9 @@ def load(data: str, *, device: str | torch.device = "cpu") -> Images:
         data: see `prunelab.data.load_images`.
         device: where the tensors are put.
     """
-    images = load_images(data, device=device)
-    deviation, mean = torch.std_mean(images.train.x, dim=(0, 2, 3), keepdim=True, correction=0)
+    images = standardised(load_images(data, device=device))
     parts: dict[str, Any] = {
-        name: laid_out(Split(x=(part.x - mean) / deviation.clamp_min(1e-6), y=part.y))
+        name: laid_out(part)
         for name, part in (("train", images.train), ("validation", images.validation), ("test", images.test))
     }
     return replace(images, **parts)
