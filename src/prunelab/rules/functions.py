@@ -12,7 +12,7 @@ import pandas as pd
 
 from prunelab import claims
 from prunelab.decisions import Outcome, undecided
-from prunelab.rules import curves, functions_choice, functions_hardware, functions_kinds
+from prunelab.rules import curves, functions_choice, functions_hardware, functions_kinds, walk
 
 STUDY = "functions"
 
@@ -47,21 +47,10 @@ def verdicts(
     Raises:
         ValueError: a table is unknown, has no place in `where`, no rows or lacks columns; or a claim has no rule.
     """
-    if missing := [name for name in tables if name not in where]:
-        raise ValueError(f"a verdict says where its numbers are; no place given for {missing}; add it to where")
     known_tables = {rule.table for rule in _RULES.values()}
     if odd := sorted(set(tables) - known_tables):
         raise ValueError(f"the rules read the tables {sorted(known_tables)}; got {odd[0]!r}; is it misspelt?")
-    decided = []
-    for claim in claims.load() if known is None else known:
-        if claim.study != STUDY:
-            continue
-        if claim.id not in _RULES:
-            raise ValueError(f"every claim of {STUDY} has a rule; {claim.id!r} has none; known: {sorted(_RULES)}")
-        rule = _RULES[claim.id]
-        if rule.table in tables:
-            decided.append(claims.verdict(claim, _outcomes(rule, tables[rule.table]), table=where[rule.table]))
-    return decided
+    return walk.decided(STUDY, _RULES, tables, _outcomes, where=where, known=known)
 
 
 def _kinds_words(scope: str, retrained: bool) -> str:

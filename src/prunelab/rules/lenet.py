@@ -13,7 +13,7 @@ import pandas as pd
 
 from prunelab import claims, models, stats
 from prunelab.decisions import Outcome, all_of, decide, undecided
-from prunelab.rules import curves, lenet_pruned
+from prunelab.rules import curves, lenet_pruned, walk
 
 STUDY = "lenet"
 
@@ -78,18 +78,7 @@ def verdicts(
     """
     rules = _rules(target=target, targets=targets, narrow=narrow, wider=wider)
     read = {name: _read(name, table, narrowest=narrowest) for name, table in tables.items()}
-    if missing := [name for name in tables if name not in where]:
-        raise ValueError(f"a verdict says where its numbers are; no place given for {missing}; add it to where")
-    decided = []
-    for claim in claims.load() if known is None else known:
-        if claim.study != STUDY:
-            continue
-        if claim.id not in rules:
-            raise ValueError(f"every claim of {STUDY} has a rule; {claim.id!r} has none; known: {sorted(rules)}")
-        rule = rules[claim.id]
-        if rule.table in read:
-            decided.append(claims.verdict(claim, _outcomes(rule, read[rule.table]), table=where[rule.table]))
-    return decided
+    return walk.decided(STUDY, rules, read, _outcomes, where=where, known=known)
 
 
 def width_hardly_matters_dense(rows: pd.DataFrame) -> Outcome:

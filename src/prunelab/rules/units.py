@@ -13,7 +13,7 @@ import pandas as pd
 
 from prunelab import claims
 from prunelab.decisions import Outcome, undecided
-from prunelab.rules import curves, units_choices, units_penalties
+from prunelab.rules import curves, units_choices, units_penalties, walk
 
 STUDY = "mean-replacement"
 ALL_LAYERS = "all"  # in `layer`: the units of every site removed at once
@@ -62,19 +62,9 @@ def verdicts(
         ValueError: a table is unknown, has no place in `where`, no rows, lacks columns, or says two things about the
             same setting; or a claim has no rule.
     """
-    if missing := [name for name in tables if name not in where]:
-        raise ValueError(f"a verdict says where its numbers are; no place given for {missing}; add it to where")
+    walk.check_places(tables, where)  # before the tables are read: it is the simpler thing to mend
     read = {name: _read(name, table) for name, table in tables.items()}
-    decided = []
-    for claim in claims.load() if known is None else known:
-        if claim.study != STUDY:
-            continue
-        if claim.id not in _RULES:
-            raise ValueError(f"every claim of {STUDY} has a rule; {claim.id!r} has none; known: {sorted(_RULES)}")
-        rule = _RULES[claim.id]
-        if rule.table in read:
-            decided.append(claims.verdict(claim, _outcomes(rule, read[rule.table]), table=where[rule.table]))
-    return decided
+    return walk.decided(STUDY, _RULES, read, _outcomes, where=where, known=known)
 
 
 def _one_layer(table: pd.DataFrame) -> "pd.Series[bool]":
