@@ -19,7 +19,7 @@ from prunelab.choosing.search import TESTS, choose
 from prunelab.data import Images, Split, load_images
 from prunelab.data.images import stratified
 from prunelab.data.standardise import standardised as standardise
-from prunelab.deploy.smaller_spec import same_net, smaller_spec
+from prunelab.deploy.smaller_spec import refuse_other_net, smaller_spec
 from prunelab.measure import evaluate
 from prunelab.measure.latency import Call, threads
 from prunelab.stats import LEVEL
@@ -96,9 +96,7 @@ def choose_stored(
         raise ValueError(f"a family is one of {', '.join(FAMILIES)}; got {family!r}")
     _check_out(out, path)
     file = read(path)
-    own = file.identity.get("model")
-    if arch is not None and isinstance(own, str) and not same_net(own, arch):
-        raise ValueError(f"{path} holds a net {own!r} by its own account; got arch {arch!r}: leave it out")
+    refuse_other_net(path, file.identity.get("model"), arch)
     arch, data = (_named(file, what, given) for what, given in (("model", arch), ("data", data)))
     images = load_images(data, device=device)
     scaled = bool(file.identity.get("standardised", False)) if standardised is None else standardised

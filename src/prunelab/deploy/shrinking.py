@@ -17,7 +17,7 @@ from prunelab.data import Images, Split
 from prunelab.deploy.agreement import TOLERANCE, refuse_other_outputs
 from prunelab.deploy.dead_units import without_dead_units
 from prunelab.deploy.forms import exporter, operations
-from prunelab.deploy.smaller_spec import same_net, smaller_spec
+from prunelab.deploy.smaller_spec import refuse_other_net, smaller_spec
 from prunelab.measure.modes import evaluating
 from prunelab.models import build
 
@@ -140,8 +140,7 @@ def _spec(identity: Mapping[str, Any], arch: str | None, path: Path) -> str:
     own = identity.get("model")
     if own is None and arch is None:
         raise ValueError(f"{path} does not say what net it holds; name it, as in --arch lenet-300-100")
-    if own is not None and arch is not None and not same_net(str(own), arch):
-        raise ValueError(f"{path} holds a net {own!r} by its own account; got arch {arch!r}: leave it out")
+    refuse_other_net(path, own, arch)
     return str(own or arch)
 
 

@@ -1,5 +1,7 @@
 """The spec of a net that lost units: the same words with smaller widths."""
 
+from pathlib import Path
+
 from torch import nn
 
 from prunelab.models import is_conv, parse, parse_conv
@@ -45,3 +47,18 @@ def same_net(one: str, other: str) -> bool:
         return is_conv(one) and is_conv(other) and parse_conv(one) == parse_conv(other)
     first, second = parse(one), parse(other)
     return (first.widths, first.activations, first.layers) == (second.widths, second.activations, second.layers)
+
+
+def refuse_other_net(path: Path, own: object, arch: str | None) -> None:
+    """Refuse to take a stored net for another than it says it is; without one of the two there is nothing to compare.
+
+    Args:
+        path: of its file.
+        own: its spec as the file says it.
+        arch: the spec it is to be.
+
+    Raises:
+        ValueError: they name different nets, or one of them cannot be read.
+    """
+    if own is not None and arch is not None and not same_net(str(own), arch):
+        raise ValueError(f"{path} holds a net {own!r} by its own account; got arch {arch!r}: leave it out")

@@ -1,6 +1,5 @@
 """What pruned nets gain on hardware, put together from the runs of several nets."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,12 +8,12 @@ from pandas import DataFrame
 
 from prunelab.records import Value
 from prunelab.studies.hardware_values import counted_values, timed_values
+from prunelab.studies.kinds_report import NAME
 from prunelab.studies.sparseness_summary import table_of
 from prunelab.studies.units_runs import keep
 
 TABLES = ("forms", "times", "latency", "crossovers", "memory")
 _RUN = "hardware"
-_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -42,7 +41,7 @@ def read(runs: Sequence[str], names: Sequence[str]) -> list[Timed]:
         FileNotFoundError: no run is given, or one lacks a table.
         ValueError: not one name a run, one that is badly formed, or one twice.
     """
-    whole = all(_NAME.fullmatch(name) for name in names) and len(set(names)) == len(names)
+    whole = all(NAME.fullmatch(name) for name in names) and len(set(names)) == len(names)
     if len(runs) != len(names) or not whole:
         raise ValueError(
             f"each run has a name of its own, lower-case words joined by hyphens, as lenet; {len(runs)} runs have "

@@ -16,7 +16,7 @@ from prunelab.studies.sparseness_summary import table_of
 
 _RUN = "pruning-kinds"
 _OPTIONAL = ("weights", "tried")
-_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -52,7 +52,7 @@ def read(runs: Sequence[str], names: Sequence[str]) -> list[Compared]:
         FileNotFoundError: no run is given, or one lacks a table.
         ValueError: not one name a run, one that is badly formed, or runs of one name that measured different nets.
     """
-    if len(runs) != len(names) or not all(_NAME.fullmatch(name) for name in names):
+    if len(runs) != len(names) or not all(NAME.fullmatch(name) for name in names):
         raise ValueError(
             f"each run has a name, lower-case words joined by hyphens, as lenet; {len(runs)} runs have {list(names)}"
         )
