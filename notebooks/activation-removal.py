@@ -32,20 +32,14 @@ device = "cpu"  # where to train and measure: cpu or cuda
 # %%
 from prunelab import records
 from prunelab.data import load_images
-from prunelab.studies import (
-    activation_removal,
-    activation_removal_figures,
-    activation_removal_summary,
-    activation_removal_tables,
-    lenet_activity,
-)
+from prunelab.studies.lenet import activity, activity_figures, removal, summary as lenet_summary, tables
 
 images = load_images(data, device=device)
-nets = lenet_activity.nets_of(
+nets = activity.nets_of(
     strong, source, images, prunings=prunings, models=models, seeds=seeds, epochs=epochs, device=device
 )
-table = activation_removal.removal_table(
-    activation_removal.take(nets, models),
+table = removal.removal_table(
+    removal.take(nets, models),
     images,
     treatments=treatments,
     retrain_epochs=retrain_epochs,
@@ -54,9 +48,7 @@ table = activation_removal.removal_table(
     scratch_rate=scratch_rate,
     retrained_models=retrained_models,
 )
-records.save_table(
-    table, "removal", key=activation_removal_tables.REMOVAL_KEY, columns=activation_removal_tables.REMOVAL_COLUMNS
-)
+records.save_table(table, "removal", key=tables.REMOVAL_KEY, columns=tables.REMOVAL_COLUMNS)
 table
 
 # %% [markdown]
@@ -64,22 +56,20 @@ table
 # net that lost nothing: the same training, all activations in place.
 
 # %%
-activation_removal_figures.removal_drops(table)
+activity_figures.removal_drops(table)
 
 # %%
-activation_removal_figures.removal_by_net(table)
+activity_figures.removal_by_net(table)
 
 # %% [markdown]
 # What each removal adds to the error, in points, mean over seeds with its 95 % t interval:
 
 # %%
-drops = activation_removal_summary.drop_summary(table)
-records.save_table(
-    drops, "removal-drops", key=activation_removal_tables.DROP_KEY, columns=activation_removal_tables.DROP_COLUMNS
-)
+drops = lenet_summary.drop_summary(table)
+records.save_table(drops, "removal-drops", key=tables.DROP_KEY, columns=tables.DROP_COLUMNS)
 drops
 
 # %%
-summary = activation_removal_summary.removal_values(table)
+summary = lenet_summary.removal_values(table)
 records.save_values(summary)
 summary

@@ -30,21 +30,21 @@ from IPython.display import display
 
 from prunelab import project, records
 from prunelab.data import load_images
-from prunelab.studies import lenet_activity, lenet_activity_figures, lenet_activity_summary, lenet_rows
-from prunelab.studies import lenet_activity_tables as tables
+from prunelab.studies.lenet import activity, activity_figures, settings, summary as lenet_summary
+from prunelab.studies.lenet import tables
 
 images = load_images(data, device=device)
-nets = lenet_activity.nets_of(
+nets = activity.nets_of(
     strong, source, images, prunings=prunings, models=models, seeds=seeds, epochs=epochs, device=device
 )
-index = lenet_activity.chosen_image(images, class_name, lit_pixels)
-chosen = lenet_activity.chosen_table(images, index)
+index = activity.chosen_image(images, class_name, lit_pixels)
+chosen = activity.chosen_table(images, index)
 records.save_table(chosen, "chosen", key=tables.CHOSEN_KEY, columns=tables.CHOSEN_COLUMNS)
-lenet_activity_figures.chosen_image(chosen)
+activity_figures.chosen_image(chosen)
 
 # %%
-counted = lenet_activity.count_active(nets, images)
-active = lenet_activity.active_table(counted, images, index)
+counted = activity.count_active(nets, images)
+active = activity.active_table(counted, images, index)
 records.save_table(active, "active", key=tables.ACTIVE_KEY, columns=tables.ACTIVE_COLUMNS)
 active
 
@@ -52,30 +52,30 @@ active
 # The source's counts on its one image beside ours on the chosen one.
 
 # %%
-printed = lenet_rows.printed_nets(project.published() / "lenet-variants.csv")
-compared = lenet_activity_summary.source_comparison(active, printed)
-records.save_table(compared, "active-source", key=tables.SOURCE_KEY, columns=tables.SOURCE_COLUMNS)
+printed = settings.printed_nets(project.published() / "lenet-variants.csv")
+compared = lenet_summary.source_comparison(active, printed)
+records.save_table(compared, "active-source", key=tables.ACTIVE_SOURCE_KEY, columns=tables.SOURCE_COLUMNS)
 compared
 
 # %%
-lenet_activity_figures.by_width(active, compared)
+activity_figures.by_width(active, compared)
 
 # %% [markdown]
 # One image may be an exception: the distribution over all test images, and the mean of each class.
 
 # %%
-spread = lenet_activity.image_table(counted)
+spread = activity.image_table(counted)
 records.save_table(spread, "active-images", key=tables.IMAGE_KEY, columns=tables.IMAGE_COLUMNS)
 for recipe in nets:
-    display(lenet_activity_figures.distribution(spread, active, recipe))
+    display(activity_figures.distribution(spread, active, recipe))
 
 # %%
-classes = lenet_activity.class_table(counted, images)
+classes = activity.class_table(counted, images)
 records.save_table(classes, "active-classes", key=tables.CLASS_KEY, columns=tables.CLASS_COLUMNS)
 for recipe in nets:
-    display(lenet_activity_figures.by_class(classes, recipe))
+    display(activity_figures.by_class(classes, recipe))
 
 # %%
-summary = lenet_activity_summary.activity_values(active, chosen)
+summary = lenet_summary.activity_values(active, chosen)
 records.save_values(summary)
 summary

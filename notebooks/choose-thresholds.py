@@ -36,17 +36,17 @@ device = "cpu"  # where to train and measure: cpu or cuda
 # %%
 from prunelab import records
 from prunelab.data import load_images
-from prunelab.studies import threshold_choices, threshold_choices_figure, threshold_choices_summary
-from prunelab.studies import threshold_choices_tables as tables
-from prunelab.studies.threshold_choices_searches import Settings
+from prunelab.studies.choices import experiment, summary as choices_summary
+from prunelab.studies.choices import tables
+from prunelab.studies.choices.experiment import Settings
 
 images = load_images(data, device=device)
-dense = threshold_choices.nets_of(nets, images, models=models, seeds=seeds, epochs=epochs, device=device)
+dense = experiment.nets_of(nets, images, models=models, seeds=seeds, epochs=epochs, device=device)
 settings = Settings(confidence=confidence, tests=tests, scoring=scoring)
-ask = threshold_choices.Ask(
+ask = experiment.Ask(
     drops=drops, keep_percent=keep_percent, pruned_percent=pruned_percent, several_percent=several_percent
 )
-choices, tested = threshold_choices.choose_thresholds(dense, images, ask, families=families, settings=settings)
+choices, tested = experiment.choose_thresholds(dense, images, ask, families=families, settings=settings)
 records.save_table(choices, "threshold-choices", key=tables.CHOICE_KEY, columns=tables.CHOICE_COLUMNS)
 choices
 
@@ -54,7 +54,7 @@ choices
 # How far each bound lets each family prune.
 
 # %%
-threshold_choices_figure.found_by_bound(choices)
+choices_summary.found_by_bound(choices)
 
 # %% [markdown]
 # Every pruning that was measured on the way to a drop in accuracy, in the order of the search.
@@ -69,7 +69,7 @@ tested
 
 # %%
 if latency:
-    by_latency = threshold_choices.choose_by_latency(
+    by_latency = experiment.choose_by_latency(
         dense,
         images,
         latency,
@@ -83,6 +83,6 @@ if latency:
     )
 
 # %%
-summary = threshold_choices_summary.choice_values(choices)
+summary = choices_summary.choice_values(choices)
 records.save_values(summary)
 summary

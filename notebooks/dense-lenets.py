@@ -28,7 +28,8 @@ device = "cpu"  # where to train and measure: cpu or cuda
 # %%
 from prunelab import records
 from prunelab.data import load_images
-from prunelab.studies import lenet_dense, lenet_weights, stored_nets
+from prunelab.studies.common import nets as common_nets
+from prunelab.studies.lenet import dense as lenet_dense, weights
 
 nets, dense, rates = lenet_dense.train_dense(
     data,
@@ -43,7 +44,7 @@ nets, dense, rates = lenet_dense.train_dense(
     train_on=train_on,
     device=device,
 )
-stored_nets.save_nets(nets)
+common_nets.save_nets(nets)
 records.save_table(rates, "rates", key=lenet_dense.RATE_LENET_KEY, columns=lenet_dense.RATE_LENET_COLUMNS)
 rates
 
@@ -56,12 +57,12 @@ dense
 # each pixel.
 
 # %%
-modes = lenet_weights.mode_table(nets, recipe)
-records.save_table(modes, "modes", key=lenet_weights.MODE_KEY, columns=lenet_weights.MODE_COLUMNS)
-histograms = lenet_weights.histogram_table(nets, recipe)
-records.save_table(histograms, "histograms", key=lenet_weights.HISTOGRAM_KEY, columns=lenet_weights.HISTOGRAM_COLUMNS)
-pixels = lenet_weights.pixel_table(nets, load_images(data), recipe)
-records.save_table(pixels, "pixels", key=lenet_weights.PIXEL_KEY, columns=lenet_weights.PIXEL_COLUMNS)
+modes = weights.mode_table(nets, recipe)
+records.save_table(modes, "modes", key=weights.MODE_KEY, columns=weights.MODE_COLUMNS)
+histograms = weights.histogram_table(nets, recipe)
+records.save_table(histograms, "histograms", key=weights.HISTOGRAM_KEY, columns=weights.HISTOGRAM_COLUMNS)
+pixels = weights.pixel_table(nets, load_images(data), recipe)
+records.save_table(pixels, "pixels", key=weights.PIXEL_KEY, columns=weights.PIXEL_COLUMNS)
 modes
 
 # %%

@@ -21,31 +21,33 @@ names: list[str] = []  # of each of these, what its net is called in the names o
 from IPython.display import display
 
 from prunelab import records
-from prunelab.studies import functions_report, hardware_forms_figures, threshold_choices_figure
-from prunelab.studies import threshold_choices_summary, units_runs
+from prunelab.studies import functions
+from prunelab.studies.choices import summary
+from prunelab.studies.hardware import figures
+from prunelab.studies.common import runs
 
-searched = units_runs.joined(choices, "threshold-choices", run="choose-thresholds")
-units_runs.keep(searched, "threshold-choices", folder=choices[0], of="threshold-choices")
-threshold_choices_figure.found_by_bound(searched)
+searched = runs.joined(choices, "threshold-choices", run="choose-thresholds")
+runs.keep(searched, "threshold-choices", folder=choices[0], of="threshold-choices")
+summary.found_by_bound(searched)
 
 # %% [markdown]
 # ## Structured or not
 
 # %%
-nets = functions_report.read(hardware, names)
-functions_report.keep_joined(nets)
+nets = functions.read(hardware, names)
+functions.keep_joined(nets)
 for net in nets:
-    display(hardware_forms_figures.accuracy_figure(net.tables["forms"], suffix=net.suffix))
-    display(hardware_forms_figures.size_figure(net.tables["forms"], suffix=net.suffix))
+    display(figures.accuracy_figure(net.tables["forms"], suffix=net.suffix))
+    display(figures.size_figure(net.tables["forms"], suffix=net.suffix))
 
 # %% [markdown]
 # What follows was measured with a clock, and differs from run to run.
 
 # %%
 for net in nets:
-    display(hardware_forms_figures.latency_figure(net.tables["latency"], net.tables["crossovers"], suffix=net.suffix))
+    display(figures.latency_figure(net.tables["latency"], net.tables["crossovers"], suffix=net.suffix))
 
 # %%
-values = threshold_choices_summary.choice_values(searched) | functions_report.hardware_values_of(nets)
+values = summary.choice_values(searched) | functions.hardware_values_of(nets)
 records.save_values(values)
 values

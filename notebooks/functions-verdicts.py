@@ -20,16 +20,16 @@ hardware = ""  # folder of the run that put the measured times together; likewis
 
 # %%
 from prunelab import claims, records
-from prunelab.studies import functions_verdicts, sparseness_summary, sparseness_tables
+from prunelab.studies import functions
 
-verdicts = functions_verdicts.decide(kinds=kinds, choices=choices, hardware=hardware)
+verdicts = functions.decide(kinds=kinds, choices=choices, hardware=hardware)
 claims.save(verdicts)
-table = sparseness_summary.verdict_table(verdicts)
+table = claims.verdict_table(verdicts)
 records.save_table(
     table,
     "verdicts",
-    key=sparseness_tables.VERDICT_KEY,
-    columns=sparseness_tables.VERDICT_COLUMNS,
+    key=claims.VERDICT_KEY,
+    columns=claims.VERDICT_COLUMNS,
     varies=bool(hardware),
 )
 table

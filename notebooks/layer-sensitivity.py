@@ -26,21 +26,23 @@ device = "cpu"  # where to train and measure: cpu or cuda
 # %%
 from prunelab import project, records
 from prunelab.data import load_images
-from prunelab.studies import sparseness, sparseness_figures, sparseness_summary, sparseness_tables
-from prunelab.studies.stored_nets import open_nets
+from prunelab.studies.common import prunings
+from prunelab.studies.common import curves
+from prunelab.studies.sparseness import experiment, figures, summary as sparseness_summary, tables
+from prunelab.studies.common.nets import open_nets
 
 images = load_images(data, device=device)
 trained = open_nets(nets, images, models=models, seeds=seeds, epochs=epochs, device=device)
-table = sparseness.layer_table(trained, images, sparseness.thresholds_of(trained, thresholds, scales))
-records.save_table(table, "layer-sensitivity", key=sparseness_tables.LAYER_KEY, columns=sparseness_tables.LAYER_COLUMNS)
-sparseness.at_scale(table, threshold_scale)
+table = experiment.layer_table(trained, images, prunings.thresholds_of(trained, thresholds, scales))
+records.save_table(table, "layer-sensitivity", key=tables.LAYER_KEY, columns=tables.LAYER_COLUMNS)
+curves.at_scale(table, threshold_scale)
 
 # %%
-sparseness_figures.layer_error(table)
+figures.layer_error(table)
 
 # %%
-source = sparseness_figures.source_table(project.published() / "connection-sparseness.csv")
-sparseness_figures.layer_sparsity(table, source, threshold_scale)
+source = figures.source_table(project.published() / "connection-sparseness.csv")
+figures.layer_sparsity(table, source, threshold_scale)
 
 # %%
 summary = sparseness_summary.layer_values(table, threshold_scale)

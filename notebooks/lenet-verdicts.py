@@ -22,9 +22,9 @@ targets = ["2660", "1641"]  # labels at which masks and weights trained again ar
 
 # %%
 from prunelab import claims, records
-from prunelab.studies import lenet_verdicts, sparseness_summary, sparseness_tables
+from prunelab.studies.lenet import rules
 
-verdicts = lenet_verdicts.decide(
+verdicts = rules.decide_runs(
     {
         "dense": dense,
         "modes": [*dense, *pruned],
@@ -37,6 +37,6 @@ verdicts = lenet_verdicts.decide(
     targets=targets,
 )
 claims.save(verdicts)
-table = sparseness_summary.verdict_table(verdicts)
-records.save_table(table, "verdicts", key=sparseness_tables.VERDICT_KEY, columns=sparseness_tables.VERDICT_COLUMNS)
+table = claims.verdict_table(verdicts)
+records.save_table(table, "verdicts", key=claims.VERDICT_KEY, columns=claims.VERDICT_COLUMNS)
 table

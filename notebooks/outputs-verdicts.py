@@ -17,12 +17,10 @@ speech_outputs = ""  # folder of the run that measured what pruning does to the 
 
 # %%
 from prunelab import claims, records
-from prunelab.studies import outputs_summary, sparseness_summary, sparseness_tables
+from prunelab.studies.outputs import summary
 
-verdicts = outputs_summary.decide(speech_outputs)
+verdicts = summary.decide(speech_outputs)
 claims.save(verdicts)
-table = sparseness_summary.verdict_table(verdicts)
-records.save_table(
-    table, "outputs-verdicts", key=sparseness_tables.VERDICT_KEY, columns=sparseness_tables.VERDICT_COLUMNS
-)
+table = claims.verdict_table(verdicts)
+records.save_table(table, "outputs-verdicts", key=claims.VERDICT_KEY, columns=claims.VERDICT_COLUMNS)
 table

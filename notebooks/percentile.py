@@ -24,27 +24,26 @@ device = "cpu"  # where to train and measure: cpu or cuda
 # %%
 from prunelab import project, records
 from prunelab.data import load_images
-from prunelab.studies import sparseness, sparseness_figures, sparseness_summary, sparseness_tables
-from prunelab.studies.stored_nets import open_nets
+from prunelab.studies.common import curves
+from prunelab.studies.sparseness import experiment, figures, summary as sparseness_summary, tables
+from prunelab.studies.common.nets import open_nets
 
 images = load_images(data, device=device)
 trained = open_nets(nets, images, models=models, seeds=seeds, epochs=epochs, device=device)
-table = sparseness.percentile_table(trained, images, fractions)
-records.save_table(
-    table, "percentile", key=sparseness_tables.PERCENTILE_KEY, columns=sparseness_tables.PERCENTILE_COLUMNS
-)
+table = experiment.percentile_table(trained, images, fractions)
+records.save_table(table, "percentile", key=tables.PERCENTILE_KEY, columns=tables.PERCENTILE_COLUMNS)
 table
 
 # %%
-source = sparseness_figures.source_table(project.published() / "connection-sparseness.csv")
-sparseness_figures.global_against_percentile(table, source)
+source = figures.source_table(project.published() / "connection-sparseness.csv")
+figures.global_against_percentile(table, source)
 
 # %% [markdown]
 # The knee of a curve is the smallest sparsity at which the error exceeds the unpruned error by 20 points.
 
 # %%
-knees = sparseness_summary.knee_table(table)
-records.save_table(knees, "knees", key=sparseness_tables.KNEE_KEY, columns=sparseness_tables.KNEE_COLUMNS)
+knees = curves.knee_table(table)
+records.save_table(knees, "knees", key=curves.KNEE_KEY, columns=curves.KNEE_COLUMNS)
 knees
 
 # %%

@@ -39,15 +39,16 @@ device = "cpu"  # where to train and measure: cpu or cuda
 # %%
 from prunelab import records
 from prunelab.data import load_images
-from prunelab.retraining import Schedule
-from prunelab.studies import lenet_pruning, lenet_pruning_summary, lenet_pruning_tables, lenet_tuning, lenet_weights
-from prunelab.studies import stored_nets
-from prunelab.studies.lenet_settings import recipe_of, training_part
+from prunelab.train.retraining import Schedule
+from prunelab.studies.common import nets as common_nets
+from prunelab.studies.lenet import pruning, summary as lenet_summary, tables as lenet_tables, weights
+
+from prunelab.studies.lenet.settings import recipe_of, training_part
 
 images = load_images(data, device=device)
-dense = lenet_pruning.dense_nets(nets, images, models=models, seeds=seeds, epochs=dense_epochs, device=device)
-learning_rate, l1 = lenet_tuning.chosen(tuned, learning_rate=learning_rate, l1=l1)
-experiment = lenet_pruning.prune_nets(
+dense = common_nets.dense_nets(nets, images, models=models, seeds=seeds, epochs=dense_epochs, device=device)
+learning_rate, l1 = pruning.chosen(tuned, learning_rate=learning_rate, l1=l1)
+experiment = pruning.prune_nets(
     dense,
     images,
     recipe_name=recipe,
@@ -65,8 +66,8 @@ experiment = lenet_pruning.prune_nets(
     targets=targets,
     split=training_part(images, train_on),
 )
-stored_nets.save_nets(experiment.nets)
-tables = lenet_pruning_tables
+common_nets.save_nets(experiment.nets)
+tables = lenet_tables
 records.save_table(experiment.pruned, "pruned", key=tables.PRUNED_KEY, columns=tables.PRUNED_COLUMNS)
 experiment.pruned
 
@@ -85,13 +86,13 @@ experiment.layers
 # Where the weights lie that are left.
 
 # %%
-modes = lenet_weights.mode_table(experiment.nets, recipe)
-records.save_table(modes, "modes", key=lenet_weights.MODE_KEY, columns=lenet_weights.MODE_COLUMNS)
-histograms = lenet_weights.histogram_table(lenet_pruning.by_model(experiment.nets), recipe)
-records.save_table(histograms, "histograms", key=lenet_weights.HISTOGRAM_KEY, columns=lenet_weights.HISTOGRAM_COLUMNS)
+modes = weights.mode_table(experiment.nets, recipe)
+records.save_table(modes, "modes", key=weights.MODE_KEY, columns=weights.MODE_COLUMNS)
+histograms = weights.histogram_table(pruning.by_model(experiment.nets), recipe)
+records.save_table(histograms, "histograms", key=weights.HISTOGRAM_KEY, columns=weights.HISTOGRAM_COLUMNS)
 modes
 
 # %%
-summary = lenet_pruning_summary.pruned_values(experiment.pruned)
+summary = lenet_summary.pruned_values(experiment.pruned)
 records.save_values(summary)
 summary

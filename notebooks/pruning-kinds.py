@@ -38,9 +38,9 @@ device = "cpu"  # where to train and measure: cpu or cuda
 
 # %%
 from prunelab import records
-from prunelab.studies import kinds_comparison, kinds_measuring, kinds_summary, kinds_tables, kinds_tasks
+from prunelab.studies.kinds import experiment, summary as kinds_summary, tables
 
-task = kinds_tasks.open_task(
+task = experiment.open_task(
     model,
     data=data,
     corpus=corpus,
@@ -52,11 +52,11 @@ task = kinds_tasks.open_task(
     scoring=scoring,
     examples=examples,
 )
-compared = kinds_comparison.compare(
+compared = experiment.compare(
     task,
-    kinds_comparison.plain_nets(task, nets, seeds, steps=steps),
+    experiment.plain_nets(task, nets, seeds, steps=steps),
     kinds=kinds,
-    plan=kinds_measuring.Plan(
+    plan=experiment.Plan(
         sparsities=tuple(sparsities),
         retrained_sparsities=tuple(retrained_sparsities),
         retraining_steps=retraining_steps,
@@ -66,7 +66,7 @@ compared = kinds_comparison.compare(
     strengths={"l1": l1, "l2": l2},
     drawn=drawn,
 )
-records.save_table(compared.kinds, "kinds", key=kinds_tables.KINDS_KEY, columns=kinds_tables.KINDS_COLUMNS)
+records.save_table(compared.kinds, "kinds", key=tables.KINDS_KEY, columns=tables.KINDS_COLUMNS)
 compared.kinds
 
 # %% [markdown]
@@ -74,7 +74,7 @@ compared.kinds
 
 # %%
 if compared.tried is not None:
-    records.save_table(compared.tried, "tried", key=kinds_tables.TRIED_KEY, columns=kinds_tables.TRIED_COLUMNS)
+    records.save_table(compared.tried, "tried", key=tables.TRIED_KEY, columns=tables.TRIED_COLUMNS)
 compared.tried
 
 # %% [markdown]
@@ -82,8 +82,8 @@ compared.tried
 
 # %%
 if compared.weights is not None:
-    records.save_table(compared.weights, "weights", key=kinds_tables.WEIGHTS_KEY, columns=kinds_tables.WEIGHTS_COLUMNS)
-records.save_table(compared.costs, "kinds-costs", key=kinds_tables.COSTS_KEY, columns=kinds_tables.COSTS_COLUMNS)
+    records.save_table(compared.weights, "weights", key=tables.WEIGHTS_KEY, columns=tables.WEIGHTS_COLUMNS)
+records.save_table(compared.costs, "kinds-costs", key=tables.COSTS_KEY, columns=tables.COSTS_COLUMNS)
 compared.costs
 
 # %% [markdown]

@@ -20,34 +20,29 @@ threshold_scale = 0.97  # root mean square weights; where the layers are compare
 
 # %%
 from prunelab import project, records
-from prunelab.studies import sparseness_figures, sparseness_summary, sparseness_tables
+from prunelab.studies.common import runs
+from prunelab.studies.sparseness import figures, tables
 
-source = sparseness_figures.source_table(project.published() / "connection-sparseness.csv")
-sweep = sparseness_summary.table_of(threshold_sweep, "threshold-sweep")
-records.save_table(
-    sweep, "threshold-sweep", key=sparseness_tables.THRESHOLD_KEY, columns=sparseness_tables.THRESHOLD_COLUMNS
-)
-sparseness_figures.error_against_threshold(sweep, source)
-
-# %%
-sparseness_figures.error_against_sparsity(sweep, source)
+source = figures.source_table(project.published() / "connection-sparseness.csv")
+sweep = runs.table_of(threshold_sweep, "threshold-sweep")
+records.save_table(sweep, "threshold-sweep", key=tables.THRESHOLD_KEY, columns=tables.THRESHOLD_COLUMNS)
+figures.error_against_threshold(sweep, source)
 
 # %%
-sparseness_figures.positive_against_negative(sweep, source)
+figures.error_against_sparsity(sweep, source)
 
 # %%
-layers = sparseness_summary.table_of(layer_sensitivity, "layer-sensitivity")
-records.save_table(
-    layers, "layer-sensitivity", key=sparseness_tables.LAYER_KEY, columns=sparseness_tables.LAYER_COLUMNS
-)
-sparseness_figures.layer_error(layers)
+figures.positive_against_negative(sweep, source)
 
 # %%
-sparseness_figures.layer_sparsity(layers, source, threshold_scale)
+layers = runs.table_of(layer_sensitivity, "layer-sensitivity")
+records.save_table(layers, "layer-sensitivity", key=tables.LAYER_KEY, columns=tables.LAYER_COLUMNS)
+figures.layer_error(layers)
 
 # %%
-pairs = sparseness_summary.table_of(percentile, "percentile")
-records.save_table(
-    pairs, "percentile", key=sparseness_tables.PERCENTILE_KEY, columns=sparseness_tables.PERCENTILE_COLUMNS
-)
-sparseness_figures.global_against_percentile(pairs, source)
+figures.layer_sparsity(layers, source, threshold_scale)
+
+# %%
+pairs = runs.table_of(percentile, "percentile")
+records.save_table(pairs, "percentile", key=tables.PERCENTILE_KEY, columns=tables.PERCENTILE_COLUMNS)
+figures.global_against_percentile(pairs, source)

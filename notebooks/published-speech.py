@@ -24,24 +24,15 @@ output_scale = 0.5  # root mean square weights; where figures show outputs at on
 
 # %%
 from prunelab import project, records
-from prunelab.studies import (
-    correction_figures,
-    outputs_charts,
-    outputs_figures,
-    outputs_tables,
-    recogniser_figures,
-    recogniser_tables,
-    rescaling,
-    sparseness_figures,
-    sparseness_tables,
-)
-from prunelab.studies.sparseness_panels import SPEECH
-from prunelab.studies.sparseness_summary import table_of
+from prunelab.studies.outputs import figures, tables
+from prunelab.studies.sparseness import figures as sparseness_figures, rescaling, tables as sparseness_tables
+from prunelab.studies.sparseness.figures import SPEECH
+from prunelab.studies.common.runs import table_of
 
 source = sparseness_figures.source_table(project.published() / "connection-sparseness.csv")
 sweep = table_of(threshold_sweep, "threshold-sweep")
 records.save_table(
-    sweep, "threshold-sweep", key=sparseness_tables.THRESHOLD_KEY, columns=recogniser_tables.THRESHOLD_COLUMNS
+    sweep, "threshold-sweep", key=sparseness_tables.THRESHOLD_KEY, columns=sparseness_tables.SPEECH_THRESHOLD_COLUMNS
 )
 sparseness_figures.error_against_threshold(sweep, source, SPEECH)
 
@@ -52,14 +43,14 @@ sparseness_figures.error_against_sparsity(sweep, source, SPEECH)
 sparseness_figures.positive_against_negative(sweep, source, SPEECH)
 
 # %%
-recogniser_figures.two_intervals(sweep)
+sparseness_figures.two_intervals(sweep)
 
 # %%
 layers = table_of(layer_sensitivity, "layer-sensitivity")
 records.save_table(
-    layers, "layer-sensitivity", key=sparseness_tables.LAYER_KEY, columns=recogniser_tables.LAYER_COLUMNS
+    layers, "layer-sensitivity", key=sparseness_tables.LAYER_KEY, columns=sparseness_tables.SPEECH_LAYER_COLUMNS
 )
-recogniser_figures.layer_costs(layers, source, threshold_scale)
+sparseness_figures.layer_costs(layers, source, threshold_scale)
 
 # %%
 sparseness_figures.layer_sparsity(layers, source, threshold_scale, SPEECH)
@@ -70,48 +61,42 @@ sparseness_figures.layer_error(layers, SPEECH)
 # %%
 pairs = table_of(percentile, "percentile")
 records.save_table(
-    pairs, "percentile", key=sparseness_tables.PERCENTILE_KEY, columns=recogniser_tables.PERCENTILE_COLUMNS
+    pairs, "percentile", key=sparseness_tables.PERCENTILE_KEY, columns=sparseness_tables.SPEECH_PERCENTILE_COLUMNS
 )
 sparseness_figures.global_against_percentile(pairs, source, SPEECH)
 
 # %%
 scaled = table_of(rescaled, "rescaled")
 records.save_table(scaled, "rescaled", key=rescaling.RESCALED_KEY, columns=rescaling.RESCALED_COLUMNS)
-recogniser_figures.rescaled_curves(scaled)
+sparseness_figures.rescaled_curves(scaled)
 
 # %%
 histograms = table_of(outputs, "histograms")
-records.save_table(
-    histograms, "histograms", key=outputs_tables.HISTOGRAMS_KEY, columns=outputs_tables.HISTOGRAMS_COLUMNS
-)
-outputs_figures.four_panels(histograms, at=output_scale)
+records.save_table(histograms, "histograms", key=tables.HISTOGRAMS_KEY, columns=tables.HISTOGRAMS_COLUMNS)
+figures.four_panels(histograms, at=output_scale)
 
 # %%
-outputs_figures.evolution(histograms)
+figures.evolution(histograms)
 
 # %%
 shifted = table_of(outputs, "layers")
-records.save_table(shifted, "layers", key=outputs_tables.LAYERS_KEY, columns=outputs_tables.LAYERS_COLUMNS)
-outputs_figures.layer_shift(shifted, at=output_scale)
+records.save_table(shifted, "layers", key=tables.LAYERS_KEY, columns=tables.LAYERS_COLUMNS)
+figures.layer_shift(shifted, at=output_scale)
 
 # %%
 posteriors = table_of(outputs, "posteriors")
-records.save_table(
-    posteriors, "posteriors", key=outputs_tables.POSTERIORS_KEY, columns=outputs_tables.POSTERIORS_COLUMNS
-)
-outputs_figures.order_and_wer(posteriors)
+records.save_table(posteriors, "posteriors", key=tables.POSTERIORS_KEY, columns=tables.POSTERIORS_COLUMNS)
+figures.order_and_wer(posteriors)
 
 # %%
-outputs_charts.output_explorer(histograms, posteriors, start=output_scale)
+figures.output_explorer(histograms, posteriors, start=output_scale)
 
 # %%
 predicted = table_of(outputs, "predicted-shifts")
-records.save_table(predicted, "predicted-shifts", key=outputs_tables.SHIFTS_KEY, columns=outputs_tables.SHIFTS_COLUMNS)
-correction_figures.predicted_against_measured(predicted)
+records.save_table(predicted, "predicted-shifts", key=tables.SHIFTS_KEY, columns=tables.SHIFTS_COLUMNS)
+figures.predicted_against_measured(predicted)
 
 # %%
 corrected = table_of(correction, "correction")
-records.save_table(
-    corrected, "correction", key=outputs_tables.CORRECTION_KEY, columns=outputs_tables.CORRECTION_COLUMNS
-)
-correction_figures.correction_curves(corrected)
+records.save_table(corrected, "correction", key=tables.CORRECTION_KEY, columns=tables.CORRECTION_COLUMNS)
+figures.correction_curves(corrected)

@@ -22,26 +22,26 @@ weight = 3  # of the distance in the search for paths that goes by an estimate
 
 # %%
 from prunelab import records
-from prunelab.studies import search_figures, search_pruning
+from prunelab.studies.words import search
 
-searches = search_pruning.search_table(boards=boards, items=items, moves=moves, seeds=seeds, weight=weight)
-records.save_table(searches, "searches", key=search_pruning.SEARCH_KEY, columns=search_pruning.SEARCH_COLUMNS)
+searches = search.search_table(boards=boards, items=items, moves=moves, seeds=seeds, weight=weight)
+records.save_table(searches, "searches", key=search.SEARCH_KEY, columns=search.SEARCH_COLUMNS)
 searches
 
 # %%
-summary = search_pruning.summary_table(searches)
-records.save_table(summary, "search-summary", key=search_pruning.SUMMARY_KEY, columns=search_pruning.SUMMARY_COLUMNS)
+summary = search.summary_table(searches)
+records.save_table(summary, "search-summary", key=search.SUMMARY_KEY, columns=search.SUMMARY_COLUMNS)
 summary
 
 # %%
-largest = search_pruning.largest(summary)
-records.save_table(largest, "largest", key=search_pruning.SUMMARY_KEY, columns=search_pruning.SUMMARY_COLUMNS)
+largest = search.largest(summary)
+records.save_table(largest, "largest", key=search.SUMMARY_KEY, columns=search.SUMMARY_COLUMNS)
 largest
 
 # %%
-search_figures.nodes_figure(summary)
+search.nodes_figure(summary)
 
 # %%
-values = search_pruning.search_values(summary)
+values = search.search_values(summary)
 records.save_values(values)
 values

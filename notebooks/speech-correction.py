@@ -25,47 +25,48 @@ device = "cpu"  # where to train and measure: cpu or cuda
 
 # %%
 from prunelab import records
-from prunelab.studies import correction, correction_figures, outputs_tables, prunings
-from prunelab.studies.corpora import open_or_make
-from prunelab.studies.recognisers import open_recognisers
-from prunelab.studies.sparseness_summary import table_of
+from prunelab.studies.common import prunings
+from prunelab.studies.outputs import experiment, figures, tables
+from prunelab.studies.common.corpora import open_or_make
+from prunelab.studies.common.recognisers import open_recognisers
+from prunelab.studies.common.runs import table_of
 
 heard = open_or_make(corpus, device=device)
 trained = open_recognisers(nets, heard, models=models, seeds=seeds, epochs=epochs, device=device)
 plain = table_of(threshold_sweep, "threshold-sweep") if threshold_sweep else None
 thresholds = prunings.thresholds_of(trained, [], scales)
-table = correction.correction_table(trained, heard, thresholds, plain=plain, device=device)
-records.save_table(table, "correction", key=outputs_tables.CORRECTION_KEY, columns=outputs_tables.CORRECTION_COLUMNS)
+table = experiment.correction_table(trained, heard, thresholds, plain=plain, device=device)
+records.save_table(table, "correction", key=tables.CORRECTION_KEY, columns=tables.CORRECTION_COLUMNS)
 table
 
 # %%
-correction_figures.correction_curves(table)
+figures.correction_curves(table)
 
 # %% [markdown]
 # The knee of a curve is the smallest sparsity at which the error exceeds the unpruned error by 20 points. A gain stands
 # only where every net has a knee both ways: a net so well rescued that it has none is counted, not guessed at.
 
 # %%
-knees = correction.knee_table(table)
+knees = experiment.knee_table(table)
 records.save_table(
     knees,
     "correction-knees",
-    key=outputs_tables.CORRECTION_KNEE_KEY,
-    columns=outputs_tables.CORRECTION_KNEE_COLUMNS,
+    key=tables.CORRECTION_KNEE_KEY,
+    columns=tables.CORRECTION_KNEE_COLUMNS,
 )
 knees
 
 # %%
-gains = correction.gain_table(table)
+gains = experiment.gain_table(table)
 records.save_table(
     gains,
     "correction-gains",
-    key=outputs_tables.CORRECTION_GAIN_KEY,
-    columns=outputs_tables.CORRECTION_GAIN_COLUMNS,
+    key=tables.CORRECTION_GAIN_KEY,
+    columns=tables.CORRECTION_GAIN_COLUMNS,
 )
 gains
 
 # %%
-summary = correction.correction_values(table)
+summary = experiment.correction_values(table)
 records.save_values(summary)
 summary

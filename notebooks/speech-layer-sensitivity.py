@@ -25,24 +25,16 @@ device = "cpu"  # where to train and measure: cpu or cuda
 
 # %%
 from prunelab import project, records
-from prunelab.studies import (
-    prunings,
-    recogniser_experiments,
-    recogniser_figures,
-    recogniser_summary,
-    recogniser_sweeps,
-    recogniser_tables,
-    sparseness_figures,
-    sparseness_tables,
-)
-from prunelab.studies.corpora import open_or_make
-from prunelab.studies.recognisers import open_recognisers
-from prunelab.studies.sparseness_panels import SPEECH
+from prunelab.studies.common import prunings
+from prunelab.studies.sparseness import experiment, figures, summary as sparseness_summary, tables
+from prunelab.studies.common.corpora import open_or_make
+from prunelab.studies.common.recognisers import open_recognisers
+from prunelab.studies.sparseness.figures import SPEECH
 
 speech = open_or_make(corpus, device=device)
 trained = open_recognisers(nets, speech, models=models, seeds=seeds, epochs=epochs, device=device)
-table = recogniser_sweeps.layer_table(trained, speech, prunings.thresholds_of(trained, thresholds, scales))
-records.save_table(table, "layer-sensitivity", key=sparseness_tables.LAYER_KEY, columns=recogniser_tables.LAYER_COLUMNS)
+table = experiment.speech_layer_table(trained, speech, prunings.thresholds_of(trained, thresholds, scales))
+records.save_table(table, "layer-sensitivity", key=tables.LAYER_KEY, columns=tables.SPEECH_LAYER_COLUMNS)
 table
 
 # %% [markdown]
@@ -51,21 +43,21 @@ table
 # In the source's columns; the sparse rate counts all weights of the net.
 
 # %%
-experiments = recogniser_experiments.layer_experiment(table, threshold_scale)
-recogniser_experiments.save(experiments)
+experiments = sparseness_summary.layer_experiment(table, threshold_scale)
+sparseness_summary.save(experiments)
 experiments["experiment-5"]
 
 # %%
-source = sparseness_figures.source_table(project.published() / "connection-sparseness.csv")
-recogniser_figures.layer_costs(table, source, threshold_scale)
+source = figures.source_table(project.published() / "connection-sparseness.csv")
+figures.layer_costs(table, source, threshold_scale)
 
 # %%
-sparseness_figures.layer_sparsity(table, source, threshold_scale, SPEECH)
+figures.layer_sparsity(table, source, threshold_scale, SPEECH)
 
 # %%
-sparseness_figures.layer_error(table, SPEECH)
+figures.layer_error(table, SPEECH)
 
 # %%
-summary = recogniser_summary.layer_values(table, threshold_scale)
+summary = sparseness_summary.speech_layer_values(table, threshold_scale)
 records.save_values(summary)
 summary

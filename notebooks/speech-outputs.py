@@ -26,67 +26,56 @@ device = "cpu"  # where to train and measure: cpu or cuda
 
 # %%
 from prunelab import records
-from prunelab.studies import (
-    correction_figures,
-    outputs,
-    outputs_charts,
-    outputs_figures,
-    outputs_summary,
-    outputs_tables,
-    prunings,
-)
-from prunelab.studies.corpora import open_or_make
-from prunelab.studies.recognisers import open_recognisers
+from prunelab.studies.common import prunings
+from prunelab.studies.outputs import experiment, figures, summary as outputs_summary, tables
+from prunelab.studies.common.corpora import open_or_make
+from prunelab.studies.common.recognisers import open_recognisers
 
 heard = open_or_make(corpus, device=device)
 trained = open_recognisers(nets, heard, models=models, seeds=seeds, epochs=epochs, device=device)
-measured = outputs.measure(trained, heard, prunings.thresholds_of(trained, [], scales), device=device)
+measured = experiment.measure(trained, heard, prunings.thresholds_of(trained, [], scales), device=device)
 records.save_table(
     measured.histograms,
     "histograms",
-    key=outputs_tables.HISTOGRAMS_KEY,
-    columns=outputs_tables.HISTOGRAMS_COLUMNS,
+    key=tables.HISTOGRAMS_KEY,
+    columns=tables.HISTOGRAMS_COLUMNS,
 )
-outputs_figures.four_panels(measured.histograms, at=threshold_scale)
+figures.four_panels(measured.histograms, at=threshold_scale)
 
 # %%
-outputs_figures.evolution(measured.histograms)
+figures.evolution(measured.histograms)
 
 # %% [markdown]
 # Layer by layer: how far the mean of a unit's pre-activation moves, in standard deviations of the unpruned net, how
 # its spread changes, and how many units end up where the activation no longer answers.
 
 # %%
-records.save_table(measured.layers, "layers", key=outputs_tables.LAYERS_KEY, columns=outputs_tables.LAYERS_COLUMNS)
+records.save_table(measured.layers, "layers", key=tables.LAYERS_KEY, columns=tables.LAYERS_COLUMNS)
 measured.layers
 
 # %%
-outputs_figures.layer_shift(measured.layers, at=threshold_scale)
+figures.layer_shift(measured.layers, at=threshold_scale)
 
 # %% [markdown]
 # Frame by frame: the posteriors beside those of the unpruned net, and the word error.
 
 # %%
-records.save_table(
-    measured.posteriors, "posteriors", key=outputs_tables.POSTERIORS_KEY, columns=outputs_tables.POSTERIORS_COLUMNS
-)
+records.save_table(measured.posteriors, "posteriors", key=tables.POSTERIORS_KEY, columns=tables.POSTERIORS_COLUMNS)
 measured.posteriors
 
 # %%
-outputs_figures.order_and_wer(measured.posteriors)
+figures.order_and_wer(measured.posteriors)
 
 # %%
-outputs_charts.output_explorer(measured.histograms, measured.posteriors, start=threshold_scale)
+figures.output_explorer(measured.histograms, measured.posteriors, start=threshold_scale)
 
 # %% [markdown]
 # Can the shift be foretold? From the removed weights and the mean input of a layer in the unpruned net alone, and with
 # the shifts of the layers before carried through.
 
 # %%
-records.save_table(
-    measured.shifts, "predicted-shifts", key=outputs_tables.SHIFTS_KEY, columns=outputs_tables.SHIFTS_COLUMNS
-)
-correction_figures.predicted_against_measured(measured.shifts)
+records.save_table(measured.shifts, "predicted-shifts", key=tables.SHIFTS_KEY, columns=tables.SHIFTS_COLUMNS)
+figures.predicted_against_measured(measured.shifts)
 
 # %%
 summary = outputs_summary.outputs_values(measured.layers, measured.posteriors, measured.shifts)

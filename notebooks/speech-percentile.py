@@ -24,25 +24,17 @@ device = "cpu"  # where to train and measure: cpu or cuda
 
 # %%
 from prunelab import project, records
-from prunelab.studies import (
-    recogniser_experiments,
-    recogniser_summary,
-    recogniser_sweeps,
-    recogniser_tables,
-    sparseness_figures,
-    sparseness_tables,
-)
-from prunelab.studies.corpora import open_or_make
-from prunelab.studies.recognisers import open_recognisers
-from prunelab.studies.sparseness_panels import SPEECH
-from prunelab.studies.sparseness_summary import knee_table
+from prunelab.studies.common import curves
+from prunelab.studies.sparseness import experiment, figures, summary as sparseness_summary, tables
+from prunelab.studies.common.corpora import open_or_make
+from prunelab.studies.common.recognisers import open_recognisers
+from prunelab.studies.sparseness.figures import SPEECH
+from prunelab.studies.common.curves import knee_table
 
 speech = open_or_make(corpus, device=device)
 trained = open_recognisers(nets, speech, models=models, seeds=seeds, epochs=epochs, device=device)
-table = recogniser_sweeps.percentile_table(trained, speech, fractions)
-records.save_table(
-    table, "percentile", key=sparseness_tables.PERCENTILE_KEY, columns=recogniser_tables.PERCENTILE_COLUMNS
-)
+table = experiment.speech_percentile_table(trained, speech, fractions)
+records.save_table(table, "percentile", key=tables.PERCENTILE_KEY, columns=tables.SPEECH_PERCENTILE_COLUMNS)
 table
 
 # %% [markdown]
@@ -51,23 +43,23 @@ table
 # In the source's columns; of `pct` the threshold is the fraction asked, of `abs` the magnitude that removes it.
 
 # %%
-experiments = recogniser_experiments.percentile_experiment(table)
-recogniser_experiments.save(experiments)
+experiments = sparseness_summary.percentile_experiment(table)
+sparseness_summary.save(experiments)
 experiments["experiment-6"]
 
 # %%
-source = sparseness_figures.source_table(project.published() / "connection-sparseness.csv")
-sparseness_figures.global_against_percentile(table, source, SPEECH)
+source = figures.source_table(project.published() / "connection-sparseness.csv")
+figures.global_against_percentile(table, source, SPEECH)
 
 # %% [markdown]
 # The knee of a curve is the smallest sparsity at which the error exceeds the unpruned error by 20 points.
 
 # %%
 knees = knee_table(table)
-records.save_table(knees, "knees", key=sparseness_tables.KNEE_KEY, columns=sparseness_tables.KNEE_COLUMNS)
+records.save_table(knees, "knees", key=curves.KNEE_KEY, columns=curves.KNEE_COLUMNS)
 knees
 
 # %%
-summary = recogniser_summary.percentile_values(table)
+summary = sparseness_summary.speech_percentile_values(table)
 records.save_values(summary)
 summary

@@ -25,9 +25,9 @@ device = "cpu"  # where to train and measure: cpu or cuda
 
 # %%
 from prunelab import records
-from prunelab.studies import recogniser_figures, rescaling
-from prunelab.studies.corpora import open_or_make
-from prunelab.studies.recognisers import open_recognisers
+from prunelab.studies.sparseness import figures, rescaling
+from prunelab.studies.common.corpora import open_or_make
+from prunelab.studies.common.recognisers import open_recognisers
 
 speech = open_or_make(corpus, device=device)
 trained = open_recognisers(nets, speech, models=models, seeds=seeds, epochs=epochs, device=device)
@@ -36,7 +36,7 @@ records.save_table(table, "rescaled", key=rescaling.RESCALED_KEY, columns=rescal
 table
 
 # %%
-recogniser_figures.rescaled_curves(table)
+figures.rescaled_curves(table)
 
 # %% [markdown]
 # The knee of a curve is the smallest sparsity at which the error exceeds the unpruned error by 20 points.

@@ -25,27 +25,18 @@ device = "cpu"  # where to train and measure: cpu or cuda
 
 # %%
 from prunelab import project, records
-from prunelab.studies import (
-    prunings,
-    recogniser_experiments,
-    recogniser_figures,
-    recogniser_summary,
-    recogniser_sweeps,
-    recogniser_tables,
-    sparseness_figures,
-    sparseness_tables,
-)
-from prunelab.studies.corpora import open_or_make
-from prunelab.studies.recognisers import open_recognisers
-from prunelab.studies.sparseness_panels import SPEECH
-from prunelab.studies.sparseness_summary import knee_table
+from prunelab.studies.common import prunings
+from prunelab.studies.common import curves
+from prunelab.studies.sparseness import experiment, figures, summary as sparseness_summary, tables
+from prunelab.studies.common.corpora import open_or_make
+from prunelab.studies.common.recognisers import open_recognisers
+from prunelab.studies.sparseness.figures import SPEECH
+from prunelab.studies.common.curves import knee_table
 
 speech = open_or_make(corpus, device=device)
 trained = open_recognisers(nets, speech, models=models, seeds=seeds, epochs=epochs, device=device)
-table = recogniser_sweeps.threshold_table(trained, speech, prunings.thresholds_of(trained, thresholds, scales))
-records.save_table(
-    table, "threshold-sweep", key=sparseness_tables.THRESHOLD_KEY, columns=recogniser_tables.THRESHOLD_COLUMNS
-)
+table = experiment.speech_threshold_table(trained, speech, prunings.thresholds_of(trained, thresholds, scales))
+records.save_table(table, "threshold-sweep", key=tables.THRESHOLD_KEY, columns=tables.SPEECH_THRESHOLD_COLUMNS)
 table
 
 # %% [markdown]
@@ -55,8 +46,8 @@ table
 # error with the decoder chosen on the development part.
 
 # %%
-experiments = recogniser_experiments.sign_experiments(table)
-recogniser_experiments.save(experiments)
+experiments = sparseness_summary.sign_experiments(table)
+sparseness_summary.save(experiments)
 experiments["experiment-1"]
 
 # %% [markdown]
@@ -78,27 +69,27 @@ experiments["experiment-3"]
 experiments["experiment-4"]
 
 # %%
-source = sparseness_figures.source_table(project.published() / "connection-sparseness.csv")
-sparseness_figures.error_against_threshold(table, source, SPEECH)
+source = figures.source_table(project.published() / "connection-sparseness.csv")
+figures.error_against_threshold(table, source, SPEECH)
 
 # %%
-sparseness_figures.error_against_sparsity(table, source, SPEECH)
+figures.error_against_sparsity(table, source, SPEECH)
 
 # %%
-sparseness_figures.positive_against_negative(table, source, SPEECH)
+figures.positive_against_negative(table, source, SPEECH)
 
 # %%
-recogniser_figures.two_intervals(table)
+figures.two_intervals(table)
 
 # %% [markdown]
 # The knee of a curve is the smallest sparsity at which the error exceeds the unpruned error by 20 points.
 
 # %%
 knees = knee_table(table)
-records.save_table(knees, "knees", key=sparseness_tables.KNEE_KEY, columns=sparseness_tables.KNEE_COLUMNS)
+records.save_table(knees, "knees", key=curves.KNEE_KEY, columns=curves.KNEE_COLUMNS)
 knees
 
 # %%
-summary = recogniser_summary.threshold_values(table)
+summary = sparseness_summary.speech_threshold_values(table)
 records.save_values(summary)
 summary

@@ -22,12 +22,12 @@ layer_scales = [1.5, 2.0]  # other thresholds at which they are compared too
 
 # %%
 from prunelab import claims, records
-from prunelab.studies import recogniser_summary, recogniser_tables, sparseness_summary, sparseness_tables
+from prunelab.studies.sparseness import summary as sparseness_summary, tables
 
 verdicts = sparseness_summary.decide(threshold_sweep, layer_sensitivity, percentile, threshold_scale, runs="speech-")
 claims.save(verdicts)
-table = sparseness_summary.verdict_table(verdicts)
-records.save_table(table, "verdicts", key=sparseness_tables.VERDICT_KEY, columns=sparseness_tables.VERDICT_COLUMNS)
+table = claims.verdict_table(verdicts)
+records.save_table(table, "verdicts", key=claims.VERDICT_KEY, columns=claims.VERDICT_COLUMNS)
 table
 
 # %% [markdown]
@@ -35,13 +35,13 @@ table
 # decoder on the test part each time (`best`); one could also keep the unpruned net's decoder (`fixed`).
 
 # %%
-criteria = recogniser_summary.criteria_table(
+criteria = sparseness_summary.criteria_table(
     threshold_sweep, layer_sensitivity, percentile, threshold_scale, layer_scales
 )
-records.save_table(criteria, "criteria", key=recogniser_tables.CRITERIA_KEY, columns=recogniser_tables.CRITERIA_COLUMNS)
+records.save_table(criteria, "criteria", key=tables.CRITERIA_KEY, columns=tables.CRITERIA_COLUMNS)
 criteria
 
 # %%
-summary = recogniser_summary.criteria_values(criteria, threshold_scale)
+summary = sparseness_summary.criteria_values(criteria, threshold_scale)
 records.save_values(summary)
 summary

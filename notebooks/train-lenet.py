@@ -23,7 +23,7 @@ device = "cpu"  # where to train and measure: cpu or cuda
 
 # %%
 from prunelab import records
-from prunelab.studies import nets, stored_nets
+from prunelab.studies.common import nets
 
 trained, dense, rates = nets.train_nets(data, model, seeds, epochs=epochs, learning_rates=learning_rates, device=device)
 rates
@@ -32,7 +32,7 @@ rates
 dense
 
 # %%
-stored_nets.save_nets(trained)
+nets.save_nets(trained)
 records.save_table(rates, "rates", key=nets.RATE_KEY, columns=nets.RATE_COLUMNS)
 records.save_table(dense, "dense", key=nets.DENSE_KEY, columns=nets.DENSE_COLUMNS)
 summary = nets.dense_values(dense)

@@ -23,7 +23,7 @@ device = "cpu"  # where to train and measure: cpu or cuda
 
 # %%
 from prunelab import records
-from prunelab.studies import corpora, recognisers, stored_nets
+from prunelab.studies.common import corpora, nets, recognisers
 
 heard = corpora.open_or_make(corpus, device=device)
 trained, dense, rates = recognisers.train_recognisers(
@@ -35,7 +35,7 @@ rates
 dense
 
 # %%
-stored_nets.save_nets(trained)
+nets.save_nets(trained)
 records.save_table(rates, "rates", key=recognisers.RATE_KEY, columns=recognisers.RATE_COLUMNS)
 records.save_table(dense, "dense", key=recognisers.DENSE_KEY, columns=recognisers.DENSE_COLUMNS)
 summary = recognisers.dense_values(dense)

@@ -20,20 +20,20 @@ points = 10  # trees of each path that are measured
 
 # %%
 from prunelab import records
-from prunelab.studies import tree_figures, tree_pruning
+from prunelab.studies.words import trees
 
-path, chosen = tree_pruning.prune_trees(data, seeds=seeds, points=points)
-records.save_table(path, "path", key=tree_pruning.PATH_KEY, columns=tree_pruning.PATH_COLUMNS)
+path, chosen = trees.prune_trees(data, seeds=seeds, points=points)
+records.save_table(path, "path", key=trees.PATH_KEY, columns=trees.PATH_COLUMNS)
 path
 
 # %%
-records.save_table(chosen, "chosen", key=tree_pruning.CHOICE_KEY, columns=tree_pruning.CHOICE_COLUMNS)
+records.save_table(chosen, "chosen", key=trees.CHOICE_KEY, columns=trees.CHOICE_COLUMNS)
 chosen
 
 # %%
-tree_figures.leaves_figure(path, chosen)
+trees.leaves_figure(path, chosen)
 
 # %%
-values = tree_pruning.tree_values(chosen)
+values = trees.tree_values(chosen)
 records.save_values(values)
 values

@@ -32,14 +32,15 @@ device = "cpu"  # where to train and measure: cpu or cuda
 # %%
 from prunelab import records
 from prunelab.data import load_images
-from prunelab.retraining import Schedule
-from prunelab.studies import lenet_pruning, lenet_tuning
+from prunelab.train.retraining import Schedule
+from prunelab.studies.common import nets as common_nets
+from prunelab.studies.lenet import pruning
 
 images = load_images(data, device=device)
-dense = lenet_pruning.dense_nets(
+dense = common_nets.dense_nets(
     nets, images, models=models, seeds=seeds, only_seeds=seeds, epochs=dense_epochs, device=device
 )
-table = lenet_tuning.tuning_table(
+table = pruning.tuning_table(
     dense,
     images,
     recipe=recipe,
@@ -49,10 +50,10 @@ table = lenet_tuning.tuning_table(
     target=target,
     schedule=Schedule(rounds=(rounds,), epochs=epochs, final_epochs=final_epochs, live_paths=live_paths),
 )
-records.save_table(table, "tuning", key=lenet_tuning.TUNING_KEY, columns=lenet_tuning.TUNING_COLUMNS)
+records.save_table(table, "tuning", key=pruning.TUNING_KEY, columns=pruning.TUNING_COLUMNS)
 table
 
 # %%
-summary = lenet_tuning.tuning_values(table)
+summary = pruning.tuning_values(table)
 records.save_values(summary)
 summary

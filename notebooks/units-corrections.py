@@ -45,9 +45,9 @@ device = "cpu"  # where to train and measure: cpu or cuda
 
 # %%
 from prunelab import records
-from prunelab.studies import units_agreement, units_corrections
-from prunelab.studies import units_corrections_tables as tables
-from prunelab.studies.units_settings import load, recipe_of
+from prunelab.studies.units import corrections as units_corrections
+from prunelab.studies.units import tables
+from prunelab.studies.common.units import load, recipe_of
 
 images = load(data, device=device)
 trained = units_corrections.last_nets(
@@ -78,7 +78,7 @@ corrections
 # the exact change, measured unit by unit?
 
 # %%
-agreement = units_agreement.agree(
+agreement = units_corrections.agree(
     trained,
     images,
     scores=agreement_scores,
@@ -90,6 +90,6 @@ records.save_table(agreement, "agreement", key=tables.AGREEMENT_KEY, columns=tab
 agreement
 
 # %%
-summary = units_agreement.agreement_values(agreement)
+summary = units_corrections.agreement_values(agreement)
 records.save_values(summary)
 summary

@@ -34,12 +34,12 @@ device = "cpu"  # where to train and measure: cpu or cuda
 
 # %%
 from prunelab import records
-from prunelab.studies import units_fine_tuning
-from prunelab.studies import units_tuning_tables as tables
-from prunelab.studies.units_settings import load, recipe_of
+from prunelab.studies.units import tuning
+from prunelab.studies.units import tables
+from prunelab.studies.common.units import load, recipe_of
 
 images = load(data, device=device)
-trained = units_fine_tuning.checkpoints(
+trained = tuning.checkpoints(
     nets,
     images,
     models=models,
@@ -48,7 +48,7 @@ trained = units_fine_tuning.checkpoints(
     recipe=recipe_of(training_rate, batch_size=batch_size),
     device=device,
 )
-tuned = units_fine_tuning.fine_tune(
+tuned = tuning.fine_tune(
     trained,
     images,
     scores=scores,

@@ -34,12 +34,12 @@ device = "cpu"  # where to train and measure: cpu or cuda
 
 # %%
 from prunelab import records
-from prunelab.studies import units_fine_tuning, units_iterative
-from prunelab.studies import units_tuning_tables as tables
-from prunelab.studies.units_settings import load, recipe_of
+from prunelab.studies.units import tuning
+from prunelab.studies.units import tables
+from prunelab.studies.common.units import load, recipe_of
 
 images = load(data, device=device)
-trained = units_fine_tuning.checkpoints(
+trained = tuning.checkpoints(
     nets,
     images,
     models=models,
@@ -48,12 +48,12 @@ trained = units_fine_tuning.checkpoints(
     recipe=recipe_of(training_rate, batch_size=batch_size),
     device=device,
 )
-pruned = units_iterative.iterate(
+pruned = tuning.iterate(
     trained,
     images,
     scores=scores,
     replacements=replacements,
-    rounds=units_iterative.Rounds(fraction=round_fraction, measured=tuple(measured), tuning_steps=tuning_steps),
+    rounds=tuning.Rounds(fraction=round_fraction, measured=tuple(measured), tuning_steps=tuning_steps),
     recipe=recipe_of(learning_rate, batch_size=batch_size),
     scoring=scoring,
     examples=examples,

@@ -33,16 +33,17 @@ device = "cpu"  # where to train and measure: cpu or cuda
 
 # %%
 from prunelab import records
-from prunelab.studies import stored_nets, units_summary, units_tables, units_trajectory
-from prunelab.studies.units_settings import load, recipe_of
+from prunelab.studies.common import nets
+from prunelab.studies.units import tables, trajectory
+from prunelab.studies.common.units import load, recipe_of
 
 images = load(data, device=device)
-found = units_trajectory.trajectories(
+found = trajectory.trajectories(
     images,
     model=model,
     seeds=seeds,
     recipe=recipe_of(learning_rate, batch_size=batch_size),
-    plan=units_trajectory.Plan(
+    plan=trajectory.Plan(
         iterations=iterations,
         every=every,
         all_every=all_every,
@@ -55,26 +56,26 @@ found = units_trajectory.trajectories(
     scoring=scoring,
     examples=examples,
 )
-stored_nets.save_nets(found.nets)
-records.save_table(found.curves, "curves", key=units_tables.CURVE_KEY, columns=units_tables.CURVE_COLUMNS)
+nets.save_nets(found.nets)
+records.save_table(found.curves, "curves", key=tables.CURVE_KEY, columns=tables.CURVE_COLUMNS)
 found.curves
 
 # %%
-records.save_table(found.penalties, "penalties", key=units_tables.PENALTY_KEY, columns=units_tables.PENALTY_COLUMNS)
+records.save_table(found.penalties, "penalties", key=tables.PENALTY_KEY, columns=tables.PENALTY_COLUMNS)
 found.penalties
 
 # %% [markdown]
 # Which units are chosen, again and again or once?
 
 # %%
-records.save_table(found.choices, "choices", key=units_tables.CHOICE_KEY, columns=units_tables.CHOICE_COLUMNS)
+records.save_table(found.choices, "choices", key=tables.CHOICE_KEY, columns=tables.CHOICE_COLUMNS)
 found.choices
 
 # %%
-units_trajectory.save_squares(found)
+trajectory.save_squares(found)
 found.squares
 
 # %%
-summary = units_summary.trajectory_values(found.curves, found.penalties)
+summary = trajectory.trajectory_values(found.curves, found.penalties)
 records.save_values(summary)
 summary

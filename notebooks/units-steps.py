@@ -28,8 +28,8 @@ part = "test"  # whose losses stand in the figure, train or test
 
 # %%
 from prunelab import records
-from prunelab.studies import units_steps, units_steps_figure
-from prunelab.studies.units_settings import load, recipe_of
+from prunelab.studies.units import steps as units_steps
+from prunelab.studies.common.units import load, recipe_of
 
 steps, losses = units_steps.three_steps(
     load(data),
@@ -44,7 +44,7 @@ steps, losses = units_steps.three_steps(
     examples=examples,
 )
 records.save_table(steps, "steps", key=units_steps.STEP_KEY, columns=units_steps.STEP_COLUMNS)
-units_steps_figure.steps_figure(steps, losses, part)
+units_steps.steps_figure(steps, losses, part)
 
 # %% [markdown]
 # Every weight between the two layers, and what becomes of the biases.

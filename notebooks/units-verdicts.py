@@ -19,10 +19,10 @@ iterative: list[str] = []  # folders of the runs that pruned in rounds and in on
 
 # %%
 from prunelab import claims, records
-from prunelab.studies import sparseness_summary, sparseness_tables, units_verdicts
+from prunelab.studies.units import rules
 
-verdicts = units_verdicts.decide(penalties, fine_tuning=fine_tuning, iterative=iterative)
+verdicts = rules.decide_runs(penalties, fine_tuning=fine_tuning, iterative=iterative)
 claims.save(verdicts)
-table = sparseness_summary.verdict_table(verdicts)
-records.save_table(table, "verdicts", key=sparseness_tables.VERDICT_KEY, columns=sparseness_tables.VERDICT_COLUMNS)
+table = claims.verdict_table(verdicts)
+records.save_table(table, "verdicts", key=claims.VERDICT_KEY, columns=claims.VERDICT_COLUMNS)
 table

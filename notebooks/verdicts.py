@@ -21,10 +21,10 @@ threshold_scale = 0.97  # root mean square weights; the one threshold at which t
 
 # %%
 from prunelab import claims, records
-from prunelab.studies import sparseness_summary, sparseness_tables
+from prunelab.studies.sparseness import summary
 
-verdicts = sparseness_summary.decide(threshold_sweep, layer_sensitivity, percentile, threshold_scale, study="images")
+verdicts = summary.decide(threshold_sweep, layer_sensitivity, percentile, threshold_scale, study="images")
 claims.save(verdicts)
-table = sparseness_summary.verdict_table(verdicts)
-records.save_table(table, "verdicts", key=sparseness_tables.VERDICT_KEY, columns=sparseness_tables.VERDICT_COLUMNS)
+table = claims.verdict_table(verdicts)
+records.save_table(table, "verdicts", key=claims.VERDICT_KEY, columns=claims.VERDICT_COLUMNS)
 table

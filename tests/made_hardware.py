@@ -9,9 +9,9 @@ from pandas import DataFrame
 from made_nets import randomised
 from prunelab.data import Images, load_images
 from prunelab.models import build
-from prunelab.studies.hardware_forms_tables import FORM_COLUMNS, FormRow
-from prunelab.studies.hardware_nets import PrunedNet, all_one_shot
-from prunelab.studies.stored_nets import Net
+from prunelab.studies.common.nets import Net
+from prunelab.studies.hardware.experiment import PrunedNet, all_one_shot
+from prunelab.studies.hardware.tables import FORM_COLUMNS, FormRow
 
 SPEC = "mlp-12-8-relu"
 SPARSITIES = (0.5, 0.9, 0.98)

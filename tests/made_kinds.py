@@ -9,9 +9,9 @@ import pandas as pd
 from pandas import DataFrame
 
 from prunelab import records
-from prunelab.studies.kinds_labels import KINDS, whole_units
-from prunelab.studies.kinds_summary import SUMMARY_COLUMNS, SUMMARY_KEY, summary_table
-from prunelab.studies.kinds_tables import (
+from prunelab.studies.kinds.kinds import KINDS, whole_units
+from prunelab.studies.kinds.summary import SUMMARY_COLUMNS, SUMMARY_KEY, summary_table
+from prunelab.studies.kinds.tables import (
     COSTS_COLUMNS,
     COSTS_KEY,
     KINDS_COLUMNS,

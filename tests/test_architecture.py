@@ -16,7 +16,6 @@ ROOMS = (
     "models",
     "pruning",
     "train",
-    "retraining",
     "measure",
     "speech",
     "records",
@@ -25,10 +24,8 @@ ROOMS = (
     "choosing",
     "decisions",
     "claims",
-    "rules",
     "audit",
     "figures",
-    "charts",
     "studies",
     "report",
     "commands",
@@ -42,7 +39,6 @@ LIBRARIES = {
     "models": {"torch"},
     "pruning": {"torch", "numpy"},
     "train": {"torch", "tqdm"},
-    "retraining": {"torch"},
     "measure": {"torch"},
     "speech": {"torch", "numpy", "scipy", "jiwer", "kaldi_native_fbank", "safetensors"},
     "records": {"pandas", "numpy"},
@@ -50,10 +46,8 @@ LIBRARIES = {
     "deploy": {"torch", "numpy", "scipy", "safetensors", "onnx", "onnxruntime"},
     "choosing": {"torch", "numpy", "scipy", "safetensors"},
     "claims": {"pandas", "numpy", "yaml"},
-    "rules": {"pandas", "numpy"},
     "audit": {"pandas", "numpy"},
-    "figures": {"matplotlib", "pandas"},
-    "charts": {"altair", "pandas"},
+    "figures": {"matplotlib", "pandas", "numpy", "altair"},
 }
 MODULES = sorted(path for path in SOURCE.rglob("*.py") if path != SOURCE / "__init__.py")
 
@@ -91,6 +85,17 @@ def test_a_module_uses_only_the_libraries_of_its_room(path: Path) -> None:
     used = {name.split(".")[0] for name in imported(path)} - set(sys.stdlib_module_names) - {"prunelab"}
 
     assert allowed is None or used <= allowed, f"{room_of(path)} uses {sorted(used - allowed)}"
+
+
+WINGS = {path.name for path in (SOURCE / "studies").iterdir() if path.is_dir()} - {"common", "__pycache__"}
+
+
+@pytest.mark.parametrize("wing", [*sorted(WINGS), "common"])
+def test_a_wing_imports_no_other_wing(wing: str) -> None:
+    for path in sorted((SOURCE / "studies" / wing).glob("*.py")):
+        wings = {name.split(".")[2] for name in imported(path) if name.startswith("prunelab.studies.")}
+
+        assert not wings & WINGS - {wing}, path.name
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from prunelab import audit, records
-from prunelab.audit import lenet, nets
-from prunelab.audit.identities import half_unit
+from prunelab.audit import lenet, speech
+from prunelab.audit.speech import half_unit
 
 
 @pytest.fixture(scope="module")
@@ -209,10 +209,10 @@ def test_rounding_is_read_off_the_digits_and_padding_is_no_precision(text, half)
 
 
 def test_a_net_printed_twice_is_one_net(sparseness):
-    rows = nets.read(sparseness)
+    rows = speech.read(sparseness)
 
-    assert (len(rows), len(nets.distinct(rows))) == (82, 55)
-    assert [net.group for net in nets.distinct(rows)][:2] == ["10", "30"]
+    assert (len(rows), len(speech.distinct(rows))) == (82, 55)
+    assert [net.group for net in speech.distinct(rows)][:2] == ["10", "30"]
 
 
 def test_an_unknown_table_is_missing(tmp_path):

@@ -13,12 +13,11 @@ from torch import Tensor, nn
 
 from prunelab.choosing import FAMILIES, Bounds, ImpossibleError
 from prunelab.choosing.bench import counted
-from prunelab.choosing.net_files import open_net, read
-from prunelab.choosing.stored import SUMMARY, Stored, choose_stored, said, summary
+from prunelab.choosing.stored import SUMMARY, Stored, choose_stored, open_net, read, said, summary
 from prunelab.data import load_images
-from prunelab.data.standardise import standardised
+from prunelab.data.images import standardised
 from prunelab.measure import evaluate
-from prunelab.studies.stored_nets import Net, save_nets
+from prunelab.studies.common.nets import Net, save_nets
 from prunelab.train import Recipe, train_seeds
 
 IMAGES = load_images("digits")

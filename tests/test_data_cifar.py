@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from prunelab import data
-from prunelab.data import archive, cifar_binary, cifar_jpeg, fetch, folder, sources
+from prunelab.data import archive, cifar, fetch
+from prunelab.data import images as data_images
 from prunelab.data.known import KNOWN_ARCHIVES
 from test_data_fetch import everything_in, server  # noqa: F401 - a fixture
 
@@ -135,7 +136,7 @@ def batches():
 
 def test_jpeg_images_come_by_part_class_and_number(pictures, own):
     zipped(own / "cifar10-jpeg.zip", dict(reversed(pictures.items())))
-    raw = sources.read("cifar10-jpeg")
+    raw = data_images.read("cifar10-jpeg")
 
     assert (raw.name, raw.classes) == ("cifar10-jpeg", ("bird", "cat", "dog"))
     assert (raw.train.labels.tolist(), raw.test.labels.tolist()) == (
@@ -252,7 +253,7 @@ def test_a_jpeg_file_of_absurd_size_is_refused_unread(pictures, own, monkeypatch
 
 
 def test_jpeg_files_of_absurd_size_together_are_refused_unread(pictures, own, monkeypatch):
-    monkeypatch.setattr(cifar_jpeg, "_WANTED", replace(cifar_jpeg._WANTED, total=10_000))
+    monkeypatch.setattr(cifar, "_WANTED", replace(cifar._WANTED, total=10_000))
     zipped(own / "cifar10-jpeg.zip", pictures)
 
     with pytest.raises(ValueError, match="bytes of images; a data set may have 10000"):
@@ -299,7 +300,7 @@ def test_a_record_is_a_label_and_then_red_green_and_blue_row_by_row(batches, own
     plain[1], plain[1024 + 2 * 32], plain[3071] = 7, 8, 9
     batches["data_batch_1.bin"] = bytes([6]) + bytes(plain) + batches["data_batch_1.bin"]
     publish(monkeypatch, tarred(own / "cifar-10-binary.tar.gz", batches))
-    raw = sources.read("cifar10")
+    raw = data_images.read("cifar10")
 
     assert raw.classes == CLASSES
     assert raw.train.labels[0] == 6
@@ -308,7 +309,7 @@ def test_a_record_is_a_label_and_then_red_green_and_blue_row_by_row(batches, own
 
 def test_training_images_come_in_the_order_of_their_files(batches, own, monkeypatch):
     publish(monkeypatch, tarred(own / "cifar-10-binary.tar.gz", dict(reversed(batches.items()))))
-    raw = sources.read("cifar10")
+    raw = data_images.read("cifar10")
     whole = b"".join(
         bytes([label]) + image.tobytes()
         for part in (raw.train, raw.test)
@@ -425,9 +426,9 @@ def test_a_file_is_read_whole_or_not_at_all(labels, cut):
     bad = len(content) % 3073 or not content or max(content[::3073]) > 9
     if bad:
         with pytest.raises(ValueError, match="replace the archive"):
-            cifar_binary.parse(found, "test_batch.bin", classes=10)
+            cifar.parse(found, "test_batch.bin", classes=10)
     else:
-        part = cifar_binary.parse(found, "test_batch.bin", classes=10)
+        part = cifar.parse(found, "test_batch.bin", classes=10)
         assert part.labels.tolist() == list(content[::3073])
         assert len(part.pixels) == len(part.labels)
 
@@ -577,6 +578,6 @@ def test_the_real_jpeg_images_have_the_colours_of_cifar10(real):
 def test_the_real_jpeg_images_come_in_the_order_of_images_by_class(real):
     path = next(path for path in (REAL / "cifar10-jpeg.zip", REAL / "cifar10-jpeg") if path.exists())
     found = fetch.verified(KNOWN_ARCHIVES["cifar10-jpeg"], path)
-    tree = cifar_jpeg._tree(KNOWN_ARCHIVES["cifar10-jpeg"], found.files)
+    tree = cifar._tree(KNOWN_ARCHIVES["cifar10-jpeg"], found.files)
 
-    assert tree == folder.by_class(path, {name: len(content) for name, content in found.files.items()})
+    assert tree == archive.by_class(path, {name: len(content) for name, content in found.files.items()})

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from prunelab import data
-from prunelab.data import folder, idx, listing
+from prunelab.data import archive as data_archive
+from prunelab.data import folder, idx
 from test_data_idx import encode
 
 
@@ -83,7 +84,7 @@ def test_a_folder_around_everything_is_passed_over(place):
 
 def test_classes_and_files_come_in_natural_order(place):
     members = by_class("10", "9", "1-2", "1", count=11)
-    tree = listing.by_class(folder.Path("set"), dict.fromkeys(members, 0))
+    tree = data_archive.by_class(folder.Path("set"), dict.fromkeys(members, 0))
 
     assert folder.load(place(members)).classes == ("1", "1-2", "9", "10")
     assert tree["train"]["9"] == [f"9/{number}.png" for number in range(11)]
@@ -259,7 +260,7 @@ def test_a_truncated_archive_is_named(tmp_path):
 
 @pytest.mark.parametrize(("limit", "rule"), [("_IMAGE_LIMIT", "an image file may have 40"), ("_TOTAL_LIMIT", "a set")])
 def test_files_of_absurd_size_are_refused_before_they_are_read(limit, rule, place, monkeypatch):
-    monkeypatch.setattr(listing, limit, 40)
+    monkeypatch.setattr(data_archive, limit, 40)
 
     with pytest.raises(ValueError, match=rule):
         folder.load(place(GOOD))

@@ -15,14 +15,13 @@ from torch import nn
 
 from made_nets import CLASSES, SHAPE, examples, flags, net, specs
 from prunelab.data import Images, Split
-from prunelab.deploy import shrink_stored, shrinking
+from prunelab.deploy import forms, shrink_stored, shrinking
 from prunelab.deploy.export import run, session
-from prunelab.deploy.smaller_spec import same_net, smaller_spec
+from prunelab.deploy.shrinking import same_net, smaller_spec
 from prunelab.models import build
-from prunelab.pruning.shrink import shrink
-from prunelab.pruning.unit_removal import remove
+from prunelab.pruning.unit_removal import remove, shrink
 from prunelab.pruning.units import sites
-from prunelab.studies.stored_nets import Net, open_nets, save_nets
+from prunelab.studies.common.nets import Net, open_nets, save_nets
 
 SPEC = "conv-6k3p-4k3-8-bn-tanh"
 GONE = {"conv1": [0, 2, 3], "conv2": [1], "fc1": [0, 7]}
@@ -151,7 +150,7 @@ def test_a_net_without_dead_units_stays_as_large(tmp_path: Path) -> None:
 def test_outputs_beyond_the_tolerance_are_refused_and_nothing_is_written(
     stored: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = shrinking.without_dead_units
+    whole = forms.without_dead_units
 
     def off(model: nn.Module) -> Any:
         small = whole(model)
@@ -170,7 +169,7 @@ def test_outputs_beyond_the_tolerance_are_refused_and_nothing_is_written(
 def test_an_export_that_differs_is_refused_and_nothing_is_written(
     stored: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = shrinking.exporter()
+    module = forms.exporter()
     real = module.run
     monkeypatch.setattr(module, "run", lambda opened, x: real(opened, x) + (len(x) > 3))  # not the exporter's own check
 

@@ -7,8 +7,7 @@ import pytest
 
 import made_kinds
 from prunelab import claims
-from prunelab.rules import functions
-from prunelab.studies import functions_verdicts
+from prunelab.studies import functions
 
 WHERE = {
     "kinds": "kinds-report/tables/kinds.csv",
@@ -134,4 +133,4 @@ def test_a_claim_without_a_rule_is_refused() -> None:
 
 def test_verdicts_need_a_run() -> None:
     with pytest.raises(ValueError, match="kinds, choices and hardware are all empty"):
-        functions_verdicts.decide()
+        functions.decide()

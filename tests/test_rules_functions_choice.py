@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from prunelab.rules.curves import NotCoveredError
-from prunelab.rules.functions_choice import threshold_choice
+from prunelab.decisions import NotCoveredError
+from prunelab.studies.choices.rules import threshold_choice
 
 
 def searches(count: int, *, kind: str = "max_parameters", seeds: int = 5, **cells: Any) -> pd.DataFrame:

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 from pandas import DataFrame
 
-from prunelab.rules.curves import NotCoveredError
-from prunelab.rules.functions_hardware import structured_or_not
+from prunelab.decisions import NotCoveredError
+from prunelab.studies.hardware.rules import structured_or_not
 
 HALF = 2.4841  # sways
 SPARSITIES = (0.5, 0.9)

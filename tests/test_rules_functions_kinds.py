@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 import made_kinds as made
-from prunelab.rules import functions_kinds as rule
-from prunelab.rules.curves import NotCoveredError
+from prunelab.decisions import NotCoveredError
+from prunelab.studies.kinds import rules
 
 HALF = 2.4841
 
@@ -24,7 +24,7 @@ def rows(errors: dict[str, tuple[float, float]] | None = None, **settings: objec
 
 
 def test_the_area_is_the_accuracy_averaged_over_sparsity() -> None:
-    found = rule.areas(rows(sway=0.0), ["magnitude", "random"])
+    found = rules.areas(rows(sway=0.0), ["magnitude", "random"])
 
     assert list(found.index) == [0, 1, 2]
     assert found["magnitude"].tolist() == pytest.approx([area(4, 20)] * 3)
@@ -34,15 +34,15 @@ def test_the_area_is_the_accuracy_averaged_over_sparsity() -> None:
 def test_a_net_that_never_errs_has_an_area_of_one_hundred() -> None:
     perfect = rows({"magnitude": (0.0, 0.0)}, sway=0.0).assign(dense_error_percent=0.0)
 
-    assert rule.areas(perfect, ["magnitude"])["magnitude"].tolist() == pytest.approx([100.0] * 3)
+    assert rules.areas(perfect, ["magnitude"])["magnitude"].tolist() == pytest.approx([100.0] * 3)
 
 
 def test_a_word_error_rate_above_one_hundred_has_an_area_below_zero() -> None:
-    assert rule.areas(rows({"random": (400.0, 600.0)}), ["random"]).to_numpy().max() < 0
+    assert rules.areas(rows({"random": (400.0, 600.0)}), ["random"]).to_numpy().max() < 0
 
 
 def test_kinds_that_all_beat_random_reproduce_the_claim_by_the_least_favourable() -> None:
-    found = rule.kinds(rows())
+    found = rules.kinds(rows())
     # The sway moves both errors: 0.25 · sway + 0.4 · sway over 0.9.
     half = HALF * 0.5 * 0.65 / 0.9
 
@@ -55,7 +55,7 @@ def test_kinds_that_all_beat_random_reproduce_the_claim_by_the_least_favourable(
 
 
 def test_the_reason_ranks_all_kinds_and_says_what_saliency_gains() -> None:
-    reason = rule.kinds(rows()).reason
+    reason = rules.kinds(rows()).reason
 
     assert f"saliency - random: {area(6, 40) - area(40, 90):.4g} points" in reason
     assert "mean accuracy (%) by kind: l1 " in reason
@@ -84,7 +84,7 @@ def test_the_reason_ranks_all_kinds_and_says_what_saliency_gains() -> None:
     ids=["worse than random", "within the noise", "exactly as random"],
 )
 def test_one_kind_that_does_not_beat_random_decides(gradient: tuple[float, float], sway: float, verdict: str) -> None:
-    found = rule.kinds(rows(dict(made.ERRORS) | {"gradient": gradient}, sway=sway))
+    found = rules.kinds(rows(dict(made.ERRORS) | {"gradient": gradient}, sway=sway))
 
     assert found.verdict == verdict
     assert "gradient" in found.reason.rpartition("; beside")[0]
@@ -92,13 +92,13 @@ def test_one_kind_that_does_not_beat_random_decides(gradient: tuple[float, float
 
 def test_saliency_and_units_decide_nothing() -> None:
     bad = dict.fromkeys(("gradient-abs", "saliency", "saliency-abs", "units-norm", "units-mrs-abs"), (95.0, 99.0))
-    found, plain = rule.kinds(rows(dict(made.ERRORS) | bad)), rule.kinds(rows())
+    found, plain = rules.kinds(rows(dict(made.ERRORS) | bad)), rules.kinds(rows())
 
     assert (found.verdict, found.effect) == (plain.verdict, plain.effect)
 
 
 def test_one_seed_leaves_the_claim_open() -> None:
-    found = rule.kinds(rows(seeds=1))
+    found = rules.kinds(rows(seeds=1))
 
     assert found.verdict == "inconclusive"
     assert "at least two seeds" in found.reason
@@ -108,23 +108,23 @@ def test_one_seed_leaves_the_claim_open() -> None:
 def test_a_kind_that_was_not_measured_is_not_covered(kind: str) -> None:
     table = rows()
     with pytest.raises(NotCoveredError, match=f"kind {kind}"):
-        rule.kinds(table[table["kind"] != kind])
+        rules.kinds(table[table["kind"] != kind])
 
 
 def test_a_kind_that_lacks_a_seed_or_a_budget_is_not_covered() -> None:
     table = rows()
     for column, value in (("seed", 2), ("sparsity_asked", 0.9)):
         with pytest.raises(NotCoveredError, match="kind l2"):
-            rule.kinds(table[(table["kind"] != "l2") | (table[column] != value)])
+            rules.kinds(table[(table["kind"] != "l2") | (table[column] != value)])
 
 
 def test_other_kinds_measured_at_fewer_or_more_budgets_are_left_out_or_cut() -> None:
     table = rows()
     fewer = table[(table["kind"] != "saliency") | (table["sparsity_asked"] == 0.5)]
     extra = table[(table["kind"] == "units-norm") & (table["sparsity_asked"] == 0.9)].assign(sparsity_asked=0.95)
-    found = rule.kinds(pd.concat([fewer, extra], ignore_index=True))
+    found = rules.kinds(pd.concat([fewer, extra], ignore_index=True))
 
-    assert found.effect == rule.kinds(table).effect
+    assert found.effect == rules.kinds(table).effect
     assert "saliency - random" not in found.reason
     assert "saliency " not in found.reason.rpartition("by kind: ")[2]
     assert "units-norm" in found.reason.rpartition("by kind: ")[2]
@@ -133,18 +133,18 @@ def test_other_kinds_measured_at_fewer_or_more_budgets_are_left_out_or_cut() -> 
 def test_the_order_of_the_rows_plays_no_part() -> None:
     table = rows()
 
-    assert rule.kinds(table.sample(frac=1, random_state=0)) == rule.kinds(table)
+    assert rules.kinds(table.sample(frac=1, random_state=0)) == rules.kinds(table)
 
 
 def test_rows_of_two_subjects_or_two_runs_are_refused() -> None:
     table = rows()
     with pytest.raises(ValueError, match="the rows hold several"):
-        rule.kinds(made.kinds())
+        rules.kinds(made.kinds())
     with pytest.raises(ValueError, match="say different things"):
-        rule.kinds(pd.concat([table, table.assign(error_percent=1.0)]))
+        rules.kinds(pd.concat([table, table.assign(error_percent=1.0)]))
 
 
 def test_a_row_said_twice_counts_once() -> None:
     table = rows()
 
-    assert rule.kinds(pd.concat([table, table])) == rule.kinds(table)
+    assert rules.kinds(pd.concat([table, table])) == rules.kinds(table)

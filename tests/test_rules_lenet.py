@@ -14,8 +14,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from prunelab import claims
-from prunelab.rules import lenet as rules
-from prunelab.rules import lenet_pruned
+from prunelab.studies.lenet import rules
 
 HALF = 2.4841  # steps
 SEEDS = (0, 1, 2)
@@ -61,7 +60,7 @@ def dense(errors, *, step=0.1, **columns):
 def modes(offsets=(0.02, -0.05, 0.08), centre=0.2, *, step=0.0, **columns):
     before = [
         rows(offset, "mode_in_sd", step=step, layer=layer, centre_to_peak=1.0, **DENSE, **columns)
-        for layer, offset in zip(lenet_pruned.LAYERS, offsets, strict=True)
+        for layer, offset in zip(rules.LAYERS, offsets, strict=True)
     ]
     # The layers after pruning are no part of the claim: off the centre, and full there.
     after = [
@@ -74,7 +73,7 @@ def modes(offsets=(0.02, -0.05, 0.08), centre=0.2, *, step=0.0, **columns):
             **masked(),
             **columns,
         )
-        for layer in ("all", *lenet_pruned.LAYERS)
+        for layer in ("all", *rules.LAYERS)
     ]
     return [*before, *after]
 
@@ -101,7 +100,7 @@ def layers(rounds, *, step=0.0, net="300-100", target="2660", **columns):
             **{"round": number, "layer": layer, **masked(target), **columns},
         )
         for number, shares in enumerate(rounds, start=1)
-        for layer, share in zip(lenet_pruned.LAYERS, shares, strict=True)
+        for layer, share in zip(rules.LAYERS, shares, strict=True)
     ]
 
 
@@ -517,7 +516,7 @@ def test_seeds_are_paired_by_number_in_whatever_order_they_come():
     without = pruned(90.0, step=3.0)
     regrown = without.assign(mode="regrown", error_percent=without["error_percent"] - 0.5)
 
-    found = lenet_pruned.regrow_helps(pd.concat([without, regrown.iloc[::-1]]))
+    found = rules.regrow_helps(pd.concat([without, regrown.iloc[::-1]]))
 
     assert (found.verdict, found.effect.low) == ("reproduced", pytest.approx(0.5))
 

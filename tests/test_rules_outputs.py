@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prunelab import claims
-from prunelab.rules import curves
-from prunelab.rules import outputs as rules
+from prunelab import claims, decisions
+from prunelab.studies.outputs import rules
 
 THRESHOLDS = (0.1, 0.2, 0.3)
 ERRORS = {0.1: 11.0, 0.2: 25.0, 0.3: 80.0}  # under abs; the knee, baseline 10 % + 20 points, lies beyond 0.2
@@ -311,7 +310,7 @@ def test_a_sign_not_measured_at_the_reference_threshold_leaves_its_claims_open()
 
 def test_a_net_of_one_hidden_layer_has_no_growth() -> None:
     rows = layers()
-    with pytest.raises(curves.NotCoveredError, match="at least two hidden layers; the net has 1"):
+    with pytest.raises(decisions.NotCoveredError, match="at least two hidden layers; the net has 1"):
         rules.one_sign_shifts(both(rows[rows["depth"] >= 3]))
 
 

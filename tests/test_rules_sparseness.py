@@ -4,8 +4,8 @@ import pytest
 from scipy.stats import kendalltau
 
 from prunelab import audit, claims, stats
-from prunelab.rules import curves
-from prunelab.rules import sparseness as rules
+from prunelab.studies.common import curves
+from prunelab.studies.sparseness import rules
 
 # Word error of the unpruned recogniser as the source implies it: 0.52 points below 8.85 %.
 BASELINE = 8.33

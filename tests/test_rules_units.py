@@ -15,15 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prunelab import claims, records
-from prunelab.rules import profiles, units_choices
-from prunelab.rules import units as rules
-from prunelab.studies import units_verdicts
+from prunelab.studies.units import rules
 
 HALF = 2.4841  # sways
 SEEDS = (0, 1, 2)
 STEPS = (100, 200)  # the first is in the first half of the training, the second in the second
 SCORES = ("random", "norm", "activation", "taylor-abs", "mrs", "mrs-abs")
-PLACES = {name: f"some-run/tables/{name}.csv" for name in units_verdicts.RUNS}
+PLACES = {name: f"some-run/tables/{name}.csv" for name in rules.RUNS}
 NET = {"data": ("digits",), "model": ("tiny-conv",), "seed": SEEDS}
 WAYS = ("none", "mean")
 # What a layer's penalties and differences are multiplied by: 1 on average over single layers, and with all at once.
@@ -90,8 +88,8 @@ MRS_LARGE = {"random": 1.0, "norm": 1.0, "taylor-abs": 0.5, "mrs": 3.0, "mrs-abs
 
 def choices(chosen=None, late=None, *, sway=0.0, draws=60, share=0.1, **axes):
     """Shares chosen by the last of many checkpoints; random is drawn, and the others keep their shares throughout."""
-    chosen = {"random": 1.0} | dict.fromkeys(units_choices.GOOD, 0.3) | (chosen or {})
-    late = {"random": 1.0} | dict.fromkeys(units_choices.GOOD, 0.2) | (late or {})
+    chosen = {"random": 1.0} | dict.fromkeys(rules.GOOD, 0.3) | (chosen or {})
+    late = {"random": 1.0} | dict.fromkeys(rules.GOOD, 0.2) | (late or {})
 
     def fraction(row):
         first = row["score"] == "random" and row["step"] < 100 * draws
@@ -337,11 +335,11 @@ MEASUREMENTS = st.integers(1, 5).flatmap(
 
 
 def test_profiles_of_one_measurement_are_where_the_methods_stand_between_worst_and_best():
-    found = profiles.reached([[3.0, 1.0, 5.0, 2.0]])
+    found = rules.reached([[3.0, 1.0, 5.0, 2.0]])
 
     np.testing.assert_allclose(found, [[0.5, 1.0, 0.0, 0.75]])
     np.testing.assert_allclose(
-        profiles.profile([[3.0, 1.0, 5.0, 2.0]], [0.0, 0.5, 0.75, 1.0]),
+        rules.profile([[3.0, 1.0, 5.0, 2.0]], [0.0, 0.5, 0.75, 1.0]),
         [[1, 1, 1, 1], [1, 1, 0, 1], [0, 1, 0, 1], [0, 1, 0, 0]],
     )
 
@@ -353,17 +351,17 @@ def test_the_area_is_the_integral_of_the_sources_definition(rows):
     thresholds = np.outer(t, best) + np.outer(1 - t, worst)  # (points, measurements)
     defined = (penalties[None] <= thresholds[:, :, None]).mean(axis=1)  # (points, methods)
 
-    np.testing.assert_array_equal(profiles.profile(penalties, t), defined)
-    np.testing.assert_allclose(profiles.areas(penalties), defined.mean(axis=0), atol=1 / 1024)
+    np.testing.assert_array_equal(rules.profile(penalties, t), defined)
+    np.testing.assert_allclose(rules.areas(penalties), defined.mean(axis=0), atol=1 / 1024)
 
 
 @given(MEASUREMENTS, st.integers(1, 100), st.integers(-100, 100))
 def test_profiles_take_no_account_of_the_unit_nor_of_what_all_methods_share(rows, scale, shift):
     penalties = np.array(rows, dtype=float)
 
-    np.testing.assert_allclose(profiles.areas(penalties * scale + shift), profiles.areas(penalties), atol=1e-12)
-    assert (profiles.profile(penalties, [0.0]) == 1).all()
-    assert (profiles.profile(penalties, [1.0]).sum() >= 1 - 1e-12).all()  # some method is the best
+    np.testing.assert_allclose(rules.areas(penalties * scale + shift), rules.areas(penalties), atol=1e-12)
+    assert (rules.profile(penalties, [0.0]) == 1).all()
+    assert (rules.profile(penalties, [1.0]).sum() >= 1 - 1e-12).all()  # some method is the best
 
 
 @pytest.mark.parametrize(
@@ -377,7 +375,7 @@ def test_profiles_take_no_account_of_the_unit_nor_of_what_all_methods_share(rows
 )
 def test_profiles_of_what_is_no_table_of_penalties_are_refused(penalties, t, message):
     with pytest.raises(ValueError, match=message):
-        profiles.profile(penalties, t)
+        rules.profile(penalties, t)
 
 
 @pytest.mark.parametrize(
@@ -762,15 +760,15 @@ def runs(tmp_path_factory):
     """Runs that left the tables the source would have: table -> folder."""
     folder = tmp_path_factory.mktemp("runs")
     for name, whole in source_account().items():
-        columns, run = dict.fromkeys(whole.columns, "may be empty"), units_verdicts.RUNS[name]
+        columns, run = dict.fromkeys(whole.columns, "may be empty"), rules.RUNS[name]
         records.save_table(whole, name, key=KEYS[name], columns=columns, folder=folder / run / "tables")
-    return {run: str(folder / run) for run in units_verdicts.RUNS.values()}
+    return {run: str(folder / run) for run in rules.RUNS.values()}
 
 
 def test_verdicts_come_from_the_tables_of_three_runs(runs):
     measured, tuning, pruned = runs.values()
 
-    verdicts = units_verdicts.decide([measured], fine_tuning=[tuning], iterative=[pruned])
+    verdicts = rules.decide_runs([measured], fine_tuning=[tuning], iterative=[pruned])
 
     assert {verdict.verdict for verdict in verdicts} == {"reproduced"}
     assert {verdict.id: verdict.table for verdict in verdicts} == {
@@ -787,13 +785,13 @@ def test_verdicts_come_from_the_tables_of_three_runs(runs):
 def test_claims_whose_run_is_not_named_are_left_out_but_penalties_are_needed(runs):
     left = {"survives-fine-tuning", "iterative"}
 
-    verdicts = units_verdicts.decide([runs["units-penalties"]])
+    verdicts = rules.decide_runs([runs["units-penalties"]])
 
     assert {verdict.id for verdict in verdicts} == {
         claim.id for claim in claims.load() if claim.study == rules.STUDY and claim.id not in left
     }
     with pytest.raises(FileNotFoundError, match=r"-p penalties=\./results/quick/units-penalties"):
-        units_verdicts.decide([])
+        rules.decide_runs([])
 
 
 def test_a_run_that_kept_no_activations_has_no_say_on_them(runs, tmp_path):
@@ -803,8 +801,8 @@ def test_a_run_that_kept_no_activations_has_no_say_on_them(runs, tmp_path):
         columns = dict.fromkeys(whole.columns, "may be empty")
         records.save_table(whole, name, key=KEYS[name], columns=columns, folder=lean / "tables")
 
-    alone = units_verdicts.decide([str(lean)])
-    both = units_verdicts.decide([str(lean), runs["units-penalties"]])
+    alone = rules.decide_runs([str(lean)])
+    both = rules.decide_runs([str(lean), runs["units-penalties"]])
 
     assert "mrs-large-activations" not in {verdict.id for verdict in alone}
     found = next(verdict for verdict in both if verdict.id == "mrs-large-activations")

@@ -14,11 +14,8 @@ from prunelab import records
 from prunelab.data import Images, load_images
 from prunelab.measure import evaluate
 from prunelab.pruning import apply, keep_largest, magnitude, prunable
-from prunelab.studies import activation_removal as removal
-from prunelab.studies import activation_removal_figures as figures
-from prunelab.studies import activation_removal_summary as summary
-from prunelab.studies import activation_removal_tables as tables
-from prunelab.studies.stored_nets import Net, open_nets
+from prunelab.studies.common.nets import Net, open_nets
+from prunelab.studies.lenet import activity_figures, removal, summary, tables
 from prunelab.train import Recipe, train, train_seeds
 
 MODEL = "lenet-24-12-relu"
@@ -325,7 +322,7 @@ def test_both_figures_say_in_words_the_errors_they_draw(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, measured: pd.DataFrame
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    drops, nets = figures.removal_drops(measured), figures.removal_by_net(measured)
+    drops, nets = activity_figures.removal_drops(measured), activity_figures.removal_by_net(measured)
     strong = measured[(measured["recipe"] == "strong") & (measured["mode"] == "dense")]
     first = strong[(strong["removed"] == "first") & (strong["treatment"] == "as trained")]["error_percent"].mean()
 
@@ -345,6 +342,6 @@ def test_figures_of_one_treatment_of_errors_of_zero_and_of_one_seed_are_drawn_to
 
     retrained = measured[measured["treatment"] == "retrained"]
 
-    assert "of each net, retrained, with none" in figures.removal_by_net(retrained).alt
-    assert figures.removal_drops(measured.assign(error_percent=0.0)).path.exists()
-    assert figures.removal_drops(measured[measured["seed"] == 0]).path.exists()  # one seed has no interval
+    assert "of each net, retrained, with none" in activity_figures.removal_by_net(retrained).alt
+    assert activity_figures.removal_drops(measured.assign(error_percent=0.0)).path.exists()
+    assert activity_figures.removal_drops(measured[measured["seed"] == 0]).path.exists()  # one seed has no interval

@@ -8,9 +8,10 @@ import pytest
 
 import made_hardware as made
 from prunelab import records
-from prunelab.studies import functions_report, units_runs
-from prunelab.studies.hardware_forms_tables import CROSSOVER_COLUMNS, CROSSOVER_KEY, LATENCY_COLUMNS, LATENCY_KEY
-from prunelab.studies.hardware_times import crossover_table, latency_table
+from prunelab.studies import functions
+from prunelab.studies.common import runs as common_runs
+from prunelab.studies.hardware.summary import crossover_table, latency_table
+from prunelab.studies.hardware.tables import CROSSOVER_COLUMNS, CROSSOVER_KEY, LATENCY_COLUMNS, LATENCY_KEY
 
 
 @pytest.mark.parametrize(
@@ -20,12 +21,12 @@ from prunelab.studies.hardware_times import crossover_table, latency_table
 )
 def test_each_run_has_a_name_of_its_own(runs: list[str], names: list[str]) -> None:
     with pytest.raises(ValueError, match="each run has a name of its own"):
-        functions_report.read(runs, names)
+        functions.read(runs, names)
 
 
 def test_a_run_that_lacks_a_table_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="forms"):
-        functions_report.read([str(tmp_path)], ["lenet"])
+        functions.read([str(tmp_path)], ["lenet"])
 
 
 def test_measured_times_are_kept_as_varying_and_described_as_in_their_run(
@@ -38,7 +39,7 @@ def test_measured_times_are_kept_as_varying_and_described_as_in_their_run(
     records.save_table(crossovers, "crossovers", key=CROSSOVER_KEY, columns=CROSSOVER_COLUMNS, folder=tables)
     monkeypatch.chdir(tmp_path)
     for name, table in (("latency", latency), ("crossovers", crossovers)):
-        units_runs.keep(table, name, folder="run", of=name)
+        common_runs.keep(table, name, folder="run", of=name)
 
     about = {name: json.loads(Path(f"tables/{name}.json").read_text("utf-8")) for name in ("latency", "crossovers")}
     assert about["latency"]["varies"]

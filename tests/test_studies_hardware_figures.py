@@ -11,10 +11,9 @@ from pandas import DataFrame
 
 import made_hardware as made
 from prunelab.deploy import FORMS
-from prunelab.figures import Saved
-from prunelab.studies import hardware_forms_figures as figures
-from prunelab.studies import hardware_labels
-from prunelab.studies.hardware_times import crossover_table, latency_table
+from prunelab.figures.style import Saved
+from prunelab.studies.hardware import figures
+from prunelab.studies.hardware.summary import crossover_table, latency_table
 
 
 def latency(rounds: DataFrame) -> Saved:
@@ -141,7 +140,7 @@ def test_several_nets_are_refused(draw: Callable[[DataFrame], Saved]) -> None:
 
 
 def test_every_form_of_every_pruning_has_a_line_of_its_own() -> None:
-    lines = hardware_labels.LINES
+    lines = figures.LINES
 
     assert set(lines) == {(pruning, form) for pruning in ("weights", "units") for form in FORMS} | {
         ("none", "dense"),
@@ -153,7 +152,7 @@ def test_every_form_of_every_pruning_has_a_line_of_its_own() -> None:
 
 def test_numbers_on_the_axis_of_sparsities_stand_apart() -> None:
     figure, axis = plt.subplots()
-    hardware_labels.sparsity_axis(axis, [0.5, 0.9, 0.905, 0.91, 0.99])
+    figures.sparsity_axis(axis, [0.5, 0.9, 0.905, 0.91, 0.99])
     figure.canvas.draw()
     labels = [label.get_text() for label in axis.get_xticklabels()]
     left, right = axis.get_xlim()

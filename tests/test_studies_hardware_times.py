@@ -12,9 +12,8 @@ from pandas import DataFrame
 import made_hardware as made
 from prunelab import records
 from prunelab.stats import bootstrap_interval
-from prunelab.studies import hardware_forms_tables as tables
-from prunelab.studies import hardware_times, hardware_values
-from prunelab.studies.hardware_times import crossover, crossover_table, latency_table, time_table
+from prunelab.studies.hardware import summary, tables
+from prunelab.studies.hardware.summary import crossover, crossover_table, latency_table, time_table
 
 
 def only(table: DataFrame, **wanted: object) -> DataFrame:
@@ -176,8 +175,8 @@ def test_values_are_named_by_what_they_are_of_and_only_those_by_the_clock_vary(t
             "peak_bytes": [2048.0, math.nan],
         }
     )
-    counted = hardware_values.counted_values(made.forms())
-    timed = hardware_values.timed_values(latency_table(rounds), crossover_table(rounds), memory)
+    counted = summary.counted_values(made.forms())
+    timed = summary.timed_values(latency_table(rounds), crossover_table(rounds), memory)
     records.save_values({**counted, **timed}, tmp_path)
 
     assert counted["weights"].value == 266200
@@ -196,7 +195,7 @@ def test_values_are_named_by_what_they_are_of_and_only_those_by_the_clock_vary(t
 
 
 def test_sparsities_with_decimals_are_part_of_a_name() -> None:
-    assert "accuracy-weights-99-5" in hardware_values.counted_values(made.forms(sparsities=(0.995,)))
+    assert "accuracy-weights-99-5" in summary.counted_values(made.forms(sparsities=(0.995,)))
 
 
 def test_an_end_beyond_what_was_measured_leaves_the_interval_out() -> None:
@@ -204,7 +203,7 @@ def test_an_end_beyond_what_was_measured_leaves_the_interval_out() -> None:
     crossovers = crossover_table(rounds)
     crossovers["high"] = math.nan
     memory = DataFrame(columns=["peak_bytes", "pruning"])
-    values = hardware_values.timed_values(latency_table(rounds), crossovers, memory)
+    values = summary.timed_values(latency_table(rounds), crossovers, memory)
 
     assert values["crossover-weights-csr-torch-dense-1-1"].low is None
 
@@ -214,12 +213,12 @@ def test_values_of_several_nets_are_refused() -> None:
     two.loc[two["seed"] == 1, "model"] = "lenet-600-100-relu"
 
     with pytest.raises(ValueError, match="the table has 2: give it one's"):
-        hardware_values.counted_values(two)
+        summary.counted_values(two)
 
 
 def test_resampling_does_not_depend_on_the_other_settings_in_the_table() -> None:
     rows = made.rounds(noise=0.1)
     one = rows[(rows["batch"] == 256) & (rows["threads"] == 2)]
-    whole = only(hardware_times.latency_table(rows), batch=256, threads=2).reset_index(drop=True)
+    whole = only(summary.latency_table(rows), batch=256, threads=2).reset_index(drop=True)
 
-    assert whole.equals(hardware_times.latency_table(one))
+    assert whole.equals(summary.latency_table(one))

@@ -15,14 +15,26 @@ from prunelab import records
 from prunelab.data import load_images
 from prunelab.measure import evaluate
 from prunelab.pruning import prunable
-from prunelab.studies import kinds_comparison, kinds_tables, stored_nets
-from prunelab.studies.kinds_measuring import Plan, measured, retrain
-from prunelab.studies.kinds_nets import choose, trained
-from prunelab.studies.kinds_pruning import pruned
-from prunelab.studies.kinds_tasks import Task, images_task, open_task, speech_task, stored
-from prunelab.studies.kinds_weights import counted, edges_of, weight_table
-from prunelab.studies.listening import Listener
-from prunelab.studies.units_settings import subsets
+from prunelab.studies.common import nets as common_nets
+from prunelab.studies.common.recognisers import Listener
+from prunelab.studies.common.units import subsets
+from prunelab.studies.kinds import experiment, tables
+from prunelab.studies.kinds.experiment import (
+    Plan,
+    Task,
+    choose,
+    counted,
+    edges_of,
+    images_task,
+    measured,
+    open_task,
+    retrain,
+    speech_task,
+    stored,
+    trained,
+    weight_table,
+)
+from prunelab.studies.kinds.kinds import pruned
 from prunelab.train import Recipe, train_seeds
 
 DIGITS = load_images("digits")
@@ -51,13 +63,13 @@ def task() -> Task:
 
 
 @pytest.fixture(scope="module")
-def nets(task: Task) -> list[stored_nets.Net]:
-    return kinds_comparison.plain_nets(task, [], [0, 1], progress=False)
+def nets(task: Task) -> list[common_nets.Net]:
+    return experiment.plain_nets(task, [], [0, 1], progress=False)
 
 
 @pytest.fixture(scope="module")
-def compared(task: Task, nets: list[stored_nets.Net]) -> kinds_comparison.Comparison:
-    return kinds_comparison.compare(
+def compared(task: Task, nets: list[common_nets.Net]) -> experiment.Comparison:
+    return experiment.compare(
         task, nets, kinds=ALL, plan=PLAN, strengths={"l1": [1e-5, 3e-3]}, drawn=0.9, progress=False
     )
 
@@ -65,13 +77,13 @@ def compared(task: Task, nets: list[stored_nets.Net]) -> kinds_comparison.Compar
 # Nets
 
 
-def test_nets_are_those_that_training_by_seed_gives(task: Task, nets: list[stored_nets.Net]) -> None:
+def test_nets_are_those_that_training_by_seed_gives(task: Task, nets: list[common_nets.Net]) -> None:
     recipe = Recipe(epochs=4, learning_rate=0.2)
     for seed, module in train_seeds("mlp-16-8-relu", DIGITS, recipe, [0, 1]).items():
         assert all(torch.equal(nets[seed].module.state_dict()[name], own) for name, own in module.state_dict().items())
 
 
-def test_an_l1_penalty_shrinks_the_mass_of_the_small_weights(task: Task, nets: list[stored_nets.Net]) -> None:
+def test_an_l1_penalty_shrinks_the_mass_of_the_small_weights(task: Task, nets: list[common_nets.Net]) -> None:
     penalised = trained(task, 0, penalty="l1", strength=0.01, progress=False)
 
     def small_share(module: nn.Module) -> float:
@@ -81,19 +93,19 @@ def test_an_l1_penalty_shrinks_the_mass_of_the_small_weights(task: Task, nets: l
     assert small_share(penalised) < 0.5 * small_share(nets[0].module)
 
 
-def test_an_l2_penalty_shrinks_all_weights(task: Task, nets: list[stored_nets.Net]) -> None:
+def test_an_l2_penalty_shrinks_all_weights(task: Task, nets: list[common_nets.Net]) -> None:
     penalised = task.net(0, trained(task, 0, penalty="l2", strength=1e-2, progress=False))
 
     assert penalised.weight_rms < 0.9 * nets[0].weight_rms
 
 
 def test_both_penalties_are_compared_each_at_the_strength_chosen_for_it(
-    task: Task, nets: list[stored_nets.Net]
+    task: Task, nets: list[common_nets.Net]
 ) -> None:
     strengths = {"l1": [1e-5], "l2": [1e-4, 1e-3]}
     plan = Plan(sparsities=(0.5,))
     kinds = ["l2", "l1", "random"]
-    found = kinds_comparison.compare(task, nets, kinds=kinds, plan=plan, strengths=strengths, drawn=0.9, progress=False)
+    found = experiment.compare(task, nets, kinds=kinds, plan=plan, strengths=strengths, drawn=0.9, progress=False)
     best = found.tried[found.tried["chosen"]].set_index("penalty")["strength"]
 
     assert list(dict.fromkeys(found.kinds["kind"])) == kinds
@@ -137,14 +149,14 @@ def test_a_training_that_diverges_says_which(task: Task) -> None:
 
 
 def test_stored_nets_are_taken_by_seed_and_by_how_long_they_were_trained(
-    task: Task, nets: list[stored_nets.Net], tmp_path: Path
+    task: Task, nets: list[common_nets.Net], tmp_path: Path
 ) -> None:
     folder = str(tmp_path / "run")
     own = [*nets, replace(nets[0], step=7), replace(nets[0], pruning="masked-global-20")]
-    stored_nets.save_nets(own, folder=Path(folder) / "nets")
+    common_nets.save_nets(own, folder=Path(folder) / "nets")
 
     assert [net.seed for net in stored(task, [folder], [])] == [0, 1]
-    assert [net.seed for net in kinds_comparison.plain_nets(task, [folder], [1])] == [1]
+    assert [net.seed for net in experiment.plain_nets(task, [folder], [1])] == [1]
     assert [net.seed for net in stored(task, [folder], [], steps=7)] == [0]
     for wanted, steps in (([2], 0), ([1], 7), ([], 8)):
         with pytest.raises(ValueError, match="name other runs, or train here"):
@@ -156,19 +168,19 @@ def test_stored_nets_are_taken_by_seed_and_by_how_long_they_were_trained(
 # Measuring
 
 
-def test_every_kind_is_measured_at_every_budget_with_every_seed(compared: kinds_comparison.Comparison) -> None:
+def test_every_kind_is_measured_at_every_budget_with_every_seed(compared: experiment.Comparison) -> None:
     table = compared.kinds
-    assert list(table.columns) == list(kinds_tables.KINDS_COLUMNS)
+    assert list(table.columns) == list(tables.KINDS_COLUMNS)
     assert list(dict.fromkeys(table["kind"])) == ALL
     assert len(table) == len(ALL) * 2 * 3  # seeds; two budgets one-shot and one retrained
-    assert not table.duplicated(list(kinds_tables.KINDS_KEY)).any()
+    assert not table.duplicated(list(tables.KINDS_KEY)).any()
     exact = table[~table["kind"].str.startswith("units-")]
     assert (exact["kept"] == (exact["weights"] * (1 - exact["sparsity_asked"])).round()).all()
     assert table.groupby(["kind", "seed"])["dense_error_percent"].nunique().max() == 1
 
 
 def test_the_errors_are_those_of_the_net_that_torch_prunes(
-    nets: list[stored_nets.Net], compared: kinds_comparison.Comparison
+    nets: list[common_nets.Net], compared: experiment.Comparison
 ) -> None:
     clone = copy.deepcopy(nets[1].module)
     layers = [(clone.get_submodule(name), "weight") for name in ("fc1", "fc2", "fc3")]
@@ -181,7 +193,7 @@ def test_the_errors_are_those_of_the_net_that_torch_prunes(
     assert (row["validation_error_percent"], row["error_percent"]) == pytest.approx((validation, test))
 
 
-def test_the_squares_removed_are_counted_on_the_net_as_it_was(task: Task, nets: list[stored_nets.Net]) -> None:
+def test_the_squares_removed_are_counted_on_the_net_as_it_was(task: Task, nets: list[common_nets.Net]) -> None:
     (seen,) = measured(task, nets[0].module, ["magnitude"], Plan(sparsities=(0.5,)), seed=0)
     sizes = torch.cat([weight.flatten() for weight in prunable(nets[0].module).values()]).double().abs().sort().values
     removed = sizes[: round(0.5 * len(sizes))].square().sum() / sizes.square().sum()
@@ -190,7 +202,7 @@ def test_the_squares_removed_are_counted_on_the_net_as_it_was(task: Task, nets: 
 
 
 def test_removed_weights_stay_zero_through_retraining_and_the_others_move(
-    task: Task, nets: list[stored_nets.Net]
+    task: Task, nets: list[common_nets.Net]
 ) -> None:
     kinds = [kind for kind in ALL if kind != "l1"]
     found = [seen for seen in measured(task, nets[0].module, kinds, PLAN, seed=0) if seen.row.retrained]
@@ -203,7 +215,7 @@ def test_removed_weights_stay_zero_through_retraining_and_the_others_move(
         assert moved > 0
 
 
-def test_kinds_are_retrained_on_the_same_batches(task: Task, nets: list[stored_nets.Net]) -> None:
+def test_kinds_are_retrained_on_the_same_batches(task: Task, nets: list[common_nets.Net]) -> None:
     # Both rank this net by magnitude: what they leave after retraining is one net.
     plan = Plan(sparsities=(), retrained_sparsities=(0.5,), retraining_steps=4)
     first, second = measured(task, nets[0].module, ["magnitude", "l1"], plan, seed=0)
@@ -212,7 +224,7 @@ def test_kinds_are_retrained_on_the_same_batches(task: Task, nets: list[stored_n
     assert first.row.error_percent == second.row.error_percent
 
 
-def test_retraining_that_diverges_says_after_what(task: Task, nets: list[stored_nets.Net]) -> None:
+def test_retraining_that_diverges_says_after_what(task: Task, nets: list[common_nets.Net]) -> None:
     wild = replace(task, retraining=replace(task.retraining, learning_rate=1e12))
     (one,) = pruned(nets[0].module, ["random"], [0.5], scoring=task.scoring, seed=0)
     with pytest.raises(ValueError, match=r"retraining diverged after pruning by random at 0\.5"):
@@ -220,12 +232,12 @@ def test_retraining_that_diverges_says_after_what(task: Task, nets: list[stored_
 
 
 def test_the_same_comparison_is_the_same_tables(
-    task: Task, nets: list[stored_nets.Net], compared: kinds_comparison.Comparison
+    task: Task, nets: list[common_nets.Net], compared: experiment.Comparison
 ) -> None:
     few = ["random", "saliency", "units-mrs-abs"]
-    again = kinds_comparison.compare(task, nets, kinds=few, plan=PLAN, strengths={}, drawn=0.9, progress=False)
+    again = experiment.compare(task, nets, kinds=few, plan=PLAN, strengths={}, drawn=0.9, progress=False)
     before = compared.kinds[compared.kinds["kind"].isin(few)]
-    key = list(kinds_tables.KINDS_KEY)
+    key = list(tables.KINDS_KEY)
 
     assert again.tried is None
     assert again.kinds.sort_values(key).to_csv(index=False) == before.sort_values(key).to_csv(index=False)
@@ -249,7 +261,7 @@ def test_a_plan_that_cannot_be_followed_is_refused(change: dict[str, object], me
 # Weights and costs
 
 
-def test_weights_removed_and_kept_are_all_weights_within_the_bins(compared: kinds_comparison.Comparison) -> None:
+def test_weights_removed_and_kept_are_all_weights_within_the_bins(compared: experiment.Comparison) -> None:
     assert compared.weights is not None
     sums = compared.weights.groupby(["kind", "which"])["share_percent"].sum().unstack()
     gap = compared.weights[(compared.weights["kind"] == "magnitude") & (compared.weights["which"] == "kept")]
@@ -260,7 +272,7 @@ def test_weights_removed_and_kept_are_all_weights_within_the_bins(compared: kind
     assert centre["share_percent"].tolist() == [0.0]
 
 
-def test_bins_are_counted_by_hand(task: Task, nets: list[stored_nets.Net]) -> None:
+def test_bins_are_counted_by_hand(task: Task, nets: list[common_nets.Net]) -> None:
     (seen,) = measured(task, nets[0].module, ["random"], Plan(sparsities=(0.5,)), seed=0)
     edges = edges_of(0.1)
     rows = counted(seen, edges)
@@ -275,7 +287,7 @@ def test_bins_are_counted_by_hand(task: Task, nets: list[stored_nets.Net]) -> No
         assert table[which, edges[30]] == pytest.approx(100 * int((inside & flags).sum()) / len(weight))
 
 
-def test_costs_are_counted_in_passes_over_the_training_part(compared: kinds_comparison.Comparison) -> None:
+def test_costs_are_counted_in_passes_over_the_training_part(compared: experiment.Comparison) -> None:
     costs = compared.costs.set_index("kind")
     share = 100 / len(DIGITS.train)
 
@@ -288,7 +300,7 @@ def test_costs_are_counted_in_passes_over_the_training_part(compared: kinds_comp
 
 
 def test_the_tables_are_described_to_the_last_column(
-    compared: kinds_comparison.Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    compared: experiment.Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     for name, table in {
@@ -297,7 +309,7 @@ def test_the_tables_are_described_to_the_last_column(
         "weights": compared.weights,
         "costs": compared.costs,
     }.items():
-        key, columns = (getattr(kinds_tables, f"{name.upper()}_{part}") for part in ("KEY", "COLUMNS"))
+        key, columns = (getattr(tables, f"{name.upper()}_{part}") for part in ("KEY", "COLUMNS"))
         assert table is not None
         path = records.save_table(table, name, key=key, columns=columns)
         assert len(records.load_table(path)) == len(table)
@@ -309,8 +321,8 @@ def test_the_tables_are_described_to_the_last_column(
 def test_a_convolutional_net_sees_standardised_images_at_a_constant_rate() -> None:
     settings = SETTINGS | {"learning_rate": 0.01, "steps": 5}
     task = open_task("conv-3k3p-4k3-8", data="digits", examples=50, **settings)
-    (net,) = kinds_comparison.plain_nets(task, [], [0], progress=False)
-    found = kinds_comparison.compare(
+    (net,) = experiment.plain_nets(task, [], [0], progress=False)
+    found = experiment.compare(
         task, [net], kinds=["magnitude", "units-norm"], plan=PLAN, strengths={}, drawn=0.9, progress=False
     )
 
@@ -324,9 +336,9 @@ def test_a_recogniser_is_measured_by_its_word_errors() -> None:
     corpus = drawn.corpus()
     settings = SETTINGS | {"learning_rate": 0.01, "epochs": 2}
     task = speech_task(corpus, "acoustic-2x16-relu", **settings)  # type: ignore[arg-type]
-    nets = kinds_comparison.plain_nets(task, [], [0], progress=False)
+    nets = experiment.plain_nets(task, [], [0], progress=False)
     kinds = ["magnitude", "l1", "saliency", "random", "units-mrs-abs"]
-    found = kinds_comparison.compare(
+    found = experiment.compare(
         task, nets, kinds=kinds, plan=PLAN, strengths={"l1": [1e-4]}, drawn=0.9, progress=False
     ).kinds
     heard = Listener(corpus).hear(nets[0].module, [])[0]

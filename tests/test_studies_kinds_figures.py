@@ -11,11 +11,13 @@ import pytest
 from matplotlib.figure import Figure
 
 import made_kinds as made
-from prunelab import figures, records
-from prunelab.figures import Saved
-from prunelab.studies import kinds_figures, kinds_report, kinds_weights_figure
-from prunelab.studies.kinds_labels import KINDS
-from prunelab.studies.kinds_summary import (
+from prunelab import records
+from prunelab.figures import style
+from prunelab.figures.style import Saved
+from prunelab.studies.kinds import figures
+from prunelab.studies.kinds import summary as kinds_summary
+from prunelab.studies.kinds.kinds import KINDS
+from prunelab.studies.kinds.summary import (
     GUIDE_COLUMNS,
     GUIDE_KEY,
     SUMMARY_COLUMNS,
@@ -27,10 +29,10 @@ from prunelab.studies.kinds_summary import (
 
 SPEECH = "acoustic-6x256-relu"
 FIGURES: dict[str, Callable[[pd.DataFrame], Saved]] = {
-    "error-by-kind": kinds_figures.error_by_kind,
-    "kinds-ranking": lambda table: kinds_figures.ranking(summary_table(table)),
-    "penalties-and-retraining": kinds_figures.penalties_and_retraining,
-    "weights-by-kind": lambda table: kinds_weights_figure.weight_distributions(made.weights(table)),
+    "error-by-kind": figures.error_by_kind,
+    "kinds-ranking": lambda table: figures.ranking(summary_table(table)),
+    "penalties-and-retraining": figures.penalties_and_retraining,
+    "weights-by-kind": lambda table: figures.weight_distributions(made.weights(table)),
 }
 
 
@@ -46,9 +48,9 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
 
     def keep(figure: Figure, name: str, **words: str) -> Saved:
         found.append(figure)
-        return figures.save(figure, name, **words)
+        return style.save(figure, name, **words)
 
-    for module in (kinds_figures, kinds_weights_figure):
+    for module in (figures, figures):
         monkeypatch.setattr(module, "save", keep)
     return found
 
@@ -136,17 +138,17 @@ def test_runs_of_one_net_are_joined_and_nets_kept_apart(tmp_path: Path) -> None:
     first = made.run(tmp_path / "first", whole[whole["seed"] < 2])
     second = made.run(tmp_path / "second", whole[whole["seed"] >= 2])
     speech = made.run(tmp_path / "speech", made.kinds(model=SPEECH, data="fsdd"), optional=False)
-    nets = kinds_report.read([first, speech, second], ["lenet", "acoustic", "lenet"])
-    kinds = kinds_report.together(nets, "kinds")
-    values = kinds_report.report_values(nets, summary_table(kinds))
+    nets = kinds_summary.read([first, speech, second], ["lenet", "acoustic", "lenet"])
+    kinds = kinds_summary.together(nets, "kinds")
+    values = kinds_summary.report_values(nets, summary_table(kinds))
 
     assert [net.name for net in nets] == ["lenet", "acoustic"]
     assert sorted(nets[0].kinds["seed"].unique()) == [0, 1, 2, 3]
     assert values["area-l1-lenet-one-shot"].n == 4
     assert values["area-l1-acoustic-retrained"].n == 3
-    assert len(kinds_report.together(nets, "weights")) == len(made.weights(made.kinds()))
-    assert len(kinds_report.together(nets, "tried")) == 4  # both runs of lenet tried the same, and say so once
-    assert set(kinds_report.called(nets)) == {(made.DATA, made.MODEL, "global"), ("fsdd", SPEECH, "global")}
+    assert len(kinds_summary.together(nets, "weights")) == len(made.weights(made.kinds()))
+    assert len(kinds_summary.together(nets, "tried")) == 4  # both runs of lenet tried the same, and say so once
+    assert set(kinds_summary.called(nets)) == {(made.DATA, made.MODEL, "global"), ("fsdd", SPEECH, "global")}
     assert "strength-l1-acoustic" not in values
 
 
@@ -155,11 +157,11 @@ def test_runs_that_do_not_fit_their_names_are_refused(tmp_path: Path) -> None:
     other = made.run(tmp_path / "other", made.kinds(model=SPEECH))
     for runs, names in (([run], []), ([run], ["LeNet"]), ([run], [""])):
         with pytest.raises(ValueError, match="lower-case words joined by hyphens"):
-            kinds_report.read(runs, names)
+            kinds_summary.read(runs, names)
     with pytest.raises(ValueError, match="those of 'net' measured several"):
-        kinds_report.read([run, other], ["net", "net"])
+        kinds_summary.read([run, other], ["net", "net"])
     with pytest.raises(FileNotFoundError, match="pruning-kinds"):
-        kinds_report.read([], [])
+        kinds_summary.read([], [])
 
 
 # Figures
@@ -187,7 +189,7 @@ def test_a_figure_of_one_seed_one_shot_is_drawn_too(name: str) -> None:
 
 
 def test_every_kind_is_drawn_at_its_mean_errors_with_its_interval(kept: list[Figure]) -> None:
-    kinds_figures.error_by_kind(made.kinds())
+    figures.error_by_kind(made.kinds())
     drawn = {bars.get_label(): bars for bars in kept[0].axes[0].containers}
     left, errors = drawn["saliency (mean)"].lines[0].get_data()
     ends = drawn["saliency (mean)"].lines[2][0].get_segments()[1][:, 1]
@@ -200,7 +202,7 @@ def test_every_kind_is_drawn_at_its_mean_errors_with_its_interval(kept: list[Fig
 
 
 def test_words_on_errors_say_the_largest_budget_with_intervals() -> None:
-    said = kinds_figures.error_by_kind(made.kinds()).alt
+    said = figures.error_by_kind(made.kinds()).alt
 
     assert "One-shot at 90 % removed, in %, mean with 95 % interval: magnitude 20.00 (18.76 to 21.24)" in said
     assert "With retraining at 90 % removed" in said
@@ -209,8 +211,8 @@ def test_words_on_errors_say_the_largest_budget_with_intervals() -> None:
 
 def test_errors_of_zero_and_of_speech_are_drawn(kept: list[Figure]) -> None:
     perfect = made.kinds({"magnitude": (0.0, 0.0)}, sway=0.0).assign(dense_error_percent=0.0)
-    kinds_figures.error_by_kind(perfect)
-    speech = kinds_figures.error_by_kind(made.kinds({"random": (90.0, 120.0)}, model=SPEECH))
+    figures.error_by_kind(perfect)
+    speech = figures.error_by_kind(made.kinds({"random": (90.0, 120.0)}, model=SPEECH))
 
     assert kept[0].axes[0].get_yscale() == "linear"
     assert kept[1].axes[0].get_yscale() == "log"
@@ -219,7 +221,7 @@ def test_errors_of_zero_and_of_speech_are_drawn(kept: list[Figure]) -> None:
 
 
 def test_areas_are_drawn_best_at_the_top_beside_random(kept: list[Figure]) -> None:
-    saved = kinds_figures.ranking(summary_table(made.two_nets()))
+    saved = figures.ranking(summary_table(made.two_nets()))
     panel = kept[0].axes[0]
     names = [label.get_text() for label in panel.get_yticklabels()]
     areas = [float(bars.lines[0].get_xdata()[0]) for bars in panel.containers]
@@ -233,7 +235,7 @@ def test_areas_are_drawn_best_at_the_top_beside_random(kept: list[Figure]) -> No
 
 
 def test_penalties_are_held_against_the_same_net_unpruned(kept: list[Figure]) -> None:
-    saved = kinds_figures.penalties_and_retraining(made.kinds())
+    saved = figures.penalties_and_retraining(made.kinds())
     curves = [line for line in kept[0].axes[0].lines if len(line.get_xdata()) == 3]
     ends = sorted(float(line.get_ydata()[-1]) for line in curves)
 
@@ -246,11 +248,11 @@ def test_penalties_are_held_against_the_same_net_unpruned(kept: list[Figure]) ->
 
 def test_penalties_that_were_not_measured_are_not_compared() -> None:
     with pytest.raises(ValueError, match="neither l1 nor l2"):
-        kinds_figures.penalties_and_retraining(made.kinds({"magnitude": (4.0, 20.0)}))
+        figures.penalties_and_retraining(made.kinds({"magnitude": (4.0, 20.0)}))
 
 
 def test_weights_are_drawn_bin_by_bin(kept: list[Figure]) -> None:
-    saved = kinds_weights_figure.weight_distributions(made.weights(made.kinds()))
+    saved = figures.weight_distributions(made.weights(made.kinds()))
     removed, left, after = kept[0].axes[0].patches
     counts, edges, _ = removed.get_data()
 
@@ -262,11 +264,11 @@ def test_weights_are_drawn_bin_by_bin(kept: list[Figure]) -> None:
     assert "magnitude 0.1000 and 0.3500" in saved.alt
 
 
-@pytest.mark.parametrize("draw", [kinds_figures.error_by_kind, kinds_figures.penalties_and_retraining])
+@pytest.mark.parametrize("draw", [figures.error_by_kind, figures.penalties_and_retraining])
 def test_a_figure_of_several_nets_is_refused(draw: Callable[[pd.DataFrame], Saved]) -> None:
     with pytest.raises(ValueError, match="shows one net under one scope"):
         draw(made.two_nets())
 
 
 def test_a_net_pruned_layer_by_layer_says_so() -> None:
-    assert "the same fraction of each layer" in kinds_figures.error_by_kind(made.kinds(scope="layer")).alt
+    assert "the same fraction of each layer" in figures.error_by_kind(made.kinds(scope="layer")).alt

@@ -13,8 +13,7 @@ from made_nets import Examples, examples, net, specs
 from prunelab.pruning import prunable
 from prunelab.pruning.unit_scores import measure_units
 from prunelab.pruning.units import layer_of, sites
-from prunelab.studies.kinds_labels import KINDS, check_kinds, whole_units
-from prunelab.studies.kinds_pruning import Pruned, drawing, pruned, units_within
+from prunelab.studies.kinds.kinds import KINDS, Pruned, check_kinds, drawing, pruned, units_within, whole_units
 
 SINGLE = [kind for kind in KINDS if not whole_units(kind)]
 UNITS = [kind for kind in KINDS if whole_units(kind)]

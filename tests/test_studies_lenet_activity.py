@@ -13,22 +13,15 @@ from torch import Tensor, nn
 
 from prunelab import project, records
 from prunelab.data import Images, Split, load_images
-from prunelab.figures import Saved
+from prunelab.figures.style import Saved
 from prunelab.pruning import keep_largest, prunable
-from prunelab.studies import (
-    lenet_activity,
-    lenet_activity_figures,
-    lenet_activity_panels,
-    lenet_activity_summary,
-    lenet_rows,
-)
-from prunelab.studies import lenet_activity_tables as tables
-from prunelab.studies.lenet_activity import Counted
-from prunelab.studies.stored_nets import Net, open_nets, save_nets
+from prunelab.studies.common.nets import Net, open_nets, save_nets
+from prunelab.studies.lenet import activity, activity_figures, settings, summary, tables
+from prunelab.studies.lenet.activity import Counted
 
 MODELS = ["lenet-20-10-relu", "lenet-10-30-relu"]
 PRUNED = "masked-global-100"
-SETTING = list(tables.SETTING_KEY)
+SETTING = list(settings.SETTING_KEY)
 
 
 @pytest.fixture(scope="module")
@@ -57,32 +50,32 @@ def pruned(net: Net, label: str = PRUNED) -> Net:
 
 @pytest.fixture(scope="module")
 def counted(nets: dict[str, list[Net]], digits: Images) -> list[Counted]:
-    return lenet_activity.count_active(nets, digits)
+    return activity.count_active(nets, digits)
 
 
 @pytest.fixture(scope="module")
 def active(counted: list[Counted], digits: Images) -> pd.DataFrame:
-    return lenet_activity.active_table(counted, digits, lenet_activity.chosen_image(digits))
+    return activity.active_table(counted, digits, activity.chosen_image(digits))
 
 
 @pytest.fixture(scope="module")
 def by_class(counted: list[Counted], digits: Images) -> pd.DataFrame:
-    return lenet_activity.class_table(counted, digits)
+    return activity.class_table(counted, digits)
 
 
 @pytest.fixture(scope="module")
 def by_image(counted: list[Counted]) -> pd.DataFrame:
-    return lenet_activity.image_table(counted)
+    return activity.image_table(counted)
 
 
 @pytest.fixture(scope="module")
 def chosen(digits: Images) -> pd.DataFrame:
-    return lenet_activity.chosen_table(digits, lenet_activity.chosen_image(digits))
+    return activity.chosen_table(digits, activity.chosen_image(digits))
 
 
 @pytest.fixture
 def source() -> pd.DataFrame:
-    return lenet_rows.printed_nets(project.published() / "lenet-variants.csv")
+    return settings.printed_nets(project.published() / "lenet-variants.csv")
 
 
 def fractions(module: nn.Sequential, x: Tensor) -> dict[str, np.ndarray]:
@@ -112,22 +105,22 @@ def drawn(counts: list[int], labels: list[int], test: bool = True) -> Images:
 def test_the_chosen_image_is_the_first_of_its_class_with_that_many_pixels() -> None:
     images = drawn([5, 4, 5, 7, 5], [0, 1, 1, 1, 1])
 
-    assert lenet_activity.chosen_image(images, "6", 5) == 2
-    assert lenet_activity.chosen_image(images, "3", 5) == 0
+    assert activity.chosen_image(images, "6", 5) == 2
+    assert activity.chosen_image(images, "3", 5) == 0
 
 
 def test_without_that_many_pixels_the_first_nearest_to_the_classs_median_is_chosen() -> None:
     # Counts of the class: 9, 2, 4, 6, 4 with the median 4; of the two at it the first.
-    assert lenet_activity.chosen_image(drawn([9, 2, 4, 6, 4], [1] * 5), "6", 155) == 2
+    assert activity.chosen_image(drawn([9, 2, 4, 6, 4], [1] * 5), "6", 155) == 2
     # 2 and 8 lie equally far from their median 5.
-    assert lenet_activity.chosen_image(drawn([8, 2], [1, 1]), "6", 155) == 0
+    assert activity.chosen_image(drawn([8, 2], [1, 1]), "6", 155) == 0
 
 
 def test_a_pixel_counts_once_whatever_its_channels() -> None:
     grey = drawn([3, 4], [1, 1])
     coloured = replace(grey, test=Split(x=grey.test.x.repeat(1, 3, 1, 1), y=grey.test.y))
 
-    assert lenet_activity.chosen_image(coloured, "6", 4) == 1
+    assert activity.chosen_image(coloured, "6", 4) == 1
 
 
 @pytest.mark.parametrize(
@@ -140,11 +133,11 @@ def test_a_pixel_counts_once_whatever_its_channels() -> None:
 )
 def test_a_class_without_test_images_is_refused(images: Images, name: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        lenet_activity.chosen_image(images, name)
+        activity.chosen_image(images, name)
 
 
 def test_the_chosen_table_holds_the_image(digits: Images, chosen: pd.DataFrame) -> None:
-    index = lenet_activity.chosen_image(digits)
+    index = activity.chosen_image(digits)
     pixels = chosen.pivot_table("value", index="row", columns="column").to_numpy()
 
     assert digits.classes[int(digits.test.y[index])] == "6"
@@ -155,7 +148,7 @@ def test_the_chosen_table_holds_the_image(digits: Images, chosen: pd.DataFrame) 
 def test_every_row_is_what_the_nets_own_activations_give(
     nets: dict[str, list[Net]], digits: Images, active: pd.DataFrame
 ) -> None:
-    index = lenet_activity.chosen_image(digits)
+    index = activity.chosen_image(digits)
     rows = active.set_index(["recipe", "model", "target", "seed", "layer"])
     assert len(rows) == 2 * len(MODELS) * 2 * 2 * 2  # recipes, models, prunings, seeds, layers
     for recipe, found in nets.items():
@@ -224,7 +217,7 @@ def test_an_image_on_which_all_units_are_active_falls_into_the_last_bin(digits: 
     (net,) = open_nets([], digits, models=["mlp-4"], seeds=[0], epochs=1)
     with torch.no_grad():
         net.module.get_parameter("fc1.bias").fill_(1000.0)
-    table = lenet_activity.image_table(lenet_activity.count_active({"strong": [net]}, digits))
+    table = activity.image_table(activity.count_active({"strong": [net]}, digits))
 
     assert table["share_percent"].tolist() == [0.0] * 49 + [100.0]
 
@@ -237,18 +230,18 @@ def test_nets_of_both_recipes_are_opened_and_other_prunings_left_out(
         save_nets([*found, *others], tmp_path / recipe / "nets")
     strong, source = ([str(tmp_path / recipe)] for recipe in ("strong", "source"))
     training = {"models": [], "seeds": [], "epochs": 0}
-    both = lenet_activity.nets_of(strong, source, digits, prunings=["", PRUNED], **training)
-    dense = lenet_activity.nets_of([], source, digits, prunings=[""], **training)
+    both = activity.nets_of(strong, source, digits, prunings=["", PRUNED], **training)
+    dense = activity.nets_of([], source, digits, prunings=[""], **training)
 
     assert {recipe: len(found) for recipe, found in both.items()} == {"strong": 8, "source": 8}
     assert {net.pruning for found in both.values() for net in found} == {"", PRUNED}
     assert {recipe: len(found) for recipe, found in dense.items()} == {"source": 4}
     with pytest.raises(ValueError, match=r"none is one of \['masked-erk-7'\]: the runs hold \['', 'masked-global-100'"):
-        lenet_activity.nets_of(strong, source, digits, prunings=["masked-erk-7"], **training)
+        activity.nets_of(strong, source, digits, prunings=["masked-erk-7"], **training)
 
 
 def test_without_runs_small_nets_are_trained_as_the_strong_recipe(digits: Images) -> None:
-    found = lenet_activity.nets_of([], [], digits, prunings=[""], models=["mlp-4"], seeds=[0, 1], epochs=1)
+    found = activity.nets_of([], [], digits, prunings=[""], models=["mlp-4"], seeds=[0, 1], epochs=1)
 
     assert {recipe: [net.seed for net in kept] for recipe, kept in found.items()} == {"strong": [0, 1]}
 
@@ -263,7 +256,7 @@ def named(active: pd.DataFrame) -> pd.DataFrame:
 def test_the_sources_counts_stand_beside_ours_as_its_text_prints_them(
     active: pd.DataFrame, source: pd.DataFrame
 ) -> None:
-    compared = lenet_activity_summary.source_comparison(named(active), source)
+    compared = summary.source_comparison(named(active), source)
     rows = compared.set_index(["recipe", "net", "target", "layer"])
     ours = active[(active["recipe"] == "strong") & (active["model"] == MODELS[0]) & (active["layer"] == "fc1")]
     counts = ours[ours["target"] == "100"]["chosen_active"]
@@ -290,7 +283,7 @@ def test_only_nets_masked_under_one_global_threshold_stand_beside_the_source(
 ) -> None:
     renamed = named(active)
     others = renamed.assign(budget=renamed["budget"].replace("global", "erk"))
-    compared = lenet_activity_summary.source_comparison(others, source)
+    compared = summary.source_comparison(others, source)
 
     assert (compared[compared["target"] != "dense"]["seeds"] == 0).all()
     assert (
@@ -299,7 +292,7 @@ def test_only_nets_masked_under_one_global_threshold_stand_beside_the_source(
 
 
 def test_prose_quotes_the_means_of_the_table(active: pd.DataFrame, chosen: pd.DataFrame) -> None:
-    values = lenet_activity_summary.activity_values(active, chosen)
+    values = summary.activity_values(active, chosen)
     rows = active[(active["recipe"] == "source") & (active["model"] == MODELS[1]) & (active["layer"] == "fc2")]
     rows = rows[rows["target"] == "100"]
     key = "fc2-10-30-source-100"
@@ -320,14 +313,14 @@ def test_names_of_values_are_words_and_hyphens_whatever_the_target(
     odd = active.assign(
         target=active["target"].replace("100", "99.5%"), mode=active["mode"].replace("masked", "regrown")
     )
-    values = lenet_activity_summary.activity_values(odd, chosen)
+    values = summary.activity_values(odd, chosen)
 
     assert "active-fc1-20-10-strong-regrown-global-99-5-percent" in values
     records.save_values(values, tmp_path)
 
 
 def test_nets_that_share_their_widths_go_by_their_whole_spec() -> None:
-    names = lenet_activity_summary.short_names(pd.Series(["lenet-3-2", "mlp-3-2-relu", "lenet-4", "lenet-4"]))
+    names = summary.short_names(pd.Series(["lenet-3-2", "mlp-3-2-relu", "lenet-4", "lenet-4"]))
 
     assert names == {"lenet-3-2": "lenet-3-2", "mlp-3-2-relu": "mlp-3-2-relu", "lenet-4": "4"}
 
@@ -345,7 +338,7 @@ def test_tables_fit_their_declared_columns(
         (by_class, tables.CLASS_KEY, tables.CLASS_COLUMNS),
         (by_image, tables.IMAGE_KEY, tables.IMAGE_COLUMNS),
         (chosen, tables.CHOSEN_KEY, tables.CHOSEN_COLUMNS),
-        (lenet_activity_summary.source_comparison(active, source), tables.SOURCE_KEY, tables.SOURCE_COLUMNS),
+        (summary.source_comparison(active, source), tables.ACTIVE_SOURCE_KEY, tables.SOURCE_COLUMNS),
     ):
         path = records.save_table(frame, "table", key=key, columns=columns, folder=tmp_path)
 
@@ -363,12 +356,12 @@ def test_every_figure_is_drawn_from_tables_alone_with_its_numbers_in_the_alt_tex
 ) -> None:
     monkeypatch.chdir(tmp_path)
     renamed = named(active)
-    compared = lenet_activity_summary.source_comparison(renamed, source)
+    compared = summary.source_comparison(renamed, source)
     figures: list[Saved] = [
-        lenet_activity_figures.chosen_image(chosen),
-        lenet_activity_figures.by_width(renamed, compared),
-        *[lenet_activity_figures.distribution(by_image, active, recipe) for recipe in ("strong", "source")],
-        *[lenet_activity_figures.by_class(by_class, recipe) for recipe in ("strong", "source")],
+        activity_figures.chosen_image(chosen),
+        activity_figures.by_width(renamed, compared),
+        *[activity_figures.distribution(by_image, active, recipe) for recipe in ("strong", "source")],
+        *[activity_figures.by_class(by_class, recipe) for recipe in ("strong", "source")],
     ]
     image, width, strong, _, classes, _ = (figure.alt for figure in figures)
     rows = active[(active["recipe"] == "strong") & (active["layer"] == "fc2") & (active["target"] == "100")]
@@ -398,23 +391,23 @@ def test_nets_that_the_source_lacks_are_drawn_without_stars(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, active: pd.DataFrame, source: pd.DataFrame
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    compared = lenet_activity_summary.source_comparison(active, source)
+    compared = summary.source_comparison(active, source)
     one = active[(active["seed"] == 0) & (active["recipe"] == "strong") & (active["target"] == "dense")]
 
     for table in (active, one):  # and one seed, which has no interval
-        assert "The source measured none of these nets." in lenet_activity_figures.by_width(table, compared).alt
+        assert "The source measured none of these nets." in activity_figures.by_width(table, compared).alt
 
 
 def test_a_recipe_that_was_not_measured_is_refused(by_image: pd.DataFrame, active: pd.DataFrame) -> None:
     with pytest.raises(ValueError, match="that was measured, strong, source; got 'weak'"):
-        lenet_activity_figures.distribution(by_image, active, "weak")
+        activity_figures.distribution(by_image, active, "weak")
 
 
 @pytest.mark.parametrize(("units", "bins"), [(1200, 50), (150, 50), (149, 25), (100, 25), (32, 10), (16, 5), (3, 1)])
 def test_bins_are_joined_until_each_holds_three_attainable_fractions(units: int, bins: int) -> None:
     left = np.arange(50) / 50
     part = pd.DataFrame({"bin_left": left, "bin_right": left + 0.02, "share_percent": np.arange(50.0)})
-    shares, edges = lenet_activity_panels.histogram(part.sample(frac=1, random_state=0), units)
+    shares, edges = activity_figures.histogram(part.sample(frac=1, random_state=0), units)
 
     assert (len(shares), len(edges)) == (bins, bins + 1)
     assert shares.sum() * 50 / bins == pytest.approx(np.arange(50).sum())  # the area stays
@@ -424,7 +417,7 @@ def test_bins_are_joined_until_each_holds_three_attainable_fractions(units: int,
 def test_nets_are_drawn_by_the_width_of_their_last_layer_then_of_the_first() -> None:
     specs = ["lenet-1200-100", "lenet-150-100", "lenet-300-200", "lenet-300-100"]
 
-    assert [name for _, name in lenet_activity_panels.models_of(pd.DataFrame({"model": specs}))] == [
+    assert [name for _, name in activity_figures.models_of(pd.DataFrame({"model": specs}))] == [
         "150-100",
         "300-100",
         "1200-100",
@@ -442,4 +435,4 @@ def test_nets_are_drawn_by_the_width_of_their_last_layer_then_of_the_first() -> 
     ],
 )
 def test_prunings_are_spelled_out(pruning: str, label: str) -> None:
-    assert lenet_activity_panels.label_of(pruning) == label
+    assert activity_figures.label_of(pruning) == label

@@ -12,10 +12,12 @@ from scipy import stats
 
 import made_lenet as made
 from prunelab import project, records
-from prunelab.studies import lenet_comparisons, lenet_frontier, lenet_report, lenet_rows
+from prunelab.studies.common import runs as common_runs
+from prunelab.studies.lenet import settings as lenet_settings
+from prunelab.studies.lenet import summary
 
-VARIANTS = lenet_rows.printed_nets(project.published() / "lenet-variants.csv")
-POINTS = lenet_frontier.published_points(project.published() / "lenet-300-100-frontier.csv")
+VARIANTS = lenet_settings.printed_nets(project.published() / "lenet-variants.csv")
+POINTS = summary.published_points(project.published() / "lenet-300-100-frontier.csv")
 
 
 def with_errors(table: pd.DataFrame, **columns: list[float]) -> pd.DataFrame:
@@ -30,7 +32,7 @@ def one_net(errors: list[float], target: str = "2660", **settings: str) -> pd.Da
 
 def test_a_mean_over_three_seeds_has_the_t_interval_of_the_textbook() -> None:
     # Errors 1, 2, 3: mean 2, s = 1, so half the width is t(.975, 2) / √3 = 4.30265 / 1.73205 = 2.48414.
-    table = lenet_frontier.frontier_table(one_net([1.0, 2.0, 3.0]))
+    table = summary.frontier_table(one_net([1.0, 2.0, 3.0]))
 
     assert table.loc[0, "error_percent"] == pytest.approx(2.0)
     assert table.loc[0, ["low", "high"]].tolist() == pytest.approx([2 - 2.48414, 2 + 2.48414], abs=1e-4)
@@ -39,7 +41,7 @@ def test_a_mean_over_three_seeds_has_the_t_interval_of_the_textbook() -> None:
 
 def test_the_frontier_counts_sparsity_in_percent_and_keeps_masked_nets_under_one_global_threshold() -> None:
     rows = made.joined(one_net([1.0, 1.0]), one_net([9.0, 9.0], mode="regrown"), one_net([8.0, 8.0], budgets=["erk"]))
-    table = lenet_frontier.frontier_table(rows)
+    table = summary.frontier_table(rows)
 
     # 784·300 + 300·100 + 100·10 = 266,200 weights, 2,660 and then 2,527 of them left.
     assert len(table) == 1
@@ -49,7 +51,7 @@ def test_the_frontier_counts_sparsity_in_percent_and_keeps_masked_nets_under_one
 
 
 def test_a_published_point_meets_our_smallest_sparsity_that_is_no_smaller() -> None:
-    ours = lenet_frontier.frontier_table(
+    ours = summary.frontier_table(
         made.joined(*(one_net([error] * 2, target) for target, error in (("90%", 1.0), ("95%", 1.6), ("99%", 3.0))))
     )
     points = pd.DataFrame(
@@ -61,7 +63,7 @@ def test_a_published_point_meets_our_smallest_sparsity_that_is_no_smaller() -> N
         ],
         columns=["method", "sparsity_percent", "error_percent", "epoch"],
     ).assign(source="made", note="")
-    beside = lenet_frontier.against_published(ours, points).set_index("method")
+    beside = summary.against_published(ours, points).set_index("method")
 
     assert list(beside.index) == ["below", "between", "far"]  # nothing of ours is as sparse as 99.5 %
     assert beside["sparsity_percent"].tolist() == pytest.approx([90, 95, 99], abs=0.005)
@@ -84,7 +86,7 @@ def test_a_published_point_is_never_held_against_a_denser_net_of_ours(sparsities
         }
     )
     point = POINTS.iloc[:1].assign(sparsity_percent=theirs)
-    beside = lenet_frontier.against_published(ours, point)
+    beside = summary.against_published(ours, point)
 
     assert beside.empty == (max(sparsities) < theirs - 0.005)
     assert (beside["sparsity_percent"] >= theirs - 0.005).all()
@@ -104,12 +106,12 @@ def test_other_nets_and_other_data_stand_beside_no_published_point() -> None:
     wide = made.pruned(["lenet-600-100-relu"], ["strong"], ["90%"])
 
     for rows in (digits, wide):
-        assert lenet_frontier.against_published(lenet_frontier.frontier_table(rows), POINTS).empty
+        assert summary.against_published(summary.frontier_table(rows), POINTS).empty
 
 
 def test_the_question_of_width_puts_the_control_with_as_many_weights_beside_the_target() -> None:
     pruned = made.pruned()
-    table = lenet_comparisons.budget_question(pruned, made.small(), made.layers(pruned))
+    table = summary.budget_question(pruned, made.small(), made.layers(pruned))
     control = table[table["kind"] == "dense"]
 
     # 784·3 + 3·3 + 3·10 = 2,391 weights: 10 % off 2,660, and 46 % off 1,641. Its errors are 30 to 34 %.
@@ -124,7 +126,7 @@ def test_the_question_of_width_puts_the_control_with_as_many_weights_beside_the_
 
 def test_a_target_in_percent_has_no_control_since_each_width_keeps_another_number() -> None:
     pruned = made.pruned(targets=["99%"])
-    table = lenet_comparisons.budget_question(pruned, made.small(), made.layers(pruned))
+    table = summary.budget_question(pruned, made.small(), made.layers(pruned))
 
     assert set(table["kind"]) == {"pruned"}
 
@@ -132,7 +134,7 @@ def test_a_target_in_percent_has_no_control_since_each_width_keeps_another_numbe
 def test_what_regrowing_gains_is_paired_by_seed() -> None:
     masked, regrown = one_net([2.0, 3.0, 4.0]), one_net([1.9, 2.8, 3.4], mode="regrown")
     shuffled = regrown.sample(frac=1, random_state=1)
-    table = lenet_comparisons.regrow_table(masked, shuffled).set_index("stage")
+    table = summary.regrow_table(masked, shuffled).set_index("stage")
 
     # Differences .1, .2, .6 of the errors, ten times as much right after pruning; scipy's paired test agrees.
     gains = np.array([0.1, 0.2, 0.6])
@@ -146,14 +148,14 @@ def test_nets_without_a_regrown_partner_are_left_out_and_none_at_all_is_refused(
     masked = made.pruned(["lenet-300-100-relu", "lenet-600-100-relu"], ["strong"])
     regrown = made.pruned(["lenet-600-100-relu"], ["strong"], mode="regrown")
 
-    assert set(lenet_comparisons.regrow_table(masked, regrown)["model"]) == {"lenet-600-100-relu"}
+    assert set(summary.regrow_table(masked, regrown)["model"]) == {"lenet-600-100-relu"}
     with pytest.raises(ValueError, match=r"masked against regrown compares at least one net; .* right run\?"):
-        lenet_comparisons.regrow_table(masked[masked["model"] == "lenet-300-100-relu"], regrown)
+        summary.regrow_table(masked[masked["model"] == "lenet-300-100-relu"], regrown)
 
 
 def test_the_allocation_is_that_of_each_targets_last_round() -> None:
     pruned = made.pruned(["lenet-300-100-relu"], ["strong"], budgets=["global", "erk"])
-    table = lenet_comparisons.allocation_table(pruned, made.layers(pruned))
+    table = summary.allocation_table(pruned, made.layers(pruned))
     kept = table.set_index(["budget", "target", "layer"])["kept"].sort_index()
 
     # Shares of `made_lenet.layers`: .3, .5, .2 under one threshold, .6, .3, .1 under ERK.
@@ -165,7 +167,7 @@ def test_the_allocation_is_that_of_each_targets_last_round() -> None:
 
 def test_the_source_stands_beside_our_nets_of_the_same_widths_and_number_of_weights() -> None:
     both = made.joined(made.pruned(), made.pruned(mode="regrown"))
-    table = lenet_comparisons.source_table(both, made.layers(both), VARIANTS)
+    table = summary.source_table(both, made.layers(both), VARIANTS)
     accuracy = table[(table["quantity"] == "accuracy_percent") & (table["recipe"] == "strong")]
     said = accuracy.set_index(["model", "target", "mode"])
 
@@ -185,7 +187,7 @@ def test_the_source_stands_beside_our_nets_of_the_same_widths_and_number_of_weig
 
 def test_the_sources_percentage_stands_beside_our_target_of_the_same_percentage() -> None:
     nets = made.pruned(["lenet-300-100-relu"], ["strong"], ["99%"], mode="regrown")
-    table = lenet_comparisons.source_table(nets, made.layers(nets), VARIANTS)
+    table = summary.source_table(nets, made.layers(nets), VARIANTS)
 
     # 99 % of 266,200 leaves 2,662, so the net printed with 2,657 weights stands here too.
     assert table.loc[table["quantity"] == "accuracy_percent", "source"].tolist() == [65, 96]
@@ -194,27 +196,27 @@ def test_the_sources_percentage_stands_beside_our_target_of_the_same_percentage(
 def test_nets_the_source_has_not_are_no_rows() -> None:
     nets = made.pruned(["lenet-24-16-relu"], ["strong"], ["200"], data="digits")
 
-    assert lenet_comparisons.source_table(nets, made.layers(nets), VARIANTS).empty
+    assert summary.source_table(nets, made.layers(nets), VARIANTS).empty
 
 
 def test_nets_under_one_threshold_are_put_beside_the_same_nets_under_other_budgets() -> None:
     budgets = made.pruned(["lenet-300-100-relu"], ["strong"], ["2660"], budgets=["erk"])
-    every = lenet_report.with_global(budgets, made.pruned())
+    every = summary.with_global(budgets, made.pruned())
 
     assert every.groupby("budget").size().to_dict() == {"erk": 5, "global": 5}
     assert set(every["model"]) == {"lenet-300-100-relu"}
-    assert lenet_report.with_global(every, made.pruned()) is every
+    assert summary.with_global(every, made.pruned()) is every
 
 
 def test_values_carry_the_numbers_of_the_tables(tmp_path: Path) -> None:
     pruned, regrown = made.pruned(), made.pruned(mode="regrown")
-    budget = lenet_comparisons.budget_question(pruned, made.small(), made.layers(pruned))
-    regrow = lenet_comparisons.regrow_table(pruned, regrown)
+    budget = summary.budget_question(pruned, made.small(), made.layers(pruned))
+    regrow = summary.regrow_table(pruned, regrown)
     shared = made.pruned(["lenet-300-100-relu"], ["strong"], budgets=made.BUDGETS)
-    allocation = lenet_comparisons.allocation_table(shared, made.layers(shared))
-    sparsities = lenet_frontier.frontier_table(made.pruned(["lenet-300-100-relu"], ["strong"], made.FRONTIER))
-    beside = lenet_frontier.against_published(sparsities, POINTS)
-    values = lenet_report.report_values(made.dense(), budget, regrow, allocation, sparsities, beside)
+    allocation = summary.allocation_table(shared, made.layers(shared))
+    sparsities = summary.frontier_table(made.pruned(["lenet-300-100-relu"], ["strong"], made.FRONTIER))
+    beside = summary.against_published(sparsities, POINTS)
+    values = summary.report_values(made.dense(), budget, regrow, allocation, sparsities, beside)
 
     # 1.6 - .1 (second net) + .05 · (0 + 1 + 2 + 3 + 4) / 5 = 1.6 % error.
     assert values["dense-accuracy-300-100-strong"].value == pytest.approx(98.4)
@@ -236,8 +238,8 @@ def test_values_carry_the_numbers_of_the_tables(tmp_path: Path) -> None:
 def test_every_table_is_saved_under_its_own_key_and_columns(tmp_path: Path, seeds: int) -> None:
     pruned, regrown = made.pruned(seeds=seeds), made.pruned(mode="regrown", seeds=seeds)
     layers, both = made.layers(pruned), made.joined(pruned, regrown)
-    sparsities = lenet_frontier.frontier_table(made.pruned(["lenet-300-100-relu"], ["strong"], ["95%"], seeds=seeds))
-    c, f = lenet_comparisons, lenet_frontier
+    sparsities = summary.frontier_table(made.pruned(["lenet-300-100-relu"], ["strong"], ["95%"], seeds=seeds))
+    c, f = summary, summary
     for name, table, key, columns in (
         ("budget", c.budget_question(pruned, made.small(seeds), layers), c.BUDGET_KEY, c.BUDGET_COLUMNS),
         ("regrow", c.regrow_table(pruned, regrown), c.REGROW_KEY, c.REGROW_COLUMNS),
@@ -259,7 +261,7 @@ def test_runs_are_read_one_below_the_other_and_kept_with_their_descriptions(
         "dense": made.save_run(tmp_path / "a", dense=strong),
         "dense_source": made.save_run(tmp_path / "b", dense=source),
     }
-    runs = lenet_rows.Runs(folders=folders)
+    runs = common_runs.Runs(folders=folders)
     monkeypatch.chdir(tmp_path)
 
     assert runs.table("dense")["recipe"].value_counts().to_dict() == {"strong": 12, "source": 12}
@@ -271,24 +273,24 @@ def test_a_run_not_named_and_a_run_without_rows_are_refused_in_one_line(tmp_path
     empty = made.save_run(tmp_path / "empty", dense=made.dense(seeds=1).iloc[:0])
 
     with pytest.raises(FileNotFoundError, match=r"table 'dense' .* dense_source names no folder; .*-p dense_source="):
-        lenet_rows.Runs(folders={"dense_source": ""}).table("dense")
+        common_runs.Runs(folders={"dense_source": ""}).table("dense")
     with pytest.raises(
         ValueError, match=r"a run leaves rows in its tables; dense of .*empty has none: run it again"
     ) as no:
-        lenet_rows.Runs(folders={"dense": empty}).table("dense")
+        common_runs.Runs(folders={"dense": empty}).table("dense")
     assert "\n" not in str(no.value)
 
 
 def test_a_target_no_run_has_is_refused_with_those_there_are() -> None:
     with pytest.raises(ValueError, match="'1000' is none of 2660, 1641"):
-        lenet_rows.at_targets(made.pruned(), ["1000"])
+        lenet_settings.at_targets(made.pruned(), ["1000"])
 
 
 def test_a_missing_table_of_facts_is_said(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"lenet-variants.csv; .* is missing"):
-        lenet_rows.printed_nets(tmp_path / "none.csv")
+        lenet_settings.printed_nets(tmp_path / "none.csv")
     with pytest.raises(FileNotFoundError, match=r"lenet-300-100-frontier.csv; .* is missing"):
-        lenet_frontier.published_points(tmp_path / "none.csv")
+        summary.published_points(tmp_path / "none.csv")
     (tmp_path / "odd.csv").write_text("method,epoch\nX,last\n", encoding="utf-8")
     with pytest.raises(ValueError, match=r"of epoch final, best, unstated; odd.csv has \['last'\]"):
-        lenet_frontier.published_points(tmp_path / "odd.csv")
+        summary.published_points(tmp_path / "odd.csv")

@@ -14,34 +14,25 @@ from matplotlib.text import Text
 
 import made_lenet as made
 from prunelab import project
-from prunelab.figures import Saved
-from prunelab.studies import (
-    lenet_comparisons,
-    lenet_figures,
-    lenet_frontier,
-    lenet_frontier_figure,
-    lenet_labels,
-    lenet_panels,
-    lenet_pruned_figures,
-    lenet_question_figures,
-    lenet_rows,
-)
+from prunelab.figures import labels, panels
+from prunelab.figures.style import Saved
+from prunelab.studies.lenet import figures, settings, summary
 
-VARIANTS = lenet_rows.printed_nets(project.published() / "lenet-variants.csv")
-POINTS = lenet_frontier.published_points(project.published() / "lenet-300-100-frontier.csv")
+VARIANTS = settings.printed_nets(project.published() / "lenet-variants.csv")
+POINTS = summary.published_points(project.published() / "lenet-300-100-frontier.csv")
 FEW = ("lenet-150-100-relu", "lenet-600-100-relu")
 SMALL = ("lenet-24-16-relu",)
 
 
 def width(nets: tuple[str, ...], targets: tuple[str, ...], seeds: int) -> Saved:
     pruned = made.pruned(nets, targets=targets, seeds=seeds)
-    table = lenet_comparisons.budget_question(pruned, made.small(seeds), made.layers(pruned))
-    return lenet_question_figures.width_question(table, VARIANTS, targets[0])
+    table = summary.budget_question(pruned, made.small(seeds), made.layers(pruned))
+    return figures.width_question(table, VARIANTS, targets[0])
 
 
 def regrow(nets: tuple[str, ...], targets: tuple[str, ...], seeds: int) -> Saved:
     masked, regrown = (made.pruned(nets, targets=targets, seeds=seeds, mode=mode) for mode in ("masked", "regrown"))
-    return lenet_question_figures.masked_against_regrown(lenet_comparisons.regrow_table(masked, regrown))
+    return figures.masked_against_regrown(summary.regrow_table(masked, regrown))
 
 
 def shared(nets: tuple[str, ...], targets: tuple[str, ...], seeds: int) -> pd.DataFrame:
@@ -50,34 +41,34 @@ def shared(nets: tuple[str, ...], targets: tuple[str, ...], seeds: int) -> pd.Da
 
 def by_budget(nets: tuple[str, ...], targets: tuple[str, ...], seeds: int) -> Saved:
     pruned = shared(nets, targets, seeds)
-    return lenet_question_figures.accuracy_by_budget(lenet_comparisons.allocation_table(pruned, made.layers(pruned)))
+    return figures.accuracy_by_budget(summary.allocation_table(pruned, made.layers(pruned)))
 
 
 def frontier(nets: tuple[str, ...], targets: tuple[str, ...], seeds: int) -> Saved:
     net = nets[0] if nets == SMALL else "lenet-300-100-relu"
-    table = lenet_frontier.frontier_table(made.pruned([net], ["strong"], made.FRONTIER, seeds=seeds))
-    return lenet_frontier_figure.frontier_figure(table, POINTS)
+    table = summary.frontier_table(made.pruned([net], ["strong"], made.FRONTIER, seeds=seeds))
+    return figures.frontier_figure(table, POINTS)
 
 
 Draw = Callable[[tuple[str, ...], tuple[str, ...], int], Saved]
 FIGURES: dict[str, tuple[str, Draw]] = {
-    "dense-accuracy": ("dense", lambda n, t, s: lenet_figures.dense_accuracy(made.dense(n, seeds=s), VARIANTS)),
+    "dense-accuracy": ("dense", lambda n, t, s: figures.dense_accuracy(made.dense(n, seeds=s), VARIANTS)),
     "weights-dense-strong": (
         "histograms",
-        lambda n, t, s: lenet_figures.weight_histograms(made.histograms(n, t), "strong"),
+        lambda n, t, s: figures.weight_histograms(made.histograms(n, t), "strong"),
     ),
     "weights-pruned-strong": (
         "histograms",
-        lambda n, t, s: lenet_figures.pruned_histograms(made.histograms(n, t), "strong"),
+        lambda n, t, s: figures.pruned_histograms(made.histograms(n, t), "strong"),
     ),
-    "pixel-weights-strong": ("pixels", lambda n, t, s: lenet_figures.pixel_weights(made.pixels(n), "strong")),
+    "pixel-weights-strong": ("pixels", lambda n, t, s: figures.pixel_weights(made.pixels(n), "strong")),
     "rounds-strong": (
         "rounds",
-        lambda n, t, s: lenet_pruned_figures.round_by_round(made.rounds(made.pruned(n, targets=t, seeds=s)), "strong"),
+        lambda n, t, s: figures.round_by_round(made.rounds(made.pruned(n, targets=t, seeds=s)), "strong"),
     ),
     "kept-by-layer": (
         "layers",
-        lambda n, t, s: lenet_pruned_figures.kept_by_layer(made.layers(shared(n, t, s))),
+        lambda n, t, s: figures.kept_by_layer(made.layers(shared(n, t, s))),
     ),
     "width-2660": ("budget", width),
     "masked-against-regrown": ("regrow", regrow),
@@ -118,27 +109,27 @@ def test_a_figure_of_one_small_net_and_one_seed_is_drawn_too(name: str) -> None:
 
 def test_words_on_dense_nets_say_mean_and_interval() -> None:
     # Errors 1.5, 1.55 and 1.6 %: s = .05, half the width t(.975, 2) · .05 / √3 = .1242.
-    said = lenet_figures.dense_accuracy(made.dense(seeds=3), VARIANTS).alt
+    said = figures.dense_accuracy(made.dense(seeds=3), VARIANTS).alt
 
     assert "strong recipe: 150-100 98.35 (98.23 to 98.47), 300-100 98.45 (98.33 to 98.57)" in said
 
 
 def test_words_on_the_weights_say_where_the_fullest_bin_is_and_how_empty_the_centre() -> None:
-    dense = lenet_figures.weight_histograms(made.histograms(FEW), "strong").alt
-    pruned = lenet_figures.pruned_histograms(made.histograms(FEW), "strong").alt
+    dense = figures.weight_histograms(made.histograms(FEW), "strong").alt
+    pruned = figures.pruned_histograms(made.histograms(FEW), "strong").alt
 
     assert "150-100 0.000, 600-100 0.000 weight units" in dense
     assert "150-100 0.00 at 2660, 0.00 at 1641" in pruned  # the centre is empty by construction
 
 
 def test_words_on_the_pixels_tell_lit_from_dark_ones() -> None:
-    assert "150-100 0.0500 and 0.0200" in lenet_figures.pixel_weights(made.pixels(FEW), "strong").alt
+    assert "150-100 0.0500 and 0.0200" in figures.pixel_weights(made.pixels(FEW), "strong").alt
 
 
 def test_words_on_rounds_and_layers_say_the_sparsest_round() -> None:
     pruned = made.pruned(FEW, ["strong"], seeds=3)
-    rounds = lenet_pruned_figures.round_by_round(made.rounds(pruned), "strong").alt
-    layers = lenet_pruned_figures.kept_by_layer(made.layers(pruned)).alt
+    rounds = figures.round_by_round(made.rounds(pruned), "strong").alt
+    layers = figures.kept_by_layer(made.layers(pruned)).alt
 
     # Round 8: 1.8 + .05 · 8³ + .1 and 1.6 + .01 · 8² + .05; 492, 820 and 328 of 117,600, 15,000 and 1,000 weights.
     assert "150-100 27.5 % before and 2.3 % after at 1,641 weights" in rounds
@@ -150,12 +141,12 @@ def test_a_layer_that_lost_everything_is_still_drawn() -> None:
     emptied = layers.assign(kept=layers["kept"].where(layers["layer"] != "fc3", 0))
     emptied["kept_fraction"] = emptied["kept"] / emptied["weights"]
 
-    assert "third layer 0.00 %" in lenet_pruned_figures.kept_by_layer(emptied).alt
+    assert "third layer 0.00 %" in figures.kept_by_layer(emptied).alt
 
 
 def test_words_on_regrowing_count_the_intervals_off_zero() -> None:
     masked, regrown = (made.pruned(FEW, ["strong"], ["2660"], seeds=3, mode=mode) for mode in ("masked", "regrown"))
-    said = lenet_question_figures.masked_against_regrown(lenet_comparisons.regrow_table(masked, regrown)).alt
+    said = figures.masked_against_regrown(summary.regrow_table(masked, regrown)).alt
 
     # Gains 0, .1 and .2 points: the interval .1 ± .248 holds zero. Before, 0, .3 and .6 less 8: -7.7 ± .745.
     assert "after the final training, strong recipe, 2660: 0.10 (" in said
@@ -172,9 +163,9 @@ def test_the_sources_stars_are_drawn_only_beside_its_nets() -> None:
 
 
 def test_words_on_the_frontier_name_the_points_we_do_not_reach() -> None:
-    table = lenet_frontier.frontier_table(made.pruned(["lenet-300-100-relu"], ["strong"], made.FRONTIER))
-    beside = lenet_frontier.against_published(table, POINTS)
-    said = lenet_frontier_figure.frontier_figure(table, POINTS).alt
+    table = summary.frontier_table(made.pruned(["lenet-300-100-relu"], ["strong"], made.FRONTIER))
+    beside = summary.against_published(table, POINTS)
+    said = figures.frontier_figure(table, POINTS).alt
 
     assert f"at or below {int(beside['met'].sum())} of {len(POINTS)} published points" in said
     assert "RigL at 97.5 %" in said  # 1.53 % made up against 1.44 and 1.48 % published
@@ -187,12 +178,12 @@ def test_other_nets_are_drawn_without_the_published_points() -> None:
 
 def test_a_figure_without_rows_is_refused_in_one_line() -> None:
     pruned = made.pruned(FEW, ["strong"], seeds=2)
-    table = lenet_comparisons.budget_question(pruned, made.small(2), made.layers(pruned))
+    table = summary.budget_question(pruned, made.small(2), made.layers(pruned))
     for draw in (
-        lambda: lenet_figures.weight_histograms(made.histograms(FEW), "weak"),
-        lambda: lenet_figures.pixel_weights(made.pixels(FEW), "weak"),
-        lambda: lenet_pruned_figures.round_by_round(made.rounds(pruned), "weak"),
-        lambda: lenet_question_figures.width_question(table, VARIANTS, "7"),
+        lambda: figures.weight_histograms(made.histograms(FEW), "weak"),
+        lambda: figures.pixel_weights(made.pixels(FEW), "weak"),
+        lambda: figures.round_by_round(made.rounds(pruned), "weak"),
+        lambda: figures.width_question(table, VARIANTS, "7"),
     ):
         with pytest.raises(ValueError, match=r"a figure draws at least one net; .*: is it the right run\?$") as no:
             draw()
@@ -210,7 +201,7 @@ def test_labels_of_close_points_cover_neither_each_other_nor_a_point() -> None:
     ]
     axis.set_xlim(10, 0.3)
     axis.set_ylim(1, 4)
-    lenet_labels.place_labels(axis, spots)
+    labels.place_labels(axis, spots)
     words = [Text.get_window_extent(text) for text in axis.texts]  # of an annotation: without its line
     places = [axis.transData.transform(spot[:2]) for spot in spots]
     plt.close(figure)
@@ -223,7 +214,7 @@ def test_labels_of_close_points_cover_neither_each_other_nor_a_point() -> None:
 def test_an_axis_by_error_names_accuracies_apart_from_each_other() -> None:
     figure, axis = plt.subplots()
     axis.plot([0, 1, 2], [65.0, 89.0, 98.2])
-    lenet_panels.by_error(axis)
+    panels.by_error(axis)
     ticks = axis.get_yticks()
     low, high = axis.get_ylim()
     plt.close(figure)

@@ -18,12 +18,15 @@ from prunelab.measure import evaluate
 from prunelab.models import build
 from prunelab.pruning import prunable
 from prunelab.pruning.paths import lit, live
-from prunelab.retraining import PATH, Schedule
-from prunelab.studies import lenet_dense, lenet_pruning, lenet_pruning_summary, lenet_settings, lenet_tuning
-from prunelab.studies import lenet_pruning_tables as tables
-from prunelab.studies import lenet_weights as weights_of
-from prunelab.studies.stored_nets import Net, save_nets
+from prunelab.studies.common import nets as common_nets
+from prunelab.studies.common.nets import Net, save_nets
+from prunelab.studies.lenet import dense as lenet_dense
+from prunelab.studies.lenet import pruning as lenet_pruning
+from prunelab.studies.lenet import settings as lenet_settings
+from prunelab.studies.lenet import summary, tables
+from prunelab.studies.lenet import weights as lenet_weights
 from prunelab.train import Recipe, train
+from prunelab.train.retraining import PATH, Schedule
 
 SPEC = "lenet-24-16-relu"
 WEIGHTS = 64 * 24 + 24 * 16 + 16 * 10
@@ -175,11 +178,11 @@ def test_the_path_leads_to_the_targets_in_weights_or_to_the_smallest_share() -> 
 def test_the_densest_weights_of_a_bell_lie_at_zero() -> None:
     generator = np.random.default_rng(0)
     nets = [made_net(0.04 * generator.standard_normal(3200), seed=seed) for seed in range(5)]
-    table = weights_of.mode_table(nets, "strong")
+    table = lenet_weights.mode_table(nets, "strong")
     rows = table[table["layer"] == "fc1"]
 
-    assert list(table.columns) == list(weights_of.MODE_COLUMNS)
-    assert not table.duplicated(list(weights_of.MODE_KEY)).any()
+    assert list(table.columns) == list(lenet_weights.MODE_COLUMNS)
+    assert not table.duplicated(list(lenet_weights.MODE_KEY)).any()
     assert set(table["layer"]) == {"all", "fc1"}  # ten weights of the last layer make no histogram
     assert list(rows["weights"]) == [3200] * 5
     # Around its centre a bell is flat: at .5 standard deviations it still has 88 % of its height.
@@ -194,7 +197,7 @@ def test_two_bumps_leave_the_centre_empty(centre: float) -> None:
     generator = np.random.default_rng(0)
     larger, smaller = centre + 0.1 * generator.standard_normal(2000), -centre + 0.1 * generator.standard_normal(1000)
     (row,) = (
-        weights_of.mode_table([made_net(np.concatenate([larger, smaller]))], "strong")
+        lenet_weights.mode_table([made_net(np.concatenate([larger, smaller]))], "strong")
         .query("layer == 'fc1'")
         .itertuples()
     )
@@ -208,7 +211,7 @@ def test_two_bumps_leave_the_centre_empty(centre: float) -> None:
 
 def test_the_mode_is_that_of_numpys_histogram_with_a_bin_at_zero() -> None:
     values = stats.skewnorm(8).rvs(3200, random_state=1) - 0.3
-    (row,) = weights_of.mode_table([made_net(values)], "strong").query("layer == 'fc1'").itertuples()
+    (row,) = lenet_weights.mode_table([made_net(values)], "strong").query("layer == 'fc1'").itertuples()
     values = values.astype(np.float32).astype(float)
     width = np.diff(np.histogram_bin_edges(values, "fd"))[0]
     # numpy divides the range evenly, so its width is up to one bin in all narrower; ours is Freedman's and Diaconis'.
@@ -228,12 +231,12 @@ def test_histograms_share_out_what_lies_within_five_deviations() -> None:
     bell = 0.1 * generator.standard_normal(3000)
     outlying = np.concatenate([bell, np.full(30, 5.0)])
     nets = [made_net(values, seed=seed) for seed, values in enumerate([outlying, bell])]
-    table = weights_of.histogram_table(nets, "source")
+    table = lenet_weights.histogram_table(nets, "source")
     rows = table[table["layer"] == "fc1"]
     pooled = np.concatenate([outlying, bell]).astype(np.float32)
 
-    assert list(table.columns) == list(weights_of.HISTOGRAM_COLUMNS)
-    assert not table.duplicated(list(weights_of.HISTOGRAM_KEY)).any()
+    assert list(table.columns) == list(lenet_weights.HISTOGRAM_COLUMNS)
+    assert not table.duplicated(list(lenet_weights.HISTOGRAM_KEY)).any()
     assert rows["left"].iloc[0] == pytest.approx(-5 * pooled.std(), rel=1e-4)
     assert np.array_equal(rows["right"].to_numpy()[:-1], rows["left"].to_numpy()[1:])
     assert rows["nonzero"].unique() == pytest.approx([3015])
@@ -247,25 +250,25 @@ def test_nets_are_put_together_by_model_and_pruning_only() -> None:
     values = np.random.default_rng(0).standard_normal(3000)
     nets = [made_net(values[:2000], pruning="masked-global-5"), made_net(values), made_net(values, seed=1)]
     shuffled = [nets[2], nets[0], nets[1]]
-    table = weights_of.histogram_table(lenet_pruning.by_model(shuffled), "strong")
+    table = lenet_weights.histogram_table(lenet_pruning.by_model(shuffled), "strong")
 
-    assert not table.duplicated(list(weights_of.HISTOGRAM_KEY)).any()
+    assert not table.duplicated(list(lenet_weights.HISTOGRAM_KEY)).any()
     assert dict(table[table["layer"] == "fc1"].groupby("target")["nonzero"].first()) == {"5": 2000, "dense": 3000}
 
 
 def test_a_layer_with_too_few_weights_in_one_seed_has_no_histogram() -> None:
     values = np.random.default_rng(0).standard_normal(3000)
-    table = weights_of.histogram_table([made_net(values), made_net(values[:19], seed=1)], "strong")
+    table = lenet_weights.histogram_table([made_net(values), made_net(values[:19], seed=1)], "strong")
 
     assert set(table["layer"]) == {"all"}  # 19 and ten of the second layer
 
 
 def test_pixels_are_means_over_units_and_seeds(digits: Images, dense: list[Net]) -> None:
-    table = weights_of.pixel_table(dense, digits, "strong")
+    table = lenet_weights.pixel_table(dense, digits, "strong")
     first = np.stack([net.module.get_parameter("fc1.weight").detach().numpy() for net in dense])  # (seeds, units, 64)
 
-    assert list(table.columns) == list(weights_of.PIXEL_COLUMNS)
-    assert not table.duplicated(list(weights_of.PIXEL_KEY)).any()
+    assert list(table.columns) == list(lenet_weights.PIXEL_COLUMNS)
+    assert not table.duplicated(list(lenet_weights.PIXEL_KEY)).any()
     grid = table.set_index(["row", "column"])
     for row, column in ((0, 0), (3, 4), (7, 1)):
         pixel = 8 * row + column
@@ -515,7 +518,7 @@ def test_what_cannot_be_pruned_is_refused_in_one_line(dense: list[Net], digits: 
 
 
 def test_values_name_the_net_the_target_and_the_budget(experiment: lenet_pruning.Experiment, tmp_path: Path) -> None:
-    values = lenet_pruning_summary.pruned_values(experiment.pruned)
+    values = summary.pruned_values(experiment.pruned)
     records.save_values(values, tmp_path)
 
     assert set(values) == {
@@ -534,16 +537,16 @@ def test_dense_nets_are_opened_by_model(dense: list[Net], digits: Images, tmp_pa
     run = [str(tmp_path)]
     settings = {"seeds": [9], "epochs": 1}
 
-    every = lenet_pruning.dense_nets(run, digits, models=[], **settings)
+    every = common_nets.dense_nets(run, digits, models=[], **settings)
     assert [(net.model, net.seed) for net in every] == [("lenet-10-8-relu", 0), (SPEC, 0), (SPEC, 3)]
-    some = lenet_pruning.dense_nets(run, digits, models=[SPEC], **settings)
+    some = common_nets.dense_nets(run, digits, models=[SPEC], **settings)
     assert [(net.model, net.seed) for net in some] == [(SPEC, 0), (SPEC, 3)]
     with pytest.raises(ValueError, match="got no 'lenet-9-9'"):
-        lenet_pruning.dense_nets(run, digits, models=[SPEC, "lenet-9-9"], **settings)
+        common_nets.dense_nets(run, digits, models=[SPEC, "lenet-9-9"], **settings)
 
 
 def test_without_runs_small_nets_are_trained_on_the_spot(digits: Images) -> None:
-    (net,) = lenet_pruning.dense_nets([], digits, models=[], seeds=[9], epochs=1)
+    (net,) = common_nets.dense_nets([], digits, models=[], seeds=[9], epochs=1)
 
     assert (net.model, net.seed, net.pruning) == ("lenet-32-16-relu", 9, "")
 
@@ -551,7 +554,7 @@ def test_without_runs_small_nets_are_trained_on_the_spot(digits: Images) -> None
 # The rate and the penalty
 
 
-def tuning(nets: list[Net], images: Images, **changes: object) -> lenet_tuning.DataFrame:
+def tuning(nets: list[Net], images: Images, **changes: object) -> lenet_pruning.DataFrame:
     settings = {
         "recipe": "strong",
         "learning_rates": [0.001, 0.2],
@@ -560,13 +563,13 @@ def tuning(nets: list[Net], images: Images, **changes: object) -> lenet_tuning.D
         "schedule": Schedule(rounds=(2,), final_epochs=2),
         **changes,
     }
-    return lenet_tuning.tuning_table(nets, images, **settings)
+    return lenet_pruning.tuning_table(nets, images, **settings)
 
 
 def test_the_pair_of_lowest_mean_error_is_chosen(dense: list[Net], digits: Images, tmp_path: Path) -> None:
     table = tuning(dense, digits)
     records.save_table(
-        table, "tuning", key=lenet_tuning.TUNING_KEY, columns=lenet_tuning.TUNING_COLUMNS, folder=tmp_path / "tables"
+        table, "tuning", key=lenet_pruning.TUNING_KEY, columns=lenet_pruning.TUNING_COLUMNS, folder=tmp_path / "tables"
     )
 
     assert list(zip(table["learning_rate"], table["l1"], strict=True)) == [
@@ -577,12 +580,12 @@ def test_the_pair_of_lowest_mean_error_is_chosen(dense: list[Net], digits: Image
     assert best.learning_rate == 0.2  # at .001 two epochs bring nothing back
     assert (table["worst_percent"] >= table["validation_error_percent"]).all()
     assert set(table["nets"]) == {2}
-    values = lenet_tuning.tuning_values(table)
+    values = lenet_pruning.tuning_values(table)
     assert (values["learning-rate"].value, values["l1"].value, values["pairs"].value) == (0.2, best.l1, 4)
-    assert lenet_tuning.chosen(str(tmp_path), learning_rate=1.0, l1=1.0) == (0.2, best.l1)
-    assert lenet_tuning.chosen("", learning_rate=1.0, l1=0.5) == (1.0, 0.5)
+    assert lenet_pruning.chosen(str(tmp_path), learning_rate=1.0, l1=1.0) == (0.2, best.l1)
+    assert lenet_pruning.chosen("", learning_rate=1.0, l1=0.5) == (1.0, 0.5)
     with pytest.raises(FileNotFoundError):
-        lenet_tuning.chosen(str(tmp_path / "none"), learning_rate=1.0, l1=0.5)
+        lenet_pruning.chosen(str(tmp_path / "none"), learning_rate=1.0, l1=0.5)
 
 
 def test_a_pairs_errors_are_those_of_pruning_with_it(dense: list[Net], digits: Images) -> None:

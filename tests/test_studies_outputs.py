@@ -14,12 +14,11 @@ import drawn
 from by_torch import pruned, small
 from prunelab import claims, records
 from prunelab.speech import Corpus
-from prunelab.studies import correction, outputs, outputs_summary, outputs_tables
-from prunelab.studies.listening import Listener
-from prunelab.studies.prunings import thresholds_of
-from prunelab.studies.recogniser_sweeps import threshold_table
-from prunelab.studies.recognisers import open_recognisers
-from prunelab.studies.stored_nets import Net
+from prunelab.studies.common.nets import Net
+from prunelab.studies.common.prunings import thresholds_of
+from prunelab.studies.common.recognisers import Listener, open_recognisers
+from prunelab.studies.outputs import experiment, summary, tables
+from prunelab.studies.sparseness.experiment import speech_threshold_table
 
 MODELS = ["acoustic-3x16-relu", "acoustic-3x16-tanh"]
 SCALES = [0.0, 0.3, 0.6, 1.2, 4.0]
@@ -42,13 +41,13 @@ def thresholds(nets: list[Net]) -> dict[str, dict[float, float]]:
 
 
 @pytest.fixture(scope="module")
-def measured(nets: list[Net], corpus: Corpus, thresholds: dict[str, dict[float, float]]) -> outputs.Outputs:
-    return outputs.measure(nets, corpus, thresholds, progress=False)
+def measured(nets: list[Net], corpus: Corpus, thresholds: dict[str, dict[float, float]]) -> experiment.Outputs:
+    return experiment.measure(nets, corpus, thresholds, progress=False)
 
 
 @pytest.fixture(scope="module")
 def corrected(nets: list[Net], corpus: Corpus, thresholds: dict[str, dict[float, float]]) -> pd.DataFrame:
-    return correction.correction_table(nets, corpus, thresholds, progress=False)
+    return experiment.correction_table(nets, corpus, thresholds, progress=False)
 
 
 def run(module: nn.Sequential, x: Tensor) -> dict[str, np.ndarray]:
@@ -64,11 +63,11 @@ def of(nets: list[Net], row: object) -> Net:
     return next(net for net in nets if (net.model, net.seed) == (row.model, row.seed))  # type: ignore[attr-defined]
 
 
-def test_the_nets_hear_something(measured: outputs.Outputs) -> None:
+def test_the_nets_hear_something(measured: experiment.Outputs) -> None:
     assert measured.posteriors["baseline_error_percent"].max() < 30
 
 
-def test_layers_are_those_of_a_pruned_copy(nets: list[Net], corpus: Corpus, measured: outputs.Outputs) -> None:
+def test_layers_are_those_of_a_pruned_copy(nets: list[Net], corpus: Corpus, measured: experiment.Outputs) -> None:
     x, _ = corpus.frames(corpus.test)
     rows = measured.layers[(measured.layers["threshold"] > 0) & (measured.layers["seed"] == 1)]
     assert len(rows) == 2 * 3 * 4 * 4  # models, signs, thresholds, layers
@@ -93,7 +92,7 @@ def test_layers_are_those_of_a_pruned_copy(nets: list[Net], corpus: Corpus, meas
             assert np.isnan(row.fixed)
 
 
-def test_posteriors_are_those_of_a_pruned_copy(nets: list[Net], corpus: Corpus, measured: outputs.Outputs) -> None:
+def test_posteriors_are_those_of_a_pruned_copy(nets: list[Net], corpus: Corpus, measured: experiment.Outputs) -> None:
     x, _ = corpus.frames(corpus.test)
     for row in measured.posteriors[measured.posteriors["seed"] == 0].itertuples():
         net = of(nets, row)
@@ -111,7 +110,7 @@ def test_posteriors_are_those_of_a_pruned_copy(nets: list[Net], corpus: Corpus, 
         assert row.baseline_entropy == pytest.approx(stats.entropy(p, axis=1).mean(), abs=1e-4)
 
 
-def test_a_threshold_of_zero_changes_nothing(measured: outputs.Outputs, corrected: pd.DataFrame) -> None:
+def test_a_threshold_of_zero_changes_nothing(measured: experiment.Outputs, corrected: pd.DataFrame) -> None:
     layers, frames = (table[table["threshold"] == 0] for table in (measured.layers, measured.posteriors))
 
     assert not layers[["mean_shift", "mean_shift_abs"]].to_numpy().any()
@@ -126,7 +125,9 @@ def test_a_threshold_of_zero_changes_nothing(measured: outputs.Outputs, correcte
     assert shifts["correlation"].isna().all()
 
 
-def test_histograms_are_shares_over_one_row_of_bins(nets: list[Net], corpus: Corpus, measured: outputs.Outputs) -> None:
+def test_histograms_are_shares_over_one_row_of_bins(
+    nets: list[Net], corpus: Corpus, measured: experiment.Outputs
+) -> None:
     x, _ = corpus.frames(corpus.test)
     for (model, _, _), rows in measured.histograms.groupby(["model", "method", "threshold"]):
         assert rows["share"].sum() == pytest.approx(1)
@@ -147,7 +148,7 @@ def test_histograms_are_shares_over_one_row_of_bins(nets: list[Net], corpus: Cor
 
 
 def test_predictions_come_from_the_training_frames_and_are_held_against_the_test_frames(
-    nets: list[Net], corpus: Corpus, measured: outputs.Outputs
+    nets: list[Net], corpus: Corpus, measured: experiment.Outputs
 ) -> None:
     (train, _), (test, _) = corpus.frames(corpus.train), corpus.frames(corpus.test)
     rows = measured.shifts[(measured.shifts["threshold"] > 0) & (measured.shifts["seed"] == 0)]
@@ -165,19 +166,19 @@ def test_predictions_come_from_the_training_frames_and_are_held_against_the_test
         assert row.predicted_local == pytest.approx((shift / deviations).mean(), abs=1e-4)
         if row.depth == 1:
             assert row.predicted_cascade == pytest.approx(row.predicted_local, abs=1e-9)
-    table = measured.layers.merge(measured.shifts, on=list(outputs_tables.LAYERS_KEY), validate="one_to_one")
+    table = measured.layers.merge(measured.shifts, on=list(tables.LAYERS_KEY), validate="one_to_one")
     assert (table["measured"] == table["mean_shift"]).all()
 
 
-def test_the_cascade_predicts_deeper_layers_better_than_each_layer_alone(measured: outputs.Outputs) -> None:
+def test_the_cascade_predicts_deeper_layers_better_than_each_layer_alone(measured: experiment.Outputs) -> None:
     deep = measured.shifts[(measured.shifts["layer"] != "affine1") & (measured.shifts["scale"].between(0.2, 1.3))]
     off = {kind: (deep[f"predicted_{kind}"] - deep["measured"]).abs().mean() for kind in ("local", "cascade")}
 
     assert off["cascade"] < off["local"]
 
 
-def test_prose_quotes_the_tables(measured: outputs.Outputs) -> None:
-    values = outputs_summary.outputs_values(measured.layers, measured.posteriors, measured.shifts)
+def test_prose_quotes_the_tables(measured: experiment.Outputs) -> None:
+    values = summary.outputs_values(measured.layers, measured.posteriors, measured.shifts)
     relu = measured.posteriors[measured.posteriors["model"] == MODELS[0]]
 
     assert values["baseline-relu"].value == pytest.approx(relu.groupby("seed")["baseline_error_percent"].first().mean())
@@ -191,27 +192,27 @@ def test_prose_quotes_the_tables(measured: outputs.Outputs) -> None:
     assert values["cascade-fit-tanh"].value > values["local-fit-tanh"].value
 
 
-def test_verdicts_decide_every_claim_for_every_net(tmp_path: Path, measured: outputs.Outputs) -> None:
+def test_verdicts_decide_every_claim_for_every_net(tmp_path: Path, measured: experiment.Outputs) -> None:
     folder = tmp_path / "speech-outputs"
     for name, frame, key, columns in (
-        ("layers", measured.layers, outputs_tables.LAYERS_KEY, outputs_tables.LAYERS_COLUMNS),
-        ("posteriors", measured.posteriors, outputs_tables.POSTERIORS_KEY, outputs_tables.POSTERIORS_COLUMNS),
-        ("histograms", measured.histograms, outputs_tables.HISTOGRAMS_KEY, outputs_tables.HISTOGRAMS_COLUMNS),
-        ("predicted-shifts", measured.shifts, outputs_tables.SHIFTS_KEY, outputs_tables.SHIFTS_COLUMNS),
+        ("layers", measured.layers, tables.LAYERS_KEY, tables.LAYERS_COLUMNS),
+        ("posteriors", measured.posteriors, tables.POSTERIORS_KEY, tables.POSTERIORS_COLUMNS),
+        ("histograms", measured.histograms, tables.HISTOGRAMS_KEY, tables.HISTOGRAMS_COLUMNS),
+        ("predicted-shifts", measured.shifts, tables.SHIFTS_KEY, tables.SHIFTS_COLUMNS),
     ):
         records.save_table(frame, name, key=key, columns=columns, folder=folder / "tables")
-    verdicts = outputs_summary.decide(str(folder))
+    verdicts = summary.decide(str(folder))
 
     assert [verdict.id for verdict in verdicts] == [claim.id for claim in claims.load() if claim.study == "outputs"]
     assert all(
         {case.case for case in verdict.cases} == {f"{model} on drawn" for model in MODELS} for verdict in verdicts
     )
     with pytest.raises(FileNotFoundError, match="no folder is given"):
-        outputs_summary.decide("")
+        summary.decide("")
 
 
 def test_correction_rows_pair_every_pruning_with_its_corrected_self(
-    corrected: pd.DataFrame, measured: outputs.Outputs
+    corrected: pd.DataFrame, measured: experiment.Outputs
 ) -> None:
     keys = ["model", "seed", "method", "threshold"]
     pairs = corrected.groupby(keys)
@@ -283,7 +284,7 @@ def test_knees_with_and_without_correction_are_found_by_hand() -> None:
     # Baseline + 20 = 30 lies half way from 20 to 40: 15 % without, 25 % with correction.
     table = sweep({("abs", False): [20, 40, 90], ("abs", True): [10, 20, 40], ("positive", False): [90] * 3})
     table = pd.concat([table, sweep({("positive", True): [10, 11, 12]})])
-    knees = correction.knee_table(table).set_index("method")
+    knees = experiment.knee_table(table).set_index("method")
 
     assert knees.loc["abs", ["knee_percent", "corrected_knee_percent", "gain"]].tolist() == pytest.approx([15, 25, 10])
     assert knees.loc["abs", ["gain_low", "gain_high"]].tolist() == pytest.approx([10, 10])
@@ -294,8 +295,8 @@ def test_knees_with_and_without_correction_are_found_by_hand() -> None:
 
 def test_savings_are_paired_and_the_largest_is_quoted() -> None:
     table = sweep({("negative", False): [12, 50, 90], ("negative", True): [11, 14, 80]})
-    gains = correction.gain_table(table)
-    values = correction.correction_values(table)
+    gains = experiment.gain_table(table)
+    values = experiment.correction_values(table)
 
     assert gains["saved"].tolist() == pytest.approx([1, 36, 10])
     assert gains["saved_low"].tolist() == pytest.approx([1, 36, 10])  # the seeds differ alike with and without
@@ -307,23 +308,23 @@ def test_savings_are_paired_and_the_largest_is_quoted() -> None:
 
 def test_the_corrections_tables_can_be_saved(tmp_path: Path, corrected: pd.DataFrame) -> None:
     for name, frame, key, columns in (
-        ("correction", corrected, outputs_tables.CORRECTION_KEY, outputs_tables.CORRECTION_COLUMNS),
+        ("correction", corrected, tables.CORRECTION_KEY, tables.CORRECTION_COLUMNS),
         (
             "correction-knees",
-            correction.knee_table(corrected),
-            outputs_tables.CORRECTION_KNEE_KEY,
-            outputs_tables.CORRECTION_KNEE_COLUMNS,
+            experiment.knee_table(corrected),
+            tables.CORRECTION_KNEE_KEY,
+            tables.CORRECTION_KNEE_COLUMNS,
         ),
         (
             "correction-gains",
-            correction.gain_table(corrected),
-            outputs_tables.CORRECTION_GAIN_KEY,
-            outputs_tables.CORRECTION_GAIN_COLUMNS,
+            experiment.gain_table(corrected),
+            tables.CORRECTION_GAIN_KEY,
+            tables.CORRECTION_GAIN_COLUMNS,
         ),
     ):
         path = records.save_table(frame, name, key=key, columns=columns, folder=tmp_path)
         assert len(records.load_table(path)) == len(frame)
-    values = correction.correction_values(corrected)
+    values = experiment.correction_values(corrected)
     assert {f"{sign}-saved-{name}" for sign in ("abs", "positive", "negative") for name in ("relu", "tanh")} <= set(
         values
     )
@@ -332,13 +333,13 @@ def test_the_corrections_tables_can_be_saved(tmp_path: Path, corrected: pd.DataF
 def test_a_sweep_that_stands_need_not_be_repeated_to_be_compared_with(
     nets: list[Net], corpus: Corpus, thresholds: dict[str, dict[float, float]], corrected: pd.DataFrame
 ) -> None:
-    sweep = threshold_table(nets, corpus, thresholds)
+    sweep = speech_threshold_table(nets, corpus, thresholds)
 
-    compared = correction.correction_table(nets, corpus, thresholds, plain=sweep, progress=False)
+    compared = experiment.correction_table(nets, corpus, thresholds, plain=sweep, progress=False)
 
     key = ["model", "seed", "method", "threshold", "corrected"]
     pd.testing.assert_frame_equal(
         compared.sort_values(key, ignore_index=True), corrected.sort_values(key, ignore_index=True)
     )
     with pytest.raises(ValueError, match="every net and setting once"):
-        correction.correction_table(nets, corpus, thresholds, plain=sweep[sweep["seed"] == 0], progress=False)
+        experiment.correction_table(nets, corpus, thresholds, plain=sweep[sweep["seed"] == 0], progress=False)

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prunelab.figures import Saved
-from prunelab.studies import correction_figures, outputs_charts, outputs_figures, outputs_words
+from prunelab.figures.style import Saved
+from prunelab.studies.outputs import figures
 
 ACTIVATIONS = ("sigmoid", "tanh", "relu")
 MODELS = [f"acoustic-6x8-{activation}" for activation in ACTIVATIONS]
@@ -87,12 +87,12 @@ def correction() -> pd.DataFrame:
 
 
 FIGURES: dict[str, Callable[[], Saved]] = {
-    "four-panels": lambda: outputs_figures.four_panels(histograms(), 1.0),
-    "evolution": lambda: outputs_figures.evolution(histograms()),
-    "layer-shift": lambda: outputs_figures.layer_shift(layers(), 1.0),
-    "order-and-wer": lambda: outputs_figures.order_and_wer(posteriors()),
-    "predicted-against-measured": lambda: correction_figures.predicted_against_measured(shifts()),
-    "correction-curves": lambda: correction_figures.correction_curves(correction()),
+    "four-panels": lambda: figures.four_panels(histograms(), 1.0),
+    "evolution": lambda: figures.evolution(histograms()),
+    "layer-shift": lambda: figures.layer_shift(layers(), 1.0),
+    "order-and-wer": lambda: figures.order_and_wer(posteriors()),
+    "predicted-against-measured": lambda: figures.predicted_against_measured(shifts()),
+    "correction-curves": lambda: figures.correction_curves(correction()),
 }
 TABLES = ["histograms", "histograms", "layers", "posteriors", "predicted-shifts", "correction"]
 
@@ -161,7 +161,7 @@ def test_histograms_without_the_unpruned_nets_are_refused() -> None:
     table = histograms()
 
     with pytest.raises(ValueError, match=r"'baseline'; acoustic-6x8-sigmoid lacks them"):
-        outputs_figures.four_panels(table[table["method"] != "baseline"], 1.0)
+        figures.four_panels(table[table["method"] != "baseline"], 1.0)
 
 
 def test_unpruned_bins_repeated_at_every_threshold_are_kept_once() -> None:
@@ -169,11 +169,11 @@ def test_unpruned_bins_repeated_at_every_threshold_are_kept_once() -> None:
     base = rows[rows["method"] == "baseline"]
     repeated = pd.concat([base.assign(threshold=0.1), rows])
 
-    assert outputs_words.unpruned_bins(repeated)["bin_low"].tolist() == EDGES[:-1]
+    assert figures.unpruned_bins(repeated)["bin_low"].tolist() == EDGES[:-1]
 
 
 def explorer() -> dict[str, Any]:
-    saved = outputs_charts.output_explorer(histograms(), posteriors(), start=1.0)
+    saved = figures.output_explorer(histograms(), posteriors(), start=1.0)
     specification: dict[str, Any] = json.loads(saved.path.read_text("utf-8"))
     return specification
 
@@ -239,7 +239,7 @@ def test_a_real_number_of_bins_and_thresholds_fits_a_page(monkeypatch: pytest.Mo
         [table.assign(**{c: (table[c] + part) / 10 for c in ("bin_low", "bin_high")}) for part in range(10)]
     )
 
-    saved = outputs_charts.output_explorer(fine.assign(share=fine["share"] / 10), posteriors())
+    saved = figures.output_explorer(fine.assign(share=fine["share"] / 10), posteriors())
 
     assert saved.path.stat().st_size < 600_000  # 50 thresholds, 40 bins, 3 methods, 3 nets
 
@@ -250,7 +250,7 @@ def test_a_threshold_without_its_word_error_is_refused() -> None:
     with pytest.raises(
         ValueError, match=r"acoustic-6x8-relu, (abs|positive|negative) at 0\.105 has none: measure both at the same"
     ):
-        outputs_charts.output_explorer(histograms(), heard)
+        figures.output_explorer(histograms(), heard)
 
 
 def test_bins_that_differ_between_thresholds_are_refused() -> None:
@@ -258,7 +258,7 @@ def test_bins_that_differ_between_thresholds_are_refused() -> None:
     table.loc[(table["scale"] == 1.0) & (table["bin_high"] == 0.5), "bin_high"] = 0.6
 
     with pytest.raises(ValueError, match="share one row of adjoining bins; those of acoustic-6x8-sigmoid on spoken"):
-        outputs_charts.output_explorer(table, posteriors())
+        figures.output_explorer(table, posteriors())
 
 
 @pytest.mark.parametrize(
@@ -266,11 +266,11 @@ def test_bins_that_differ_between_thresholds_are_refused() -> None:
     [([0, 0.5, 1], 0.5), ([0, 0.3, 0.9], 0.2), ([0, 0.1, 0.2], 0.1), ([0, 0.2501, 0.5], 0.2), ([1], 1)],
 )
 def test_the_slider_steps_by_no_more_than_the_smallest_gap(scales: list[float], step: float) -> None:
-    assert outputs_charts._step(pd.Series(scales, dtype=float)) == step
+    assert figures._step(pd.Series(scales, dtype=float)) == step
 
 
 @pytest.mark.parametrize(("largest", "far"), [(9.9, False), (10.0, False), (-10.1, True), (1000.0, True)])
 def test_only_shifts_beyond_ten_standard_deviations_call_for_a_logarithmic_axis(largest: float, far: bool) -> None:
     parts = [pd.Series([0.1, -0.3]), pd.Series([largest, 0.0])]
 
-    assert outputs_figures.burst(parts) is far
+    assert figures.burst(parts) is far

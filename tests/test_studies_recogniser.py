@@ -12,23 +12,13 @@ from torch import nn
 import drawn
 from by_torch import pruned, small
 from prunelab import claims, project, records
-from prunelab.figures import Saved, style
+from prunelab.figures.style import Saved, style
 from prunelab.speech import Corpus
-from prunelab.studies import (
-    recogniser_experiments,
-    recogniser_figures,
-    recogniser_summary,
-    recogniser_sweeps,
-    recogniser_tables,
-    sparseness_figures,
-    sparseness_panels,
-    sparseness_summary,
-    sparseness_tables,
-)
-from prunelab.studies.listening import Heard, Listener
-from prunelab.studies.prunings import by_fraction, thresholds_of
-from prunelab.studies.recognisers import open_recognisers
-from prunelab.studies.stored_nets import Net
+from prunelab.studies.common import curves
+from prunelab.studies.common.nets import Net
+from prunelab.studies.common.prunings import by_fraction, thresholds_of
+from prunelab.studies.common.recognisers import Heard, Listener, open_recognisers
+from prunelab.studies.sparseness import experiment, figures, summary, tables
 
 MODELS = ["acoustic-3x16-relu", "acoustic-3x16-sigmoid"]
 SCALES = [0.0, 0.3, 0.6, 1.0, 1.5, 8.0]
@@ -53,17 +43,17 @@ def thresholds(nets: list[Net]) -> dict[str, dict[float, float]]:
 
 @pytest.fixture(scope="module")
 def swept(nets: list[Net], corpus: Corpus, thresholds: dict[str, dict[float, float]]) -> pd.DataFrame:
-    return recogniser_sweeps.threshold_table(nets, corpus, thresholds)
+    return experiment.speech_threshold_table(nets, corpus, thresholds)
 
 
 @pytest.fixture(scope="module")
 def layered(nets: list[Net], corpus: Corpus, thresholds: dict[str, dict[float, float]]) -> pd.DataFrame:
-    return recogniser_sweeps.layer_table(nets, corpus, thresholds)
+    return experiment.speech_layer_table(nets, corpus, thresholds)
 
 
 @pytest.fixture(scope="module")
 def compared(nets: list[Net], corpus: Corpus) -> pd.DataFrame:
-    return recogniser_sweeps.percentile_table(nets, corpus, FRACTIONS)
+    return experiment.speech_percentile_table(nets, corpus, FRACTIONS)
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +63,9 @@ def runs(
     """Folders of runs that left the three tables."""
     folder = tmp_path_factory.mktemp("results")
     for name, frame, key, columns in (
-        (TABLES[0], swept, sparseness_tables.THRESHOLD_KEY, recogniser_tables.THRESHOLD_COLUMNS),
-        (TABLES[1], layered, sparseness_tables.LAYER_KEY, recogniser_tables.LAYER_COLUMNS),
-        (TABLES[2], compared, sparseness_tables.PERCENTILE_KEY, recogniser_tables.PERCENTILE_COLUMNS),
+        (TABLES[0], swept, tables.THRESHOLD_KEY, tables.SPEECH_THRESHOLD_COLUMNS),
+        (TABLES[1], layered, tables.LAYER_KEY, tables.SPEECH_LAYER_COLUMNS),
+        (TABLES[2], compared, tables.PERCENTILE_KEY, tables.SPEECH_PERCENTILE_COLUMNS),
     ):
         records.save_table(frame, name, key=key, columns=columns, folder=folder / name / "tables")
     return [str(folder / name) for name in TABLES]
@@ -180,7 +170,7 @@ def sweep_by_hand() -> pd.DataFrame:
 
 
 def test_an_experiment_is_in_the_sources_columns_with_intervals_of_the_best_word_error() -> None:
-    experiments = recogniser_experiments.sign_experiments(sweep_by_hand())
+    experiments = summary.sign_experiments(sweep_by_hand())
     first = experiments["experiment-1"].iloc[0]
 
     assert (first["group"], first["pruned_layer"], first["pruning_method"]) == ("1.1", "all", "abs")
@@ -194,7 +184,7 @@ def test_an_experiment_is_in_the_sources_columns_with_intervals_of_the_best_word
 def test_experiment_four_repeats_both_signs_until_both_are_lost() -> None:
     table = sweep_by_hand()
     further = table[table["threshold"] == 0.1].assign(threshold=0.2, scale=2.0, sparsity=0.5)
-    fourth = recogniser_experiments.sign_experiments(pd.concat([table, further]))["experiment-4"]
+    fourth = summary.sign_experiments(pd.concat([table, further]))["experiment-4"]
 
     # At 0.1 both signs err more than 68 %, 60 points above the unpruned nets; 0.2 says nothing new.
     assert list(fourth["group"]) == ["2.1", "2.2", "3.1", "3.2"]
@@ -203,7 +193,7 @@ def test_experiment_four_repeats_both_signs_until_both_are_lost() -> None:
 
 def test_one_seed_has_no_interval_and_no_error() -> None:
     alone = sweep_by_hand().query("seed == 0")
-    first = recogniser_experiments.sign_experiments(alone)["experiment-1"].iloc[0]
+    first = summary.sign_experiments(alone)["experiment-1"].iloc[0]
 
     assert first["seeds"] == 1
     assert np.isnan([first["best_wer_low"], first["best_wer_high"]]).all()
@@ -213,11 +203,11 @@ def test_the_experiments_of_the_sweeps_fit_their_columns(
     tmp_path: Path, swept: pd.DataFrame, layered: pd.DataFrame, compared: pd.DataFrame
 ) -> None:
     experiments = {
-        **recogniser_experiments.sign_experiments(swept),
-        **recogniser_experiments.layer_experiment(layered, 1.0),
-        **recogniser_experiments.percentile_experiment(compared),
+        **summary.sign_experiments(swept),
+        **summary.layer_experiment(layered, 1.0),
+        **summary.percentile_experiment(compared),
     }
-    paths = recogniser_experiments.save(experiments, tmp_path)
+    paths = summary.save(experiments, tmp_path)
 
     assert [path.stem for path in paths] == [f"experiment-{number}" for number in range(1, 7)]
     assert list(records.load_table(paths[4])["pruned_layer"]) == [*layered["layer"].unique()] * len(MODELS)
@@ -228,18 +218,18 @@ def test_the_experiments_of_the_sweeps_fit_their_columns(
 
 def test_a_criterion_puts_its_errors_where_the_rules_look() -> None:
     table = sweep_by_hand()
-    best, fixed = (recogniser_summary.under(table, criterion) for criterion in ("best", "fixed"))
+    best, fixed = (summary.under(table, criterion) for criterion in ("best", "fixed"))
 
     assert (best["error_percent"] == table["best_wer_percent"]).all()
     assert (best["baseline_error_percent"] == 7).all()
     assert (fixed["error_percent"] == table["fixed_wer_percent"]).all()
     assert (fixed["baseline_error_percent"] == 8).all()
     with pytest.raises(ValueError, match="one of dev, best, fixed; got 'test'"):
-        recogniser_summary.under(table, "test")
+        summary.under(table, "test")
 
 
 def test_prose_quotes_the_knees_and_leads_by_hand() -> None:
-    values = recogniser_summary.threshold_values(sweep_by_hand())
+    values = summary.speech_threshold_values(sweep_by_hand())
 
     # Seed 0: abs passes 28 % at 20 + 20 · 19/22 % sparsity, positive at 10 + 10 · 8/76 %, both signs by interpolation.
     # Seed 1 errs one point more: abs at 20 + 20 · 18/22, positive at 10 + 10 · 7/76.
@@ -253,8 +243,8 @@ def test_prose_quotes_the_knees_and_leads_by_hand() -> None:
 
 
 def test_prose_is_quoted_under_every_criterion(layered: pd.DataFrame, compared: pd.DataFrame) -> None:
-    layers = recogniser_summary.layer_values(layered, 1.0)
-    pairs = recogniser_summary.percentile_values(compared)
+    layers = summary.speech_layer_values(layered, 1.0)
+    pairs = summary.speech_percentile_values(compared)
 
     assert {f"layer-spread-sigmoid{suffix}" for suffix in ("", "-best", "-fixed")} <= set(layers)
     assert [name for name in layers if name.startswith("threshold-scale")] == ["threshold-scale"]
@@ -262,20 +252,20 @@ def test_prose_is_quoted_under_every_criterion(layered: pd.DataFrame, compared: 
 
 
 def test_the_criteria_table_holds_the_verdicts_and_what_other_decoders_would_say(runs: list[str]) -> None:
-    criteria = recogniser_summary.criteria_table(*runs, threshold_scale=1.0, layer_scales=[0.3, 1.0])
-    verdicts = sparseness_summary.verdict_table(sparseness_summary.decide(*runs, threshold_scale=1.0))
+    criteria = summary.criteria_table(*runs, threshold_scale=1.0, layer_scales=[0.3, 1.0])
+    verdicts = claims.verdict_table(summary.decide(*runs, threshold_scale=1.0))
     own = criteria[
         (criteria["criterion"] == "dev")
         & (criteria["threshold_scale"].isin([1.0]) | criteria["threshold_scale"].isna())
     ]
     known = [claim.id for claim in claims.load() if claim.study == "sparseness"]
 
-    columns = list(sparseness_tables.VERDICT_COLUMNS)
+    columns = list(claims.VERDICT_COLUMNS)
     pd.testing.assert_frame_equal(own[columns].reset_index(drop=True), verdicts[columns])
     assert list(dict.fromkeys(criteria["claim"])) == known
     # Eight claims, two nets, three criteria; the layers' claim at one more threshold.
     assert len(criteria) == (len(known) + 1) * len(MODELS) * 3
-    changed = recogniser_summary.criteria_values(criteria, 1.0)
+    changed = summary.criteria_values(criteria, 1.0)
     assert changed["decisions"].value == len(known) * len(MODELS)
     assert all(
         0 <= changed[f"changed-{criterion}"].value <= len(known) * len(MODELS) for criterion in ("best", "fixed")
@@ -283,16 +273,16 @@ def test_the_criteria_table_holds_the_verdicts_and_what_other_decoders_would_say
 
 
 def test_the_criteria_table_fits_its_columns(tmp_path: Path, runs: list[str]) -> None:
-    criteria = recogniser_summary.criteria_table(*runs, threshold_scale=1.0)
+    criteria = summary.criteria_table(*runs, threshold_scale=1.0)
     path = records.save_table(
         criteria,
         "criteria",
-        key=recogniser_tables.CRITERIA_KEY,
-        columns=recogniser_tables.CRITERIA_COLUMNS,
+        key=tables.CRITERIA_KEY,
+        columns=tables.CRITERIA_COLUMNS,
         folder=tmp_path,
     )
 
-    assert list(records.load_table(path).columns) == list(recogniser_tables.CRITERIA_COLUMNS)
+    assert list(records.load_table(path).columns) == list(tables.CRITERIA_COLUMNS)
 
 
 def test_a_changed_verdict_is_counted() -> None:
@@ -306,7 +296,7 @@ def test_a_changed_verdict_is_counted() -> None:
         ("layers-differ", "one", "dev", 2.0, "not-reproduced"),
     ]
     table = pd.DataFrame(rows, columns=["claim", "case", "criterion", "threshold_scale", "verdict"])
-    values = recogniser_summary.criteria_values(table, 1.0)
+    values = summary.criteria_values(table, 1.0)
 
     assert {name: value.value for name, value in values.items()} == {
         "decisions": 2,
@@ -317,22 +307,22 @@ def test_a_changed_verdict_is_counted() -> None:
 
 def test_a_run_that_is_not_named_is_asked_for_by_its_own_name() -> None:
     with pytest.raises(FileNotFoundError, match=r"-p threshold_sweep=./results/quick/speech-threshold-sweep"):
-        recogniser_summary.criteria_table("", "", "", 1.0)
+        summary.criteria_table("", "", "", 1.0)
 
 
 def test_seven_layers_are_told_apart_without_colour_too() -> None:
     rows = pd.DataFrame({"layer": [*(f"affine{depth}" for depth in range(1, 7)), "final-affine"]})
-    lines = [line for _, line in sparseness_panels.layers_of(rows)]
+    lines = [line for _, line in figures.layers_of(rows)]
 
     assert len({line.colour for line in lines}) == len({line.marker for line in lines}) == 7
 
 
 def test_an_axis_of_word_errors_reaches_beyond_one_hundred_where_a_mean_does(swept: pd.DataFrame) -> None:
     tall = swept.assign(error_percent=swept["error_percent"].where(swept["scale"] < 5, 140.0))
-    source = sparseness_figures.source_table(project.published() / "connection-sparseness.csv")
+    source = figures.source_table(project.published() / "connection-sparseness.csv")
     with style():
-        _, axes = sparseness_panels.source_panels(
-            tall, source, ["abs"], ("threshold", "scale"), along="threshold", task=sparseness_panels.SPEECH
+        _, axes = figures.source_panels(
+            tall, source, ["abs"], ("threshold", "scale"), along="threshold", task=figures.SPEECH
         )
 
     assert axes[0].get_ylim()[1] == pytest.approx(103)
@@ -346,22 +336,22 @@ def test_every_figure_is_drawn_with_its_numbers_in_the_alt_text(
     layered: pd.DataFrame,
     compared: pd.DataFrame,
 ) -> None:
-    source = sparseness_figures.source_table(project.published() / "connection-sparseness.csv")
-    task = sparseness_panels.SPEECH
+    source = figures.source_table(project.published() / "connection-sparseness.csv")
+    task = figures.SPEECH
     monkeypatch.chdir(tmp_path)
     saved: list[Saved] = [
-        sparseness_figures.error_against_threshold(swept, source, task),
-        sparseness_figures.error_against_sparsity(swept, source, task),
-        sparseness_figures.positive_against_negative(swept, source, task),
-        recogniser_figures.two_intervals(swept),
-        recogniser_figures.layer_costs(layered, source, 1.0),
-        sparseness_figures.layer_sparsity(layered, source, 1.0, task),
-        sparseness_figures.layer_error(layered, task),
-        sparseness_figures.global_against_percentile(compared, source, task),
+        figures.error_against_threshold(swept, source, task),
+        figures.error_against_sparsity(swept, source, task),
+        figures.positive_against_negative(swept, source, task),
+        figures.two_intervals(swept),
+        figures.layer_costs(layered, source, 1.0),
+        figures.layer_sparsity(layered, source, 1.0, task),
+        figures.layer_error(layered, task),
+        figures.global_against_percentile(compared, source, task),
     ]
 
     assert not [figure.path for figure in saved if "test error" in figure.alt]
-    knee = sparseness_summary.knee_table(swept).iloc[0]["knee_percent"]
+    knee = curves.knee_table(swept).iloc[0]["knee_percent"]
     assert f"{knee:.0f} % (both signs" in saved[0].alt
     assert all(model in figure.alt for figure in saved for model in MODELS)
     assert sorted(path.stem for path in Path("figures").glob("*.svg")) == sorted(figure.path.stem for figure in saved)
@@ -371,7 +361,7 @@ def test_a_sweep_of_images_has_no_word_errors_to_decide_by() -> None:
     table = pd.DataFrame({"error_percent": [1.0], "baseline_error_percent": [1.0]})
 
     with pytest.raises(ValueError, match="best_wer_percent is missing: is it of images"):
-        recogniser_summary.under(table, "best")
+        summary.under(table, "best")
 
 
 @pytest.mark.parametrize("method", ["abs", "percentile"])

@@ -11,9 +11,9 @@ import drawn
 from prunelab import records
 from prunelab.pruning import percentile, prunable
 from prunelab.speech import Corpus
-from prunelab.studies import recogniser_figures, rescaling
-from prunelab.studies.recognisers import open_recognisers
-from prunelab.studies.stored_nets import Net
+from prunelab.studies.common.nets import Net
+from prunelab.studies.common.recognisers import open_recognisers
+from prunelab.studies.sparseness import figures, rescaling
 
 CHANGED = ("equal", "rising", "falling")
 
@@ -180,7 +180,7 @@ def test_the_figure_says_where_the_knees_are(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, table: pd.DataFrame
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    saved = recogniser_figures.rescaled_curves(table)
+    saved = figures.rescaled_curves(table)
 
     assert saved.path.is_file()
     assert "acoustic-3x16-relu" in saved.alt

@@ -12,9 +12,11 @@ from torch import nn
 from by_torch import pruned, small
 from prunelab import claims, project, records
 from prunelab.data import Images, load_images
-from prunelab.figures import Saved
-from prunelab.studies import sparseness, sparseness_figures, sparseness_summary, sparseness_tables
-from prunelab.studies.stored_nets import Net, open_nets
+from prunelab.figures.style import Saved
+from prunelab.studies.common import curves, prunings
+from prunelab.studies.common import runs as common_runs
+from prunelab.studies.common.nets import Net, open_nets
+from prunelab.studies.sparseness import experiment, figures, summary, tables
 
 SCALES = [0.0, 0.5, 1.0, 2.0, 4.0, 8.0]
 MODELS = ["mlp-24-12-relu", "mlp-24-12-sigmoid"]
@@ -32,22 +34,22 @@ def trained(digits: Images) -> list[Net]:
 
 @pytest.fixture(scope="module")
 def thresholds(trained: list[Net]) -> dict[str, dict[float, float]]:
-    return sparseness.thresholds_of(trained, [], SCALES)
+    return prunings.thresholds_of(trained, [], SCALES)
 
 
 @pytest.fixture(scope="module")
 def swept(trained: list[Net], digits: Images, thresholds: dict[str, dict[float, float]]) -> pd.DataFrame:
-    return sparseness.threshold_table(trained, digits, thresholds)
+    return experiment.threshold_table(trained, digits, thresholds)
 
 
 @pytest.fixture(scope="module")
 def layered(trained: list[Net], digits: Images, thresholds: dict[str, dict[float, float]]) -> pd.DataFrame:
-    return sparseness.layer_table(trained, digits, thresholds)
+    return experiment.layer_table(trained, digits, thresholds)
 
 
 @pytest.fixture(scope="module")
 def compared(trained: list[Net], digits: Images) -> pd.DataFrame:
-    return sparseness.percentile_table(trained, digits, [0.0, 0.3, 0.6, 0.9, 0.99])
+    return experiment.percentile_table(trained, digits, [0.0, 0.3, 0.6, 0.9, 0.99])
 
 
 def errors(module: nn.Module, digits: Images) -> float:
@@ -128,28 +130,28 @@ def test_thresholds_that_cannot_be_are_refused(
     trained: list[Net], absolute: list[float], scales: list[float], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        sparseness.thresholds_of(trained, absolute, scales)
+        prunings.thresholds_of(trained, absolute, scales)
 
 
 @pytest.mark.parametrize("scale", [-1.0, float("nan")])
 def test_a_scale_that_cannot_be_is_refused(layered: pd.DataFrame, scale: float) -> None:
     with pytest.raises(ValueError, match="threshold_scale is a finite number"):
-        sparseness.at_scale(layered, scale)
+        curves.at_scale(layered, scale)
 
 
 def test_a_table_of_a_run_that_is_not_named_is_asked_for() -> None:
     with pytest.raises(FileNotFoundError, match=r"-p layer_sensitivity=./results/quick/layer-sensitivity"):
-        sparseness_summary.table_of("", "layer-sensitivity")
+        common_runs.table_of("", "layer-sensitivity")
 
 
 def test_tables_fit_their_declared_columns(
     tmp_path: Path, swept: pd.DataFrame, layered: pd.DataFrame, compared: pd.DataFrame
 ) -> None:
     for frame, key, columns in (
-        (swept, sparseness_tables.THRESHOLD_KEY, sparseness_tables.THRESHOLD_COLUMNS),
-        (layered, sparseness_tables.LAYER_KEY, sparseness_tables.LAYER_COLUMNS),
-        (compared, sparseness_tables.PERCENTILE_KEY, sparseness_tables.PERCENTILE_COLUMNS),
-        (sparseness_summary.knee_table(swept), sparseness_tables.KNEE_KEY, sparseness_tables.KNEE_COLUMNS),
+        (swept, tables.THRESHOLD_KEY, tables.THRESHOLD_COLUMNS),
+        (layered, tables.LAYER_KEY, tables.LAYER_COLUMNS),
+        (compared, tables.PERCENTILE_KEY, tables.PERCENTILE_COLUMNS),
+        (curves.knee_table(swept), curves.KNEE_KEY, curves.KNEE_COLUMNS),
     ):
         path = records.save_table(frame, "table", key=key, columns=columns, folder=tmp_path)
 
@@ -168,7 +170,7 @@ def test_a_knee_is_where_the_error_passes_twenty_points_by_hand() -> None:
             "baseline_error_percent": 5.0,
         }
     )
-    knees = sparseness_summary.knee_table(rows).set_index("method")
+    knees = curves.knee_table(rows).set_index("method")
 
     # 25 % lies a quarter of the way from 15 at 40 % to 55 at 60 %.
     assert knees.loc["abs", "knee_percent"] == pytest.approx(45)
@@ -179,8 +181,8 @@ def test_a_knee_is_where_the_error_passes_twenty_points_by_hand() -> None:
 def test_prose_quotes_the_means_of_the_tables(
     swept: pd.DataFrame, layered: pd.DataFrame, compared: pd.DataFrame
 ) -> None:
-    sweep, layers = sparseness_summary.threshold_values(swept), sparseness_summary.layer_values(layered, 1.0)
-    pairs = sparseness_summary.percentile_values(compared)
+    sweep, layers = summary.threshold_values(swept), summary.layer_values(layered, 1.0)
+    pairs = summary.percentile_values(compared)
     relu = swept[swept["model"] == MODELS[0]].groupby("seed")["baseline_error_percent"].first()
 
     assert sweep["baseline-relu"].value == pytest.approx(relu.mean())
@@ -190,7 +192,7 @@ def test_prose_quotes_the_means_of_the_tables(
     assert pairs["knee-gain-relu"].value == pytest.approx(gap)
     spread = [
         rows["error_percent"].max() - rows["error_percent"].min()
-        for _, rows in sparseness.at_scale(layered, 1.0).groupby(["model", "seed"])
+        for _, rows in curves.at_scale(layered, 1.0).groupby(["model", "seed"])
     ]
     assert layers["layer-spread-relu"].value == pytest.approx(sum(spread[:2]) / 2)
 
@@ -222,8 +224,8 @@ def test_a_layers_knee_and_the_sparsity_where_abs_loses_are_found_by_hand() -> N
         }
     )
     # 30 % lies half way from 10 at a scale of 1 to 50 at 2; at 0.2 abs errs more than positive, at 0.1 less.
-    assert sparseness_summary.layer_values(layer, 1.0)["layer-knee-fc1-relu"].value == pytest.approx(1.5)
-    assert sparseness_summary.threshold_values(sweep)["abs-loses-from-relu"].value == pytest.approx(90)
+    assert summary.layer_values(layer, 1.0)["layer-knee-fc1-relu"].value == pytest.approx(1.5)
+    assert summary.threshold_values(sweep)["abs-loses-from-relu"].value == pytest.approx(90)
 
 
 def test_verdicts_decide_every_claim_of_the_study_for_every_net(
@@ -231,25 +233,23 @@ def test_verdicts_decide_every_claim_of_the_study_for_every_net(
 ) -> None:
     runs = {}
     for name, frame, key, columns in (
-        ("threshold-sweep", swept, sparseness_tables.THRESHOLD_KEY, sparseness_tables.THRESHOLD_COLUMNS),
-        ("layer-sensitivity", layered, sparseness_tables.LAYER_KEY, sparseness_tables.LAYER_COLUMNS),
-        ("percentile", compared, sparseness_tables.PERCENTILE_KEY, sparseness_tables.PERCENTILE_COLUMNS),
+        ("threshold-sweep", swept, tables.THRESHOLD_KEY, tables.THRESHOLD_COLUMNS),
+        ("layer-sensitivity", layered, tables.LAYER_KEY, tables.LAYER_COLUMNS),
+        ("percentile", compared, tables.PERCENTILE_KEY, tables.PERCENTILE_COLUMNS),
     ):
         runs[name] = tmp_path / name
         records.save_table(frame, name, key=key, columns=columns, folder=runs[name] / "tables")
-    verdicts = sparseness_summary.decide(*map(str, runs.values()), threshold_scale=1.0)
-    table = sparseness_summary.verdict_table(verdicts)
+    verdicts = summary.decide(*map(str, runs.values()), threshold_scale=1.0)
+    table = claims.verdict_table(verdicts)
 
     assert [verdict.id for verdict in verdicts] == [claim.id for claim in claims.load() if claim.study == "sparseness"]
-    transferred = sparseness_summary.decide(*map(str, runs.values()), threshold_scale=1.0, study="images")
+    transferred = summary.decide(*map(str, runs.values()), threshold_scale=1.0, study="images")
     assert [(entry.study, entry.id, entry.verdict) for entry in transferred] == [
         ("images", entry.id, entry.verdict) for entry in verdicts
     ]
     assert set(table["case"]) == {f"{model} on digits" for model in MODELS}
     assert {verdict.table for verdict in verdicts} == {f"{name}/tables/{name}.csv" for name in runs}
-    records.save_table(
-        table, "verdicts", key=sparseness_tables.VERDICT_KEY, columns=sparseness_tables.VERDICT_COLUMNS, folder=tmp_path
-    )
+    records.save_table(table, "verdicts", key=claims.VERDICT_KEY, columns=claims.VERDICT_COLUMNS, folder=tmp_path)
 
 
 def test_every_figure_is_drawn_with_its_numbers_in_the_alt_text(
@@ -259,17 +259,17 @@ def test_every_figure_is_drawn_with_its_numbers_in_the_alt_text(
     layered: pd.DataFrame,
     compared: pd.DataFrame,
 ) -> None:
-    source = sparseness_figures.source_table(project.published() / "connection-sparseness.csv")
+    source = figures.source_table(project.published() / "connection-sparseness.csv")
     monkeypatch.chdir(tmp_path)
     drawn: list[Saved] = [
-        sparseness_figures.error_against_threshold(swept, source),
-        sparseness_figures.error_against_sparsity(swept, source),
-        sparseness_figures.positive_against_negative(swept, source),
-        sparseness_figures.layer_error(layered),
-        sparseness_figures.layer_sparsity(layered, source, 1.0),
-        sparseness_figures.global_against_percentile(compared, source),
+        figures.error_against_threshold(swept, source),
+        figures.error_against_sparsity(swept, source),
+        figures.positive_against_negative(swept, source),
+        figures.layer_error(layered),
+        figures.layer_sparsity(layered, source, 1.0),
+        figures.global_against_percentile(compared, source),
     ]
-    knee = sparseness_summary.knee_table(swept).iloc[0]["knee_percent"]
+    knee = curves.knee_table(swept).iloc[0]["knee_percent"]
 
     assert f"{knee:.0f} % (both signs" in drawn[0].alt
     assert all(model in figure.alt for figure in drawn for model in MODELS)
@@ -278,4 +278,4 @@ def test_every_figure_is_drawn_with_its_numbers_in_the_alt_text(
 
 def test_a_missing_source_table_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"connection-sparseness.csv.* is missing"):
-        sparseness_figures.source_table(tmp_path / "none.csv")
+        figures.source_table(tmp_path / "none.csv")

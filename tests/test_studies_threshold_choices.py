@@ -15,13 +15,12 @@ from prunelab import records
 from prunelab.choosing import FAMILIES, Bounds, by_global, choose, classification
 from prunelab.data import load_images
 from prunelab.measure import evaluate
-from prunelab.rules.functions_choice import threshold_choice
-from prunelab.studies import threshold_choices, threshold_choices_figure
-from prunelab.studies.stored_nets import Net, save_nets
-from prunelab.studies.threshold_choices import Ask
-from prunelab.studies.threshold_choices_searches import Settings
-from prunelab.studies.threshold_choices_summary import choice_values
-from prunelab.studies.threshold_choices_tables import CHOICE_COLUMNS, CHOICE_KEY, TESTED_COLUMNS, TESTED_KEY
+from prunelab.studies.choices import experiment, summary
+from prunelab.studies.choices.experiment import Ask, Settings
+from prunelab.studies.choices.rules import threshold_choice
+from prunelab.studies.choices.summary import choice_values
+from prunelab.studies.choices.tables import CHOICE_COLUMNS, CHOICE_KEY, TESTED_COLUMNS, TESTED_KEY
+from prunelab.studies.common.nets import Net, save_nets
 
 IMAGES = load_images("digits")
 MODEL = "mlp-12-10-relu"
@@ -33,12 +32,12 @@ COUNTS = ("max_parameters", "max_bytes", "max_flops", "min_pruned", "max_pruned"
 
 @pytest.fixture(scope="module")
 def nets() -> list[Net]:
-    return threshold_choices.nets_of([], IMAGES, models=[MODEL], seeds=[0, 1], epochs=12)
+    return experiment.nets_of([], IMAGES, models=[MODEL], seeds=[0, 1], epochs=12)
 
 
 @pytest.fixture(scope="module")
 def made(nets: list[Net]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    return threshold_choices.choose_thresholds(nets, IMAGES, ASK, settings=SETTINGS, progress=False)
+    return experiment.choose_thresholds(nets, IMAGES, ASK, settings=SETTINGS, progress=False)
 
 
 @pytest.fixture
@@ -153,7 +152,7 @@ def test_every_measurement_is_listed_and_they_are_few(made: tuple[pd.DataFrame, 
 
 def test_what_is_impossible_stands_in_the_table_with_its_reason(nets: list[Net]) -> None:
     ask = replace(ASK, drops=[0.1], keep_percent=[], pruned_percent=[], several_percent=[1.0])
-    table, tested = threshold_choices.choose_thresholds(
+    table, tested = experiment.choose_thresholds(
         nets[:1], IMAGES, ask, families=["global"], settings=SETTINGS, progress=False
     )
     alone = table[(table["kind"] == "max_drop") & (table["decided_by"] == "upper bound")].iloc[0]
@@ -170,9 +169,7 @@ def test_what_is_impossible_stands_in_the_table_with_its_reason(nets: list[Net])
 
 
 def test_the_same_nets_give_the_same_tables(nets: list[Net], made: tuple[pd.DataFrame, pd.DataFrame]) -> None:
-    again = threshold_choices.choose_thresholds(
-        nets[:1], IMAGES, ASK, families=["units"], settings=SETTINGS, progress=False
-    )
+    again = experiment.choose_thresholds(nets[:1], IMAGES, ASK, families=["units"], settings=SETTINGS, progress=False)
     for before, after in zip(made, again, strict=True):
         rows = before[(before["seed"] == 0) & (before["family"] == "units")].reset_index(drop=True)
         pd.testing.assert_frame_equal(rows, after, check_dtype=False)
@@ -192,7 +189,7 @@ def test_the_same_nets_give_the_same_tables(nets: list[Net], made: tuple[pd.Data
 def test_studies_of_nothing_are_refused(nets: list[Net], change: dict[str, object], said: str) -> None:
     given = {"nets": nets, "ask": ASK, "families": ["global"], "settings": SETTINGS} | change
     with pytest.raises(ValueError, match=said):
-        threshold_choices.choose_thresholds(
+        experiment.choose_thresholds(
             given["nets"],  # type: ignore[arg-type]
             IMAGES,
             given["ask"],  # type: ignore[arg-type]
@@ -213,7 +210,7 @@ def operations(call: Callable[[], object]) -> list[float]:
 
 
 def test_a_latency_is_met_by_smaller_nets_alone(nets: list[Net]) -> None:
-    table = threshold_choices.choose_by_latency(
+    table = experiment.choose_by_latency(
         nets[:1],
         IMAGES,
         [50.0],
@@ -237,7 +234,7 @@ def test_a_latency_is_met_by_smaller_nets_alone(nets: list[Net]) -> None:
 @pytest.mark.parametrize(("percent", "batch_size"), [([], 1), ([50.0], 0), ([50.0], 1199)])
 def test_calls_that_cannot_be_timed_are_refused(nets: list[Net], percent: list[float], batch_size: int) -> None:
     with pytest.raises(ValueError, match="in calls on 1 to 1198 examples"):
-        threshold_choices.choose_by_latency(nets, IMAGES, percent, batch_size=batch_size)
+        experiment.choose_by_latency(nets, IMAGES, percent, batch_size=batch_size)
 
 
 # --- which nets ---
@@ -246,21 +243,21 @@ def test_calls_that_cannot_be_timed_are_refused(nets: list[Net], percent: list[f
 def test_of_other_runs_the_dense_nets_are_taken_each_as_it_was_last_stored(nets: list[Net], here: Path) -> None:
     early = replace(nets[0], step=50)
     save_nets([replace(early, step=100), early, nets[0], nets[1], replace(nets[1], pruning="masked-9")], Path("a/nets"))
-    taken = threshold_choices.nets_of(["./a"], IMAGES, models=[], seeds=[], epochs=0)
+    taken = experiment.nets_of(["./a"], IMAGES, models=[], seeds=[], epochs=0)
 
     assert [(net.model, net.seed, net.step, net.pruning) for net in taken] == [
         (MODEL, 0, None, ""),
         (MODEL, 1, None, ""),
     ]
-    assert [net.seed for net in threshold_choices.nets_of(["./a"], IMAGES, models=[MODEL], seeds=[1], epochs=0)] == [1]
+    assert [net.seed for net in experiment.nets_of(["./a"], IMAGES, models=[MODEL], seeds=[1], epochs=0)] == [1]
 
 
 def test_runs_of_pruned_nets_alone_and_models_they_lack_are_refused(nets: list[Net], here: Path) -> None:
     save_nets([replace(nets[0], pruning="masked-9")], Path("a/nets"))
     with pytest.raises(ValueError, match="the runs hold pruned ones only"):
-        threshold_choices.nets_of(["./a"], IMAGES, models=[], seeds=[], epochs=0)
+        experiment.nets_of(["./a"], IMAGES, models=[], seeds=[], epochs=0)
     with pytest.raises(ValueError, match="got no 'mlp-3'"):
-        threshold_choices.nets_of(["./a"], IMAGES, models=["mlp-3"], seeds=[], epochs=0)
+        experiment.nets_of(["./a"], IMAGES, models=["mlp-3"], seeds=[], epochs=0)
 
 
 # --- the figure and the values ---
@@ -299,7 +296,7 @@ def rows(seeds: int = 3, models: tuple[str, ...] = ("lenet-8-6-relu",)) -> pd.Da
 
 
 def test_the_figure_says_the_weights_left_with_their_interval_and_what_found_none(here: Path) -> None:
-    saved = threshold_choices_figure.found_by_bound(rows())
+    saved = summary.found_by_bound(rows())
     about = json.loads(saved.path.with_suffix(".json").read_text("utf-8"))
     once = saved.path.read_bytes()
 
@@ -307,14 +304,14 @@ def test_the_figure_says_the_weights_left_with_their_interval_and_what_found_non
     assert "one threshold: accuracy lost ≤ 1 points 9.0 (6.5 to 11.5), bytes ≤ 10 % 20.0 (20.0 to 20.0)" in saved.alt
     assert "whole units, replaced by their means: accuracy lost ≤ 1 points 30.0 (30.0 to 30.0)." in saved.alt
     assert about["table"] == "threshold-choices"
-    assert threshold_choices_figure.found_by_bound(rows()).path.read_bytes() == once
+    assert summary.found_by_bound(rows()).path.read_bytes() == once
 
 
 def test_the_figure_of_one_seed_two_nets_and_an_unknown_family_is_drawn_too(here: Path) -> None:
     table = rows(1, ("lenet-8-6-relu", "conv-4k3-8")).replace(
         {"family": {"units": "own"}, "kind": {"max_bytes": "odd"}}
     )
-    saved = threshold_choices_figure.found_by_bound(table)
+    saved = summary.found_by_bound(table)
 
     assert "conv-4k3-8, own: accuracy lost ≤ 1 points 30.0." in saved.alt
     assert "odd 10 % 20.0" in saved.alt
@@ -323,7 +320,7 @@ def test_the_figure_of_one_seed_two_nets_and_an_unknown_family_is_drawn_too(here
 
 def test_a_figure_of_no_pruning_is_refused(here: Path) -> None:
     with pytest.raises(ValueError, match="no search found one: loosen the bounds"):
-        threshold_choices_figure.found_by_bound(rows().assign(found=False))
+        summary.found_by_bound(rows().assign(found=False))
 
 
 def test_values_quote_the_mean_over_seeds_and_how_often_the_drop_held(here: Path) -> None:
@@ -351,7 +348,7 @@ def test_values_of_several_nets_carry_their_names() -> None:
 
 def test_calls_are_timed_with_the_threads_asked_for(nets: list[Net]) -> None:
     before = torch.get_num_threads()
-    table = threshold_choices.choose_by_latency(
+    table = experiment.choose_by_latency(
         nets[:1],
         IMAGES,
         [100.0],

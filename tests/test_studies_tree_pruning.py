@@ -16,15 +16,15 @@ from hypothesis import strategies as st
 from sklearn.tree import DecisionTreeClassifier
 
 from prunelab import project, records
-from prunelab.studies import tree_figures, tree_pruning
-from prunelab.studies.tree_pruning import Step, choose, leaf_impurity
+from prunelab.studies.words import trees as words_trees
+from prunelab.studies.words.trees import Step, choose, leaf_impurity
 
 HELD_OUT = 100
 
 
 @pytest.fixture(scope="module")
 def tables() -> tuple[pd.DataFrame, pd.DataFrame]:
-    return tree_pruning.prune_trees("digits", seeds=[0, 1], points=4)
+    return words_trees.prune_trees("digits", seeds=[0, 1], points=4)
 
 
 def grown(seed: int, alpha: float = 0.0) -> tuple[DecisionTreeClassifier, np.ndarray, np.ndarray]:
@@ -132,7 +132,7 @@ def test_of_a_path_the_smallest_tree_that_is_good_enough_is_chosen(choice: str, 
 def test_the_test_part_chooses_nothing(accuracies: list[float]) -> None:
     others = [replace(one, test_percent=accuracy) for one, accuracy in zip(STEPS, accuracies, strict=True)]
 
-    for choice in tree_pruning.CHOICES:
+    for choice in words_trees.CHOICES:
         assert choose(others, choice, held_out=HELD_OUT).step == choose(STEPS, choice, held_out=HELD_OUT).step
 
 
@@ -140,7 +140,7 @@ def test_chosen_trees_are_trees_of_the_path(tables: tuple[pd.DataFrame, pd.DataF
     path, chosen = tables
     columns = [name for name in chosen.columns if name != "choice"]
 
-    assert len(chosen) == 2 * len(tree_pruning.CHOICES)
+    assert len(chosen) == 2 * len(words_trees.CHOICES)
     assert len(chosen.merge(path, on=columns)) == len(chosen)
 
 
@@ -151,7 +151,7 @@ def test_a_gain_is_paired_by_seed() -> None:
         for choice, accuracies in tests.items()
         for seed, test in enumerate(accuracies)
     ]
-    values = tree_pruning.tree_values(pd.DataFrame(rows))
+    values = words_trees.tree_values(pd.DataFrame(rows))
 
     # Differences 1 and 3: mean 2, t(.975, 1) · √2 / √2 = 12.706; both -1: no spread.
     gain = values["gain-best"]
@@ -166,8 +166,8 @@ def test_the_tables_are_saved_with_every_column_described(
 ) -> None:
     path, chosen = tables
     for table, name, key, columns in (
-        (path, "path", tree_pruning.PATH_KEY, tree_pruning.PATH_COLUMNS),
-        (chosen, "chosen", tree_pruning.CHOICE_KEY, tree_pruning.CHOICE_COLUMNS),
+        (path, "path", words_trees.PATH_KEY, words_trees.PATH_COLUMNS),
+        (chosen, "chosen", words_trees.CHOICE_KEY, words_trees.CHOICE_COLUMNS),
     ):
         saved = records.save_table(table, name, key=key, columns=columns, folder=tmp_path)
 
@@ -178,13 +178,13 @@ def test_the_figure_says_in_words_what_it_draws(
     tables: tuple[pd.DataFrame, pd.DataFrame], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    saved = tree_figures.leaves_figure(*tables)
+    saved = words_trees.leaves_figure(*tables)
     once = saved.path.read_bytes()
     whole = tables[1][tables[1]["choice"] == "unpruned"]
 
     assert f"unpruned {whole['leaves'].mean():.0f} leaves, training part 100.0 %" in saved.alt
     assert json.loads(saved.path.with_suffix(".json").read_text("utf-8"))["table"] == "path"
-    assert tree_figures.leaves_figure(*tables).path.read_bytes() == once
+    assert words_trees.leaves_figure(*tables).path.read_bytes() == once
 
 
 def test_the_example_in_the_book_runs_and_prunes() -> None:
@@ -200,7 +200,7 @@ def test_the_example_in_the_book_runs_and_prunes() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: tree_pruning.prune_trees("digits", seeds=[0], points=1), "points=1"),
+        (lambda: words_trees.prune_trees("digits", seeds=[0], points=1), "points=1"),
         (lambda: choose(STEPS, "widest", held_out=HELD_OUT), "unpruned, best, one-se"),
     ],
 )

@@ -16,25 +16,19 @@ from torch import nn
 
 from prunelab import records
 from prunelab.data import Images, Split
-from prunelab.figures import Saved
+from prunelab.figures.style import Saved
 from prunelab.measure import evaluate
 from prunelab.models import build
 from prunelab.pruning.reconstruction import gather
 from prunelab.pruning.unit_removal import lowest, remove, shift
 from prunelab.pruning.unit_scores import Measured, measure_units
 from prunelab.pruning.units import sites
-from prunelab.studies import (
-    units_agreement,
-    units_corrections,
-    units_corrections_bench,
-    units_steps,
-    units_steps_figure,
-)
-from prunelab.studies import units_corrections_tables as tables
-from prunelab.studies.stored_nets import Net, save_nets
-from prunelab.studies.units_corrections_operations import Operations, counted, solving
-from prunelab.studies.units_fine_tuning import draws
-from prunelab.studies.units_settings import load, recipe_of, subsets
+from prunelab.studies.common.nets import Net, draws, save_nets
+from prunelab.studies.common.units import load, recipe_of, subsets
+from prunelab.studies.units import corrections as units_corrections
+from prunelab.studies.units import steps as units_steps
+from prunelab.studies.units import tables
+from prunelab.studies.units.corrections import Operations, counted, solving
 from prunelab.train import training
 
 PLAIN, NORMED, FLAT = "conv-6k3p-8k3-12", "conv-6k3p-8k3-12-same-bn", "mlp-8-6-relu"
@@ -183,7 +177,7 @@ def test_new_statistics_are_those_of_the_examples_scored_on_with_the_units_gone(
 def test_statistics_taken_anew_leave_modes_and_momenta_as_they_were(nets: list[Net], digits: Images) -> None:
     module = copy.deepcopy(nets[-1].module).train()
     module.get_submodule("bn2").eval()
-    units_corrections_bench.reestimate(module, digits.train.x[:50])
+    units_corrections.reestimate(module, digits.train.x[:50])
 
     assert module.training
     assert not module.get_submodule("bn2").training
@@ -266,7 +260,7 @@ def test_scores_that_choose_the_same_units_share_what_was_measured(
         trained.append(settings["masks"])
         return training(*given, **settings)
 
-    monkeypatch.setattr(units_corrections_bench, "training", counting)
+    monkeypatch.setattr(units_corrections, "training", counting)
     chosen: dict[str, Any] = {"scores": ["taylor", "mrs", "activation"], "layers": ["fc1"], "fraction": 0.3}
     table = units_corrections.correct(
         [dead(nets[0])], digits, recipe=RECIPE, tuning_steps=[1], **chosen, **COMMON
@@ -300,7 +294,7 @@ def test_the_last_checkpoint_of_every_net_is_taken(digits: Images, nets: list[Ne
 
 def test_agreement_is_scipys_with_the_loss_change_of_each_unit_alone(digits: Images, nets: list[Net]) -> None:
     chosen: dict[str, Any] = {"scores": ["norm", "taylor"], "layers": ["conv1"], "scoring": 120, "examples": 50}
-    table = units_agreement.agree(nets[:1], digits, progress=False, **chosen)
+    table = units_corrections.agree(nets[:1], digits, progress=False, **chosen)
     model, measured, _ = seen(nets[0], digits)
     split = subsets(digits, scoring=120, examples=50).parts["train"]
     changes: dict[str, list[float]] = {"none": [], "mean": []}
@@ -327,7 +321,7 @@ def test_a_layer_whose_units_are_all_dead_has_nothing_left_to_correct(
     table = units_corrections.correct(
         [without], digits, fraction=0.3, recipe=RECIPE, tuning_steps=[], **chosen, **COMMON
     )
-    agreement = units_agreement.agree([without], digits, **chosen, **COMMON)
+    agreement = units_corrections.agree([without], digits, **chosen, **COMMON)
     for frame, name, key, columns in (
         (table, "corrections", tables.CORRECTION_KEY, tables.CORRECTION_COLUMNS),
         (agreement, "agreement", tables.AGREEMENT_KEY, tables.AGREEMENT_COLUMNS),
@@ -413,8 +407,8 @@ def test_the_losses_beside_the_steps_are_those_of_the_net_without_and_with_repla
 
 def test_the_three_steps_are_drawn_with_their_numbers(three: tuple[DataFrame, DataFrame], tmp_path: Path) -> None:
     steps, losses = three
-    saved = in_folder(tmp_path, lambda: units_steps_figure.steps_figure(steps, losses))
-    again = in_folder(tmp_path / "again", lambda: units_steps_figure.steps_figure(steps, losses))
+    saved = in_folder(tmp_path, lambda: units_steps.steps_figure(steps, losses))
+    again = in_folder(tmp_path / "again", lambda: units_steps.steps_figure(steps, losses))
     replaced = losses[(losses["state"] == "replaced") & (losses["part"] == "test")]["loss"].iloc[0]
 
     assert saved.path.name == "three-steps.svg"
@@ -431,9 +425,9 @@ def test_what_cannot_be_drawn_or_shown_is_refused_in_one_line(
     steps, losses = three
     crowd = pd.concat([steps, steps.assign(unit=steps["unit"] + 6)])
     calls: dict[str, Callable[[], object]] = {
-        "up to 8 units in a layer": lambda: units_steps_figure.steps_figure(crowd, losses),
-        "got 6 and 4, 6 removed": lambda: units_steps_figure.steps_figure(steps.assign(removed=True), losses),
-        "losses are of train, test; got part 'all'": lambda: units_steps_figure.steps_figure(steps, losses, "all"),
+        "up to 8 units in a layer": lambda: units_steps.steps_figure(crowd, losses),
+        "got 6 and 4, 6 removed": lambda: units_steps.steps_figure(steps.assign(removed=True), losses),
+        "losses are of train, test; got part 'all'": lambda: units_steps.steps_figure(steps, losses, "all"),
         "has fc1, fc2 to remove units from; got 'fc3'": lambda: units_steps.three_steps(
             digits, **{**STEPS, "layer": "fc3", **FIXED}
         ),
@@ -458,7 +452,7 @@ def test_agreement_is_quoted_as_the_mean_over_layers_of_each_seed():
             ("b", 0, "conv1", -1.0),
         )
     ]
-    values = units_agreement.agreement_values(pd.DataFrame(rows))
+    values = units_corrections.agreement_values(pd.DataFrame(rows))
 
     assert list(values) == ["tau-norm-zeroed"]
     assert values["tau-norm-zeroed"].value == pytest.approx((0.3 + 0.5) / 2)

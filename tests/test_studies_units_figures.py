@@ -16,22 +16,10 @@ from pandas import DataFrame
 
 import made_units as made
 from prunelab import records
-from prunelab.figures import Saved
-from prunelab.studies import (
-    units_curves_figures,
-    units_derived,
-    units_figure_axes,
-    units_figures,
-    units_iterative_figure,
-    units_labels,
-    units_means_figures,
-    units_methods_figure,
-    units_pairs,
-    units_profiles,
-    units_report,
-    units_runs,
-    units_scatter_figures,
-)
+from prunelab.figures import panels
+from prunelab.figures.style import Saved
+from prunelab.studies.common import runs
+from prunelab.studies.units import figures, labels, summary
 
 Size = tuple[tuple[str, ...], tuple[str, ...], tuple[int, ...], int]  # scores, layers, steps, seeds
 WHOLE: Size = (made.SCORES, made.LAYERS, made.STEPS, 3)
@@ -39,49 +27,49 @@ LEAST: Size = (("random", "norm"), ("fc1",), (10, 30), 1)
 
 
 def pairs_of(size: Size) -> DataFrame:
-    return units_pairs.paired(made.penalties(*size), "train")
+    return summary.paired(made.penalties(*size), "train")
 
 
 def tuned_of(size: Size) -> DataFrame:
-    return units_pairs.tuned_pairs(made.fine_tuned(*size), "train")
+    return summary.tuned_pairs(made.fine_tuned(*size), "train")
 
 
 def methods(size: Size) -> Saved:
     tuned = tuned_of(size)
-    return units_methods_figure.methods_by_tuning(tuned, units_methods_figure.comparisons_in(tuned))
+    return figures.methods_by_tuning(tuned, figures.comparisons_in(tuned))
 
 
 def squares(size: Size) -> Saved:
     table = made.squares(size[0], size[2], size[3])
-    return units_figures.squares_figure(units_derived.squares_histogram(table), units_derived.squares_deciles(table))
+    return figures.squares_figure(summary.squares_histogram(table), summary.squares_deciles(table))
 
 
 def corrected(size: Size) -> DataFrame:
-    return units_derived.correction_means(made.corrections(size[1], size[0][:3], size[3]))
+    return summary.correction_means(made.corrections(size[1], size[0][:3], size[3]))
 
 
 FIGURES: dict[str, tuple[str, Callable[[Size], Saved]]] = {
     "penalties-along-training": (
         "pairs",
-        lambda s: units_curves_figures.penalties_along_training(pairs_of(s), "train"),
+        lambda s: figures.penalties_along_training(pairs_of(s), "train"),
     ),
-    "curves": ("curves", lambda s: units_curves_figures.training_curves(made.curves(s[2], s[3]))),
-    "scatter-replacement": ("pairs", lambda s: units_scatter_figures.scatter_replacement(pairs_of(s))),
-    "scatter-by-layer": ("pairs", lambda s: units_scatter_figures.scatter_by_layer(pairs_of(s))),
-    "scatter-tuned-late": ("tuned", lambda s: units_scatter_figures.scatter_tuned(tuned_of(s), "late")),
+    "curves": ("curves", lambda s: figures.training_curves(made.curves(s[2], s[3]))),
+    "scatter-replacement": ("pairs", lambda s: figures.scatter_replacement(pairs_of(s))),
+    "scatter-by-layer": ("pairs", lambda s: figures.scatter_by_layer(pairs_of(s))),
+    "scatter-tuned-late": ("tuned", lambda s: figures.scatter_tuned(tuned_of(s), "late")),
     "methods-by-tuning": ("tuned", methods),
     "profiles": (
         "profiles",
-        lambda s: units_figures.profiles_figure(*units_profiles.profile_tables(pairs_of(s))),
+        lambda s: figures.profiles_figure(*summary.profile_tables(pairs_of(s))),
     ),
-    "one-layer": ("pairs", lambda s: units_curves_figures.one_layer(pairs_of(s), "train")),
+    "one-layer": ("pairs", lambda s: figures.one_layer(pairs_of(s), "train")),
     "squared-activations": ("squares", squares),
-    "choices": ("choices", lambda s: units_curves_figures.choices_figure(made.choices(*s))),
-    "iterative": ("iterative", lambda s: units_iterative_figure.iterative_figure(made.iterative(s[0], seeds=s[3]))),
-    "which-mean": ("corrections", lambda s: units_means_figures.which_mean(corrected(s), "test")),
+    "choices": ("choices", lambda s: figures.choices_figure(made.choices(*s))),
+    "iterative": ("iterative", lambda s: figures.iterative_figure(made.iterative(s[0], seeds=s[3]))),
+    "which-mean": ("corrections", lambda s: figures.which_mean(corrected(s), "test")),
     "penalty-against-cost": (
         "corrections",
-        lambda s: units_means_figures.penalty_against_cost(corrected(s), "test"),
+        lambda s: figures.penalty_against_cost(corrected(s), "test"),
     ),
 }
 
@@ -118,9 +106,9 @@ def test_a_figure_of_one_layer_two_scores_and_one_seed_is_drawn_too(name: str) -
 def test_figures_of_dense_checkpoints_stay_small() -> None:
     table = pairs_of((made.SCORES, made.LAYERS, tuple(range(0, 35_001, 500)), 4))
     for saved in (
-        units_curves_figures.penalties_along_training(table, "train"),
-        units_scatter_figures.scatter_replacement(table, suffix="-vgg"),
-        units_scatter_figures.scatter_by_layer(table),
+        figures.penalties_along_training(table, "train"),
+        figures.scatter_replacement(table, suffix="-vgg"),
+        figures.scatter_by_layer(table),
     ):
         assert saved.path.stat().st_size < 300_000
     caption = json.loads(Path("figures/penalties-along-training.json").read_text("utf-8"))["caption"]
@@ -130,9 +118,9 @@ def test_figures_of_dense_checkpoints_stay_small() -> None:
 
 
 def test_every_score_has_a_colour_and_a_marker_of_its_own() -> None:
-    lines = units_labels.SCORE_LINES.values()
+    lines = labels.SCORE_LINES.values()
 
-    assert set(made.SCORES) < set(units_labels.SCORE_LINES)
+    assert set(made.SCORES) < set(labels.SCORE_LINES)
     assert len({line.colour for line in lines}) == len({line.marker for line in lines}) == len(lines)
 
 
@@ -151,14 +139,14 @@ def test_words_on_scatter_plots_count_the_points_below_the_diagonal() -> None:
         }
     )
 
-    assert "norm 50 % below, 25 % above of 4" in units_scatter_figures.scatter_replacement(table).alt
-    assert "first convolution 50 % below, 25 % above of 4" in units_scatter_figures.scatter_by_layer(table).alt
+    assert "norm 50 % below, 25 % above of 4" in figures.scatter_replacement(table).alt
+    assert "first convolution 50 % below, 25 % above of 4" in figures.scatter_by_layer(table).alt
 
 
 def test_words_on_schedules_leave_the_control_out() -> None:
     table = made.iterative(seeds=2)
     control = table[(table["score"] == "random") & (table["replacement"] == "none")].assign(score="nothing", loss=0.5)
-    saved = units_iterative_figure.iterative_figure(pd.concat([table, control], ignore_index=True))
+    saved = figures.iterative_figure(pd.concat([table, control], ignore_index=True))
 
     # Random with replacement: 1 + .6 · .3 · 1² + .01, mean of two seeds .02 apart.
     assert "iterative, at 40 % removed: lowest loss random replaced 1.190 nats" in saved.alt
@@ -166,7 +154,7 @@ def test_words_on_schedules_leave_the_control_out() -> None:
 
 
 def test_words_on_costs_name_every_correction() -> None:
-    said = units_means_figures.penalty_against_cost(corrected(WHOLE), "train").alt
+    said = figures.penalty_against_cost(corrected(WHOLE), "train").alt
 
     assert all(name in said for name in made.CORRECTIONS)
 
@@ -174,8 +162,8 @@ def test_words_on_costs_name_every_correction() -> None:
 def test_what_a_correction_does_to_unpruned_nets_is_subtracted_and_said() -> None:
     table = made.corrections()
     for own, shown in ((table.assign(control=0.5), True), (table.assign(control=0.0), False)):
-        means = units_derived.correction_means(own)
-        saved = units_means_figures.which_mean(means, "train")
+        means = summary.correction_means(own)
+        saved = figures.which_mean(means, "train")
         caption = json.loads(saved.path.with_suffix(".json").read_text("utf-8"))["caption"]
 
         assert ("is subtracted" in caption) == shown
@@ -187,10 +175,10 @@ def test_what_a_correction_does_to_unpruned_nets_is_subtracted_and_said() -> Non
 def test_corrections_of_several_nets_are_told_apart_by_their_runs() -> None:
     first = "results/full/units-corrections"
 
-    assert units_runs.suffix_of(first, first) == ""
-    assert units_runs.suffix_of(f"{first}-vgg", first) == "-vgg"
-    assert units_runs.suffix_of("results/Mine 2", first) == "-mine-2"
-    values = units_report.correction_values(corrected(WHOLE), suffix="-vgg")
+    assert runs.suffix_of(first, first) == ""
+    assert runs.suffix_of(f"{first}-vgg", first) == "-vgg"
+    assert runs.suffix_of("results/Mine 2", first) == "-mine-2"
+    values = summary.correction_values(corrected(WHOLE), suffix="-vgg")
     assert {"vgg-correction-zeroed-test", "vgg-operations-least-squares"} <= set(values)
 
 
@@ -198,19 +186,19 @@ def test_a_figure_of_two_nets_is_refused_in_one_line() -> None:
     both = pd.concat([made.curves(), made.curves(model="vgg-11")], ignore_index=True)
 
     with pytest.raises(ValueError, match=r"shows one net.*medium-conv-x0.25 on cifar10, vgg-11 on cifar10") as no:
-        units_curves_figures.training_curves(both)
+        figures.training_curves(both)
     assert "\n" not in str(no.value)
 
 
 def test_an_absent_part_or_half_is_refused_with_what_there_is() -> None:
     with pytest.raises(ValueError, match=r"on part 'validation'; the table has train, test"):
-        units_pairs.paired(made.penalties(*LEAST), "validation")
+        summary.paired(made.penalties(*LEAST), "validation")
     with pytest.raises(ValueError, match="no unit was removed in half 'middle'"):
-        units_scatter_figures.scatter_tuned(tuned_of(LEAST), "middle")
+        figures.scatter_tuned(tuned_of(LEAST), "middle")
     with pytest.raises(ValueError, match="the table has train, test; got part 'validation'"):
-        units_iterative_figure.iterative_figure(made.iterative(seeds=1), "validation")
+        figures.iterative_figure(made.iterative(seeds=1), "validation")
     with pytest.raises(ValueError, match="'exact' is none of"):
-        units_methods_figure.methods_by_tuning(tuned_of(LEAST), [("exact", "norm")])
+        figures.methods_by_tuning(tuned_of(LEAST), [("exact", "norm")])
 
 
 @settings(max_examples=40)
@@ -220,7 +208,7 @@ def test_an_absent_part_or_half_is_refused_with_what_there_is() -> None:
 )
 def test_a_penalty_axis_shows_every_value_and_numbers_apart_from_each_other(values: list[float], inches: float) -> None:
     figure, axis = plt.subplots()
-    units_figure_axes.penalty_axis([axis], values, inches=inches)
+    panels.penalty_axis([axis], values, inches=inches)
     low, high = axis.get_ylim()
     ticks = axis.get_yticks()
     places = axis.yaxis.get_transform().transform(np.array([low, high, *ticks]))
@@ -233,7 +221,7 @@ def test_a_penalty_axis_shows_every_value_and_numbers_apart_from_each_other(valu
 
 
 def test_powers_of_ten_are_written_as_people_write_them() -> None:
-    written = [units_figure_axes.number(value) for value in (0.0, 1.0, -0.01, 0.003, 1e-4, -2e-5, 1e6, 1000.0)]
+    written = [panels.number(value) for value in (0.0, 1.0, -0.01, 0.003, 1e-4, -2e-5, 1e6, 1000.0)]
 
     assert written == ["0", "1", "−0.01", "0.003", "10⁻⁴", "−2·10⁻⁵", "10⁶", "1,000"]
 
@@ -241,25 +229,25 @@ def test_powers_of_ten_are_written_as_people_write_them() -> None:
 def test_layers_are_named_in_words_from_the_input_on() -> None:
     table = DataFrame({"layer": ["all", "fc1", "conv10", "conv2", "none"]})
 
-    assert units_labels.layers_of(table) == ["conv2", "conv10", "fc1", "none", "all"]
-    assert units_labels.second_convolution(table) == "conv10"
-    named = [units_labels.layer_name(layer) for layer in ("conv2", "fc1", "all", "conv11")]
+    assert labels.layers_of(table) == ["conv2", "conv10", "fc1", "none", "all"]
+    assert labels.second_convolution(table) == "conv10"
+    named = [labels.layer_name(layer) for layer in ("conv2", "fc1", "all", "conv11")]
     assert named == ["second convolution", "first linear layer", "all layers at once", "conv11"]
 
 
 def test_pairs_leave_out_what_was_measured_one_way_only() -> None:
     table = made.penalties(("random", "norm"), ("conv1",), (0,), seeds=1)
     one_way = table[(table["score"] == "norm") | (table["replacement"] == "none")]
-    pairs = units_pairs.paired(one_way, "train")
+    pairs = summary.paired(one_way, "train")
 
     assert list(pairs["score"]) == ["norm"]
     own = table[(table["score"] == "norm") & (table["part"] == "train")].set_index("replacement")["penalty"]
     assert (pairs["zeroed"].item(), pairs["replaced"].item()) == (own["none"], own["mean"])
-    assert list(pairs) == list(units_pairs.PAIRS_COLUMNS)
+    assert list(pairs) == list(summary.PAIRS_COLUMNS)
 
 
 def test_the_late_half_lies_behind_the_middle_of_a_nets_training() -> None:
-    tuned = units_pairs.tuned_pairs(made.fine_tuned(("random",), ("conv1",), (0, 50, 51, 100), 1), "train")
+    tuned = summary.tuned_pairs(made.fine_tuned(("random",), ("conv1",), (0, 50, 51, 100), 1), "train")
 
     assert dict(zip(tuned["step"], tuned["half"], strict=True)) == {0: "early", 50: "early", 51: "late", 100: "late"}
     assert "nothing" not in set(tuned["score"])
@@ -274,7 +262,7 @@ def test_means_weigh_seeds_alike_however_many_checkpoints_they_have() -> None:
             "replaced": [0.3, 0.2, 0.3, -0.1],
         }
     )
-    found = units_pairs.contrast(table)
+    found = summary.contrast(table)
 
     assert found["difference"] == pytest.approx(-0.2)
     assert (found["low"], found["high"]) == pytest.approx((-0.44841, 0.04841), abs=1e-5)
@@ -296,7 +284,7 @@ def test_a_method_that_is_always_best_fills_its_profile() -> None:
             "replaced": [0.75, 0.0, 2.5, 1.0, 0.0],  # of norm the best of all; exact plays no part
         }
     )
-    profiles, areas = units_profiles.profile_tables(pairs)
+    profiles, areas = summary.profile_tables(pairs)
     found = areas.set_index(["score", "replacement"])["area"]
 
     assert found["norm", "mean"] == 1
@@ -309,13 +297,13 @@ def test_a_method_that_is_always_best_fills_its_profile() -> None:
 
 def test_spreads_are_standard_deviations_over_methods() -> None:
     table = made.iterative(("random", "norm"), (0, 40), seeds=2)
-    spreads = units_derived.spreads(table[table["part"] == "test"]).set_index("schedule")["spread"]
+    spreads = summary.spreads(table[table["part"] == "test"]).set_index("schedule")["spread"]
 
     # Losses above the dense net's: 1, 2 (zeroed) and .6, 1.2 (replaced), times .3 when iterative.
     spread = math.sqrt(sum((loss - 1.2) ** 2 for loss in (1, 2, 0.6, 1.2)) / 4)
     assert spreads["one shot"] == pytest.approx(spread)
     assert spreads["iterative"] == pytest.approx(0.3 * spread)
-    shared = units_derived.shared_spread(table, "test")
+    shared = summary.shared_spread(table, "test")
     assert shared["iterative"].tolist() == pytest.approx([0.3 * spread] * 2)
 
 
@@ -323,7 +311,7 @@ def test_spreads_are_standard_deviations_over_methods() -> None:
 def test_every_chosen_unit_is_counted_once_in_the_histogram(values: list[float]) -> None:
     table = made.squares(("norm",), (0,), 1).iloc[:1]
     table = table.loc[table.index.repeat(len(values))].assign(mean_square=values, unit=range(len(values)))
-    bins = units_derived.squares_histogram(table)
+    bins = summary.squares_histogram(table)
 
     assert bins["share_percent"].sum() == pytest.approx(100)
     silent = [value for value in values if value <= 1e-8 * max(values)]
@@ -332,14 +320,14 @@ def test_every_chosen_unit_is_counted_once_in_the_histogram(values: list[float])
 
 def test_the_report_quotes_what_its_tables_hold() -> None:
     penalties, tuned = made.penalties(), made.fine_tuned()
-    means, tuned_means = units_report.mean_penalties(penalties), units_report.tuned_means(tuned)
-    _, areas = units_profiles.profile_tables(units_pairs.paired(penalties, "train"))
-    values = units_report.report_values(
+    means, tuned_means = summary.mean_penalties(penalties), summary.tuned_means(tuned)
+    _, areas = summary.profile_tables(summary.paired(penalties, "train"))
+    values = summary.report_values(
         means,
         areas,
         made.curves(),
         made.choices(),
-        deciles=units_derived.squares_deciles(made.squares()),
+        deciles=summary.squares_deciles(made.squares()),
         tuned=tuned_means,
         iterative=made.iterative(),
         prefix="own-",
@@ -370,24 +358,24 @@ def test_the_report_quotes_what_its_tables_hold() -> None:
 
 def test_derived_tables_are_described_and_saved_whole() -> None:
     pairs = pairs_of(WHOLE)
-    profiles, areas = units_profiles.profile_tables(pairs)
+    profiles, areas = summary.profile_tables(pairs)
     squared = made.squares()
     for name, table, key, columns in (
-        ("pairs", pairs, units_pairs.PAIRS_KEY, units_pairs.PAIRS_COLUMNS),
-        ("tuned", tuned_of(WHOLE), units_pairs.TUNED_KEY, units_pairs.TUNED_COLUMNS),
-        ("means", units_report.mean_penalties(made.penalties()), units_report.MEAN_KEY, units_report.MEAN_COLUMNS),
+        ("pairs", pairs, summary.PAIRS_KEY, summary.PAIRS_COLUMNS),
+        ("tuned", tuned_of(WHOLE), summary.TUNED_KEY, summary.TUNED_COLUMNS),
+        ("means", summary.mean_penalties(made.penalties()), summary.MEAN_KEY, summary.MEAN_COLUMNS),
         (
             "tuned-means",
-            units_report.tuned_means(made.fine_tuned()),
-            units_report.TUNING_KEY,
-            units_report.TUNING_COLUMNS,
+            summary.tuned_means(made.fine_tuned()),
+            summary.TUNING_KEY,
+            summary.TUNING_COLUMNS,
         ),
-        ("profiles", profiles, units_profiles.PROFILES_KEY, units_profiles.PROFILES_COLUMNS),
-        ("areas", areas, units_profiles.AREAS_KEY, units_profiles.AREAS_COLUMNS),
-        ("squares", units_derived.squares_histogram(squared), units_derived.BINS_KEY, units_derived.BINS_COLUMNS),
-        ("deciles", units_derived.squares_deciles(squared), units_derived.DECILES_KEY, units_derived.DECILES_COLUMNS),
-        ("spreads", units_derived.spreads(made.iterative()), units_derived.SPREADS_KEY, units_derived.SPREADS_COLUMNS),
-        ("corrections", corrected(WHOLE), units_derived.MEANS_KEY, units_derived.MEANS_COLUMNS),
+        ("profiles", profiles, summary.PROFILES_KEY, summary.PROFILES_COLUMNS),
+        ("areas", areas, summary.AREAS_KEY, summary.AREAS_COLUMNS),
+        ("squares", summary.squares_histogram(squared), summary.BINS_KEY, summary.BINS_COLUMNS),
+        ("deciles", summary.squares_deciles(squared), summary.DECILES_KEY, summary.DECILES_COLUMNS),
+        ("spreads", summary.spreads(made.iterative()), summary.SPREADS_KEY, summary.SPREADS_COLUMNS),
+        ("corrections", corrected(WHOLE), summary.MEANS_KEY, summary.MEANS_COLUMNS),
     ):
         path = records.save_table(table, name, key=key, columns=columns)
         assert len(records.load_table(path)) == len(table) > 0
@@ -396,7 +384,7 @@ def test_derived_tables_are_described_and_saved_whole() -> None:
 def test_rows_of_another_run_are_kept_with_its_descriptions() -> None:
     folder = made.save_run(Path("other"), fine_tuned=made.fine_tuned(*LEAST), curves=made.curves())
     last = made.curves().tail(2)
-    units_runs.keep(last, "curves-vgg", folder=folder, of="curves")
+    runs.keep(last, "curves-vgg", folder=folder, of="curves")
 
     assert len(records.load_table(Path("tables/curves-vgg.csv"))) == 2
     assert json.loads(Path("tables/curves-vgg.json").read_text("utf-8"))["key"] == made.KEYS["curves"]

@@ -12,12 +12,13 @@ from prunelab.models import build
 from prunelab.pruning.unit_removal import lowest, shift
 from prunelab.pruning.unit_scores import SCORES, measure_units
 from prunelab.pruning.units import sites
-from prunelab.studies import stored_nets, units_settings, units_trajectory
-from prunelab.studies.units_trajectory import Plan, Trajectories
+from prunelab.studies.common import nets, units
+from prunelab.studies.units import trajectory
+from prunelab.studies.units.trajectory import Plan, Trajectories
 from prunelab.train import training
 
 MODEL = "conv-6k3p-8k3-12"
-RECIPE = units_settings.recipe_of(0.02)
+RECIPE = units.recipe_of(0.02)
 PLAN = Plan(
     iterations=12,
     every=4,
@@ -32,12 +33,12 @@ PLAN = Plan(
 
 @pytest.fixture(scope="module")
 def images() -> Images:
-    return units_settings.load("digits")
+    return units.load("digits")
 
 
 @pytest.fixture(scope="module")
 def found(images: Images) -> Trajectories:
-    return units_trajectory.trajectories(
+    return trajectory.trajectories(
         images, model=MODEL, seeds=[3, 4], recipe=RECIPE, plan=PLAN, scoring=100, examples=80, progress=False
     )
 
@@ -48,7 +49,7 @@ def test_every_channel_is_standardised_over_the_training_part(images: Images) ->
 
 
 def test_examples_scored_on_are_not_those_measured_on(images: Images) -> None:
-    fixed = units_settings.subsets(images, scoring=200, examples=100)
+    fixed = units.subsets(images, scoring=200, examples=100)
 
     scored = {tuple(row.tolist()) for row in fixed.scoring.x.flatten(1)}
     measured = {tuple(row.tolist()) for row in fixed.parts["train"].x.flatten(1)}
@@ -57,7 +58,7 @@ def test_examples_scored_on_are_not_those_measured_on(images: Images) -> None:
 
 
 def test_subsets_hold_every_class_of_a_source_sorted_by_class(images: Images) -> None:
-    fixed = units_settings.subsets(images, scoring=200, examples=200)
+    fixed = units.subsets(images, scoring=200, examples=200)
 
     assert all(len(part.y.unique()) == 10 for part in (fixed.scoring, *fixed.parts.values(), fixed.validation))
 
@@ -77,7 +78,7 @@ def test_every_removal_is_measured_at_every_checkpoint(found: Trajectories) -> N
 
 def test_the_penalties_are_those_of_the_stored_net(images: Images, found: Trajectories) -> None:
     net = next(net for net in found.nets if net.step == 4 and net.seed == 3)
-    fixed = units_settings.subsets(images, scoring=100, examples=80)
+    fixed = units.subsets(images, scoring=100, examples=80)
     measured = measure_units(net.module, fixed.scoring.x, fixed.scoring.y, generator=torch.Generator())
     gone = lowest(measured["conv1"].scores["norm"], 0.2)
     added = shift(net.module, sites(net.module)["conv1"], gone, measured["conv1"])
@@ -91,7 +92,7 @@ def test_the_penalties_are_those_of_the_stored_net(images: Images, found: Trajec
 
 def test_measuring_leaves_the_training_as_it_is(images: Images, found: Trajectories) -> None:
     generator = torch.Generator().manual_seed(4)
-    alone = units_settings.lay_out(build(MODEL, inputs=images.shape, classes=10, generator=generator))
+    alone = nets.lay_out(build(MODEL, inputs=images.shape, classes=10, generator=generator))
     for _ in training(alone, images.train, RECIPE, generator=generator, steps=PLAN.iterations):
         pass
 
@@ -101,7 +102,7 @@ def test_measuring_leaves_the_training_as_it_is(images: Images, found: Trajector
 
 
 def test_a_seed_gives_the_same_rows_whichever_other_seeds_run(images: Images, found: Trajectories) -> None:
-    alone = units_trajectory.trajectories(
+    alone = trajectory.trajectories(
         images, model=MODEL, seeds=[4], recipe=RECIPE, plan=PLAN, scoring=100, examples=80, progress=False
     )
 
@@ -129,9 +130,9 @@ def test_the_units_kept_with_their_squares_are_the_chosen_ones(found: Trajectori
 
 
 def test_stored_nets_say_at_which_iteration_they_were(images: Images, found: Trajectories, tmp_path: Path) -> None:
-    stored_nets.save_nets(found.nets, tmp_path / "nets")
+    nets.save_nets(found.nets, tmp_path / "nets")
 
-    opened = stored_nets.open_nets([str(tmp_path)], images, models=[], seeds=[], epochs=1)
+    opened = nets.open_nets([str(tmp_path)], images, models=[], seeds=[], epochs=1)
     assert [(net.seed, net.step) for net in opened] == [(3, 4), (3, 12), (4, 4), (4, 12)]
     for net in opened:
         same = next(other for other in found.nets if (other.seed, other.step) == (net.seed, net.step))
@@ -160,7 +161,7 @@ def test_a_layer_the_net_lacks_is_refused_before_training(images: Images) -> Non
     plan = Plan(**{**vars(PLAN), "squares_layer": "conv9"})
 
     with pytest.raises(ValueError, match="squares_layer is one of conv1, conv2, fc1; got 'conv9'"):
-        units_trajectory.trajectories(
+        trajectory.trajectories(
             images, model=MODEL, seeds=[0], recipe=RECIPE, plan=plan, scoring=100, examples=80, progress=False
         )
 
@@ -168,4 +169,4 @@ def test_a_layer_the_net_lacks_is_refused_before_training(images: Images) -> Non
 @pytest.mark.parametrize(("scoring", "examples"), [(0, 10), (10, 0), (1000, 1000)])
 def test_subsets_that_the_training_part_cannot_give_are_refused(images: Images, scoring: int, examples: int) -> None:
     with pytest.raises(ValueError, match=f"got {scoring} and {examples}"):
-        units_settings.subsets(images, scoring=scoring, examples=examples)
+        units.subsets(images, scoring=scoring, examples=examples)

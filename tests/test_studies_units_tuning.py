@@ -19,15 +19,15 @@ from prunelab.data import Images
 from prunelab.measure import evaluate
 from prunelab.measure.penalty import Probe
 from prunelab.models import build
+from prunelab.pruning import unit_removal
 from prunelab.pruning.unit_removal import lowest, remove, shift
 from prunelab.pruning.unit_scores import measure_units
 from prunelab.pruning.units import sites
-from prunelab.rules import units
-from prunelab.studies import units_fine_tuning, units_iterative
-from prunelab.studies import units_tuning_tables as tables
-from prunelab.studies.stored_nets import Net, save_nets
-from prunelab.studies.units_iterative import SCHEDULES, Rounds
-from prunelab.studies.units_settings import lay_out, load, recipe_of, subsets
+from prunelab.studies.common import nets as common_nets
+from prunelab.studies.common.nets import Net, lay_out, save_nets
+from prunelab.studies.common.units import load, recipe_of, subsets
+from prunelab.studies.units import rules, tables, tuning
+from prunelab.studies.units.tuning import SCHEDULES, Rounds
 from prunelab.train import training
 
 SPEC = "conv-6k3p-8k3-10"
@@ -62,17 +62,17 @@ def opened(
     runs: Sequence[Path], images: Images, *, seeds: Sequence[int] = (), steps: Sequence[int] = STEPS, **changes: Any
 ) -> list[Net]:
     settings: dict[str, Any] = {"models": [SPEC], "recipe": recipe_of(0.05), "progress": False, **changes}
-    return units_fine_tuning.checkpoints([str(run) for run in runs], images, seeds=seeds, steps=steps, **settings)
+    return tuning.checkpoints([str(run) for run in runs], images, seeds=seeds, steps=steps, **settings)
 
 
 def tune(nets: list[Net], images: Images, **changes: Any) -> DataFrame:
     settings = {"scores": SCORES, "layers": ["conv2", "all"], "fraction": 0.3, "tuning_steps": [2, 5], **SIZES}
-    return units_fine_tuning.fine_tune(nets, images, **{**settings, "recipe": TUNING, "progress": False, **changes})
+    return tuning.fine_tune(nets, images, **{**settings, "recipe": TUNING, "progress": False, **changes})
 
 
 def in_rounds(nets: list[Net], images: Images, **changes: Any) -> DataFrame:
     settings = {"scores": SCORES, "rounds": ROUNDS, "recipe": TUNING, "progress": False, **SIZES}
-    return units_iterative.iterate(nets, images, **{**settings, **changes})
+    return tuning.iterate(nets, images, **{**settings, **changes})
 
 
 def each(table: DataFrame) -> list[Any]:
@@ -171,9 +171,7 @@ def test_penalties_before_tuning_are_those_of_a_probe(tuned: DataFrame, nets: li
 def test_the_control_is_the_same_tuning_of_the_unpruned_net(tuned: DataFrame, nets: list[Net], digits: Images) -> None:
     net, parts = nets[0], subsets(digits, **SIZES).parts
     rows = tuned.query("score == 'nothing' and seed == 0 and step == 60").set_index(["tuning_steps", "part"])
-    module = trained_on(
-        units_fine_tuning.copied(net, digits.train), digits, units_fine_tuning.draws(net, "tuning"), steps=5
-    )
+    module = trained_on(common_nets.copied(net, digits.train), digits, common_nets.draws(net, "tuning"), steps=5)
 
     assert set(rows["layer"]) == set(rows["replacement"]) == {"none"}
     assert len(rows) == 6
@@ -200,7 +198,7 @@ def test_removed_units_stay_out_while_the_rest_is_tuned(
     def check(model: nn.Module, masks: dict[str, torch.Tensor]) -> None:
         checked.append((model, masks))
 
-    monkeypatch.setattr(units_fine_tuning, "check", check)
+    monkeypatch.setattr(tuning, "check", check)
     tune(nets[:1], digits, scores=["norm"], layers=["conv2", "fc1"])
 
     assert len(checked) == 5
@@ -223,7 +221,7 @@ def test_scores_that_choose_the_same_units_are_tuned_once(
         trainings.append(settings["masks"])
         return training(*arguments, **settings)
 
-    monkeypatch.setattr(units_fine_tuning, "training", counted)
+    monkeypatch.setattr(tuning, "training", counted)
     net = replace(nets[0], module=copy.deepcopy(nets[0].module))
     with torch.no_grad():
         net.module.get_parameter("fc1.bias")[:3] = -100.0  # silent units, which both scores put at 0
@@ -243,9 +241,9 @@ def test_means_measured_anew_hold_the_next_layers_mean_whatever_went_before(digi
     measured = measure_units(module, split.x, split.y, generator=torch.Generator())
     gone = {"fc2": torch.arange(10) < 4, "fc1": torch.arange(12) < 5}
     first, anew, before = (copy.deepcopy(module) for _ in range(3))
-    units_fine_tuning.take_out(first, {"fc1": gone["fc1"]}, measured, replacement="mean")
-    masks = units_fine_tuning.take_out(anew, gone, measured, replacement="mean", again=split)
-    others = units_fine_tuning.take_out(before, gone, measured, replacement="mean")
+    unit_removal.take_out(first, {"fc1": gone["fc1"]}, measured, replacement="mean")
+    masks = unit_removal.take_out(anew, gone, measured, replacement="mean", again=split)
+    others = unit_removal.take_out(before, gone, measured, replacement="mean")
 
     means = [model(split.x).mean(0) for model in (first, anew, before)]
     torch.testing.assert_close(means[1], means[0], rtol=1e-4, atol=1e-5)
@@ -325,9 +323,9 @@ def test_what_is_removed_adds_up_over_rounds_before_it_is_rounded(
 @given(units=st.integers(1, 300), percent=st.integers(1, 99))
 def test_no_round_brings_a_unit_back_or_takes_the_last(units: int, percent: int) -> None:
     plan = Rounds(fraction=percent / 100, measured=(0.0,), tuning_steps=1)
-    left = [plan.left({"fc1": units}, rounds)["fc1"] for rounds in range(100 // percent + 1)]
+    left = [plan.left({"fc1": rules}, rounds)["fc1"] for rounds in range(100 // percent + 1)]
 
-    assert left[0] == units
+    assert left[0] == rules
     assert left == sorted(left, reverse=True)
     assert left[-1] >= 1
 
@@ -376,7 +374,7 @@ def test_rounds_of_a_shrunk_net_are_those_of_a_net_with_masks(
     pruned: DataFrame, nets: list[Net], digits: Images
 ) -> None:
     net, fixed = nets[1], subsets(digits, **SIZES)
-    module = units_fine_tuning.copied(net, digits.train)
+    module = common_nets.copied(net, digits.train)
     found, masks = sites(module), dict[str, torch.Tensor]()
     removed = {name: torch.zeros(site.units, dtype=torch.bool) for name, site in found.items()}
     for done in (1, 2):
@@ -387,7 +385,7 @@ def test_rounds_of_a_shrunk_net_are_those_of_a_net_with_masks(
             flags |= lowest(scores, more / len(flags))
         shifts = {name: shift(module, found[name], flags, measured[name]) for name, flags in removed.items()}
         masks = remove(module, removed, shifts=shifts)
-        trained_on(module, digits, units_fine_tuning.draws(net, f"tuning {done}"), steps=5, masks=masks)
+        trained_on(module, digits, common_nets.draws(net, f"tuning {done}"), steps=5, masks=masks)
         rows = pruned.query(
             "schedule == 'iterative' and score == 'mrs-abs' and replacement == 'mean' and removed_percent == 25 * @done"
         ).set_index("part")
@@ -439,9 +437,9 @@ def test_before_the_first_round_all_methods_are_the_unpruned_net(
 def test_the_control_is_tuned_as_often_and_loses_no_unit(pruned: DataFrame, nets: list[Net], digits: Images) -> None:
     net, parts = nets[1], subsets(digits, **SIZES).parts
     rows = pruned.query("score == 'nothing'").set_index(["schedule", "removed_percent", "part"])["loss"]
-    module = units_fine_tuning.copied(net, digits.train)
+    module = common_nets.copied(net, digits.train)
     for done in (1, 2):
-        trained_on(module, digits, units_fine_tuning.draws(net, f"tuning {done}"), steps=5)
+        trained_on(module, digits, common_nets.draws(net, f"tuning {done}"), steps=5)
         for part, split in parts.items():
             loss = evaluate(module, split).loss
             assert rows["iterative", 25 * done, part] == pytest.approx(loss, rel=1e-5)
@@ -468,7 +466,7 @@ def test_rounds_in_which_no_unit_is_due_measure_no_scores(
         calls.append(1)
         return measure_units(*arguments, **settings)
 
-    monkeypatch.setattr(units_iterative, "measure_units", counted)
+    monkeypatch.setattr(tuning, "measure_units", counted)
     rounds = Rounds(fraction=0.01, measured=(0.12,), tuning_steps=1)
     in_rounds(nets[:1], digits, scores=["norm"], replacements=["mean"], rounds=rounds)
 
@@ -507,7 +505,7 @@ def test_rounds_start_from_one_unpruned_net_a_seed(nets: list[Net], digits: Imag
 
 
 def test_the_rules_decide_on_these_tables(tuned: DataFrame, pruned: DataFrame) -> None:
-    verdicts = units.verdicts({"fine-tuned": tuned, "iterative": pruned}, where={"fine-tuned": "a", "iterative": "b"})
+    verdicts = rules.verdicts({"fine-tuned": tuned, "iterative": pruned}, where={"fine-tuned": "a", "iterative": "b"})
 
     assert [verdict.id for verdict in verdicts] == ["survives-fine-tuning", "iterative"]
     assert all(case.effect is not None for verdict in verdicts for case in verdict.cases)

@@ -5,18 +5,21 @@ The rules themselves are one module a study (`prunelab.rules`), on top of `decis
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import pandas as pd
 import yaml
+from pandas import DataFrame
 
 from prunelab import files, project
 from prunelab.decisions import Decision, Outcome
 
 NOT_YET = "not yet decided"
+
+
 # From least to most in favour of a claim; which of its subjects a verdict quotes follows this order.
 _FAVOUR: tuple[Decision, ...] = ("not-reproduced", "inconclusive", "partly", "reproduced")
 
@@ -252,3 +255,88 @@ def _claim(study: str, entry: Mapping[str, Any], path: Path) -> Claim:
     # A key like 150 is a number in YAML and text in JSON; text is what both sides of a file agree on.
     facts = None if published is None else {str(key): value for key, value in published.items()}
     return Claim(study=study, id=entry["id"], statement=entry["statement"], published=facts, rule=entry["rule"])
+
+
+class Ruled(Protocol):
+    """What says which table decides a claim."""
+
+    @property
+    def table(self) -> str:
+        """Name the table."""
+
+
+_R = TypeVar("_R", bound=Ruled)
+
+
+def decided(
+    study: str,
+    rules: Mapping[str, _R],
+    tables: Mapping[str, pd.DataFrame],
+    outcomes: Callable[[_R, pd.DataFrame], Mapping[str, Outcome]],
+    *,
+    where: Mapping[str, str],
+    known: Sequence[Claim] | None,
+) -> list[Verdict]:
+    """Decide every claim of a study whose table is given.
+
+    Args:
+        study: its name in `claims.yml`.
+        rules: claim id -> its rule.
+        tables: name -> rows; the claims on a table that is missing are left out.
+        outcomes: decides each subject in a rule's table.
+        where: the same names -> the path verdicts point to, "<run>/tables/<name>.csv".
+        known: the claims; those published when absent.
+
+    Returns:
+        A verdict per claim, in the order of `claims.yml`.
+
+    Raises:
+        ValueError: a table has no place in `where`, or a claim has no rule.
+    """
+    check_places(tables, where)
+    found = []
+    for claim in load() if known is None else known:
+        if claim.study != study:
+            continue
+        if claim.id not in rules:
+            raise ValueError(f"every claim of {study} has a rule; {claim.id!r} has none; known: {sorted(rules)}")
+        rule = rules[claim.id]
+        if rule.table in tables:
+            found.append(verdict(claim, outcomes(rule, tables[rule.table]), table=where[rule.table]))
+    return found
+
+
+def check_places(tables: Mapping[str, pd.DataFrame], where: Mapping[str, str]) -> None:
+    """Refuse tables that no verdict could point to.
+
+    Raises:
+        ValueError: a table has no place.
+    """
+    if missing := [name for name in tables if name not in where]:
+        raise ValueError(f"a verdict says where its numbers are; no place given for {missing}; add it to where")
+
+
+VERDICT_KEY = ("claim", "case")
+
+
+VERDICT_COLUMNS = {
+    "claim": "id of the claim",
+    "case": "net and data it is decided on",
+    "verdict": "reproduced, partly, not-reproduced or inconclusive",
+    "effect": "what the rule measures; may be empty where the data do not reach [unit beside]",
+    "low": "lower end of its 95 % interval over seeds; may be empty [unit beside]",
+    "high": "upper end of its 95 % interval over seeds; may be empty [unit beside]",
+    "unit": "of effect, low and high; may be empty where there is no effect",
+    "n_seeds": "nets behind it",
+    "reason": "the effect held against the rule's bound",
+}
+
+
+def verdict_table(verdicts: Sequence[Verdict]) -> DataFrame:
+    """Lay the verdicts out, one row a claim and net; columns as `VERDICT_COLUMNS` says."""
+    rows = [
+        {"claim": verdict.id, **{name: getattr(case, name) for name in list(VERDICT_COLUMNS)[1:]}}
+        for verdict in verdicts
+        for case in verdict.cases
+    ]
+    return DataFrame(rows).astype({"effect": float, "low": float, "high": float})

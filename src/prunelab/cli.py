@@ -51,16 +51,16 @@ def list_(
 
     [bold]Examples[/bold]: prunelab list · prunelab list --profile full
     """
-    from prunelab.report import show
+    from prunelab.report import doctor as examination
 
     if profile is None:
         titles = [(name, notebooks.title(notebooks.read(name))) for name in notebooks.names()]
-        show.table(("notebook", "question"), titles)
+        examination.table(("notebook", "question"), titles)
         print(f"profiles: {', '.join(profiles.names())}")
         return
     plan = profiles.read(profile)
     rows = [(run.name, run.notebook, ", ".join(run.inputs), json.dumps(dict(run.parameters))) for run in plan.runs]
-    show.table(("run", "notebook", "after", "parameters"), rows, title=plan.description)
+    examination.table(("run", "notebook", "after", "parameters"), rows, title=plan.description)
 
 
 @app.command()
@@ -69,10 +69,11 @@ def params(notebook: str) -> None:
 
     [bold]Example[/bold]: prunelab params threshold-sweep
     """
-    from prunelab.report import parameters, show
+    from prunelab.report import doctor as examination
+    from prunelab.report import parameters
 
     declared = parameters.declared(notebooks.read(notebook))
-    show.table(
+    examination.table(
         ("name", "type", "default", "meaning"), [(one.name, one.type, repr(one.default), one.help) for one in declared]
     )
 
@@ -155,16 +156,16 @@ def verify(
     [bold]Examples[/bold]: prunelab verify · prunelab verify --run threshold-sweep --atol 0.05 ·
     prunelab verify --profile quick --no-run --against ../other/results/quick
     """
-    from prunelab.report import comparing, show
+    from prunelab.report import doctor as examination
     from prunelab.report import verify as verifying
 
-    tolerance = comparing.Tolerance(rtol=rtol, atol=atol)
+    tolerance = verifying.Tolerance(rtol=rtol, atol=atol)
     found = verifying.verify(profile, run, against=against, execute=execute, tolerance=tolerance)
     if as_json:
         print(json.dumps([dataclasses.asdict(one) for one in found], indent=1, ensure_ascii=False))
     else:
-        show.comparisons(found)
-    if not comparing.agree(found):
+        examination.comparisons(found)
+    if not verifying.agree(found):
         raise typer.Exit(FAILED)
 
 
@@ -175,13 +176,12 @@ def doctor(as_json: AsJson = False) -> None:
     Exit code 1 where something is missing that every use of Prunelab needs.
     """
     from prunelab.report import doctor as examination
-    from prunelab.report import show
 
     found = examination.examine()
     if as_json:
         print(json.dumps([dataclasses.asdict(one) for one in found], indent=1, ensure_ascii=False))
     else:
-        show.checks(found)
+        examination.checks(found)
     if any(one.required and one.state == examination.MISSING for one in found):
         raise typer.Exit(FAILED)
 
@@ -196,13 +196,13 @@ def data_status(context: typer.Context) -> None:
     if context.invoked_subcommand is not None:
         return
     from prunelab import data
-    from prunelab.report import show
+    from prunelab.report import doctor as examination
 
     rows = [
         (one.name, one.holds, one.licence, str(one.where or one.problem or f"missing: {one.get}"))
         for one in data.status()
     ]
-    show.table(("name", "holds", "licence", "where"), rows)
+    examination.table(("name", "holds", "licence", "where"), rows)
 
 
 @data_app.command("get")

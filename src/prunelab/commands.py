@@ -44,7 +44,7 @@ def choose(
     prunelab choose model.safetensors --max-accuracy-drop 1 --max-bytes 300000 --out pruned.safetensors
     """
     from prunelab.choosing import Bounds, stored
-    from prunelab.report import show
+    from prunelab.report import doctor
 
     bounds = Bounds(
         max_drop=max_accuracy_drop,
@@ -69,7 +69,7 @@ def choose(
         torch_threads=threads,
         out=out,
     )
-    show.table(stored.SUMMARY, stored.summary(found))
+    doctor.table(stored.SUMMARY, stored.summary(found))
     print("\n".join(stored.said(found)))
     if not all(kept.held for kept in found.verified):
         raise typer.Exit(FAILED)
@@ -91,8 +91,8 @@ def shrink(
     [bold]Example[/bold]: prunelab shrink pruned.safetensors --arch lenet-300-100 --data mnist --out smaller
     """
     from prunelab.deploy import shrink_stored
-    from prunelab.studies import hardware_nets
+    from prunelab.studies.hardware import experiment
 
-    images = hardware_nets.load(data, standardised=standardised)
+    images = experiment.load(data, standardised=standardised)
     found = shrink_stored(net, arch=arch, images=images, out=out, onnx=onnx, tolerance=tolerance)
     print(json.dumps(dataclasses.asdict(found), indent=1, default=str))

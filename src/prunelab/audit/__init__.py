@@ -8,8 +8,8 @@ from pathlib import Path
 import pandas as pd
 
 from prunelab import project, records
-from prunelab.audit import agreement, curves, lenet, nets
-from prunelab.audit.identities import Finding
+from prunelab.audit import lenet, speech
+from prunelab.audit.speech import Finding
 
 __all__ = [
     "COLUMNS",
@@ -65,7 +65,7 @@ def read(name: str, folder: Path | None = None) -> pd.DataFrame:
     """
     path = (folder or project.published()) / f"{name}.csv"
     if not path.is_file():
-        raise FileNotFoundError(f"the sources' tables are {nets.TABLE} and {lenet.TABLE}; {path} is missing")
+        raise FileNotFoundError(f"the sources' tables are {speech.TABLE} and {lenet.TABLE}; {path} is missing")
     return pd.read_csv(path, dtype=str, keep_default_na=False)
 
 
@@ -79,16 +79,16 @@ def findings(sparseness: pd.DataFrame | None = None, variants: pd.DataFrame | No
     Returns:
         A row per printed number and identity, with the columns of `COLUMNS` and the key `KEY`.
     """
-    rows = nets.read(read(nets.TABLE) if sparseness is None else sparseness)
-    distinct = nets.distinct(rows)
+    rows = speech.read(read(speech.TABLE) if sparseness is None else sparseness)
+    distinct = speech.distinct(rows)
     found = [
-        *agreement.repeated_rows(rows),
-        *curves.one_threshold_one_sparsity(distinct),
-        *curves.signs_add_up(distinct),
-        *agreement.one_net_one_row(distinct),
-        *curves.proportional(distinct),
-        *agreement.layers(distinct),
-        *agreement.shared_word_errors(distinct),
+        *speech.repeated_rows(rows),
+        *speech.one_threshold_one_sparsity(distinct),
+        *speech.signs_add_up(distinct),
+        *speech.one_net_one_row(distinct),
+        *speech.proportional(distinct),
+        *speech.layers(distinct),
+        *speech.shared_word_errors(distinct),
         *lenet.findings(read(lenet.TABLE) if variants is None else variants),
     ]
     return records.to_frame(found, KEY)

@@ -3,7 +3,8 @@
 from prunelab.data.fetch import get
 from prunelab.data.images import Images, Split, load_images
 from prunelab.data.inventory import Status, Verified, status, verify
-from prunelab.data.recordings import Recording, Recordings, load_recordings
+from prunelab.data.recordings import load_recordings
+from prunelab.data.spoken import Recording, Recordings
 
 __all__ = [
     "Images",

@@ -2,26 +2,172 @@
 
 import difflib
 import hashlib
-from collections.abc import Sequence
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import pooch
 
-from prunelab.data import cifar_binary, cifar_jpeg, fsdd, idx
+from prunelab.data import cifar, fsdd, idx
 from prunelab.data.archive import Archive
-from prunelab.data.download import Report, deliver, to_stderr
 from prunelab.data.known import (
     KNOWN,
     KNOWN_ARCHIVES,
     KNOWN_RECORDINGS,
     InOneArchive,
     Known,
+    KnownArchive,
     KnownBatches,
     KnownPictures,
     KnownRecordings,
 )
-from prunelab.data.place import looked, own_archive, own_folder, within
+
+Report = Callable[[str], None]
+
+
+_Content = TypeVar("_Content")
+
+
+def to_stderr(line: str) -> None:
+    """Write a line beside a program's output."""
+    print(line, file=sys.stderr)
+
+
+def deliver(
+    urls: Sequence[str],
+    target: Path,
+    read: Callable[[Path], _Content],
+    *,
+    cache: Path,
+    progress: bool | None,
+    report: Report,
+    missing: str,
+) -> _Content:
+    """Fetch a file from the first address that delivers it, verified, and only then put it in its place.
+
+    Args:
+        urls: addresses to try in turn.
+        target: where the file is to stand, in `cache` or a folder of it.
+        read: reads and verifies the file that arrived; a ValueError says that it is not the one asked for.
+        cache: folder of downloads, made where missing; the file arrives in a temporary folder of it.
+        progress: draw a bar; None does so on a terminal.
+        report: receives one line for each address that failed.
+        missing: what the error says before the addresses that failed.
+
+    Returns:
+        What `read` returned, with the temporary path where it holds one.
+
+    Raises:
+        FileNotFoundError: no address delivered the file.
+    """
+    bar = sys.stderr.isatty() if progress is None else progress
+    # pooch writes 1 KiB at a time unless told otherwise, which costs more than the network does.
+    downloader = pooch.HTTPDownloader(progressbar=bar, chunk_size=2**16, timeout=(10, 30))
+    failures = []
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache, prefix=f".{target.name}-") as staging:
+        arrived = Path(staging) / target.name
+        for url in urls:
+            try:
+                downloader(url, str(arrived), None)
+                content = read(arrived)
+            except (OSError, ValueError) as error:  # requests' exceptions are OSErrors
+                failures.append(f"{url} ({_reason(error, arrived)})")
+                report(f"failed, trying the next mirror if there is one: {failures[-1]}")
+                continue
+            target.parent.mkdir(exist_ok=True)
+            arrived.replace(target)
+            return content
+    raise FileNotFoundError(f"{missing}; tried {', '.join(failures)}")
+
+
+def _reason(error: Exception, arrived: Path) -> str:
+    """Say in a few words why a mirror did not deliver; requests' own messages run over several lines."""
+    response = getattr(error, "response", None)
+    if response is not None:
+        return f"HTTP {response.status_code}"
+    if isinstance(error, ValueError):
+        return str(error).removeprefix(f"{arrived}: ").split(";")[0]
+    return getattr(error, "strerror", None) or type(error).__name__
+
+
+PATH_STARTS = (".", "/", "~")
+
+
+def own_folder(name: str) -> Path | None:
+    """Return `$PRUNELAB_DATA/<name>` where the variable is set and the folder exists, else None.
+
+    Raises:
+        FileNotFoundError: PRUNELAB_DATA is set to something that is not a folder.
+    """
+    top = _own_top()
+    return top / name if top and (top / name).is_dir() else None
+
+
+def own_archive(known: KnownArchive) -> Path | None:
+    """Return the data set's archive in `$PRUNELAB_DATA` or in the folder `<name>` there, else that folder, else None.
+
+    Raises:
+        FileNotFoundError: PRUNELAB_DATA is set to something that is not a folder.
+    """
+    top = _own_top()
+    if top and (top / known.archive).is_file():
+        return top / known.archive
+    folder = own_folder(known.name)
+    return within(folder, known) if folder else None
+
+
+def within(folder: Path, known: KnownArchive) -> Path:
+    """Return the data set's archive where the folder holds it, else the folder itself."""
+    archive = folder / known.archive
+    return archive if archive.is_file() else folder
+
+
+def looked(name: str, file: str, cache: Path, usual: str) -> str:
+    """Say where a data set's file was looked for in vain, and what to do.
+
+    Args:
+        name: of the data set.
+        file: path of the file below the cache and below `$PRUNELAB_DATA`.
+        cache: folder of downloads.
+        usual: what a folder of data sets holds of this one.
+    """
+    setting = os.environ.get("PRUNELAB_DATA")
+    own = f"{Path(setting) / file} (PRUNELAB_DATA)" if setting else "PRUNELAB_DATA (not set)"
+    return (
+        f"no usable {cache / file} nor {own}; run `prunelab data get {name}` with a network, "
+        f"or set PRUNELAB_DATA to a folder that holds {usual}"
+    )
+
+
+def is_path(source: str) -> bool:
+    """Tell paths from names, by the first character."""
+    return source.startswith(PATH_STARTS)
+
+
+def unknown(source: str, names: Sequence[str], *, what: str) -> ValueError:
+    """Return the error for a name that none of the sources has, with the nearest of them."""
+    close = difflib.get_close_matches(source, names, n=1)
+    guess = f"./{source}" if Path(source).exists() else next(iter(close), "")
+    hint = f"; did you mean {guess!r}?" if guess else ""
+    return ValueError(f"no {what} {source!r}: there are {', '.join(names)}, and paths that start with ./, / or ~{hint}")
+
+
+def _own_top() -> Path | None:
+    setting = os.environ.get("PRUNELAB_DATA")
+    if not setting:
+        return None
+    top = Path(setting).expanduser()
+    if not top.is_dir():
+        raise FileNotFoundError(
+            f"PRUNELAB_DATA must name a folder of data sets; {setting!r} is none: set it or unset it"
+        )
+    return top
+
 
 _EMBEDDED = ("digits", "espeak")  # names that need no getting
 
@@ -166,9 +312,9 @@ def verified(known: InOneArchive, path: Path) -> Archive:
         case KnownRecordings():
             return fsdd.read(known, place)
         case KnownPictures():
-            return cifar_jpeg.read(known, place)
+            return cifar.read_jpeg(known, place)
         case KnownBatches():
-            return cifar_binary.read(known, place)
+            return cifar.read(known, place)
 
 
 def get(

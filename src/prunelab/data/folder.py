@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from prunelab.data.listing import Tree, by_class, folder_sizes, zip_sizes
+from prunelab.data.archive import Tree, by_class, folder_sizes, zip_sizes
 from prunelab.data.raw import PIXEL_LIMIT, Part, Raw
 
 # Named, so that a file cannot choose a decoder that starts other programs (EPS) or is rarely exercised.

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from prunelab.data import archive, pcm
+from prunelab.data import archive, wav
 from prunelab.data.archive import Archive, Wanted
 from prunelab.data.known import KnownRecordings
 from prunelab.data.spoken import RATE, PartName, Recording
@@ -66,14 +66,14 @@ def recordings(found: Archive) -> Iterator[Recording]:
     order = sorted((int(digit), speaker, int(index), name) for name, (digit, speaker, index) in named)
     for digit, speaker, index, name in order:
         try:
-            rate, samples = pcm.decode(found.files[name])
+            rate, samples = wav.decode(found.files[name])
         except ValueError as error:
             raise ValueError(f"{name} in {found.path}: {error}; replace the archive with a fresh copy") from None
         if rate != RATE:
             raise ValueError(f"{name} in {found.path}: {rate} Hz, {RATE} needed; replace it with a fresh copy")
         yield Recording(
             name=name.removesuffix(".wav"),
-            samples=pcm.at_rate(samples, rate),
+            samples=wav.at_rate(samples, rate),
             words=(digit,),
             speaker=speaker,
             part=part_of(index),

@@ -4,7 +4,10 @@ from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
-from prunelab.data import cifar_binary, espeak, fetch, idx, recordings, sources
+from prunelab.data import cifar, espeak, fetch, idx, recordings
+from prunelab.data import images as data_images
+from prunelab.data import spoken as data_spoken
+from prunelab.data.fetch import is_path, own_archive, own_folder, unknown
 from prunelab.data.known import (
     KNOWN,
     KNOWN_ARCHIVES,
@@ -14,7 +17,6 @@ from prunelab.data.known import (
     KnownBatches,
     KnownRecordings,
 )
-from prunelab.data.place import is_path, own_archive, own_folder, unknown
 from prunelab.data.raw import content_id
 
 
@@ -73,7 +75,7 @@ def verify(source: str) -> Verified:
     if is_path(source):
         spoken = recordings.holds_recordings(Path(source).expanduser())
     else:
-        names = (*sources.NAMES, *recordings.NAMES)
+        names = (*data_images.NAMES, *recordings.NAMES)
         if source not in names:
             raise unknown(source, names, what="data set")
         spoken = source in recordings.NAMES
@@ -82,14 +84,14 @@ def verify(source: str) -> Verified:
 
 def _verified_recordings(source: str) -> Verified:
     found = recordings.read(source, download=False)
-    train, dev, test = (len(found.part(part)) for part in recordings.PARTS)
+    train, dev, test = (len(found.part(part)) for part in data_spoken.PARTS)
     made = "synthetic recordings" if found.synthetic else "recordings"
     speakers = f"{len(found.speakers)} speaker{'s' if len(found.speakers) > 1 else ''}"
     return Verified(
         name=found.name,
         content_id=found.content_id,
         holds=f"{train} training, {dev} development and {test} test {made} of {speakers}",
-        classes=recordings.WORDS,
+        classes=data_spoken.WORDS,
         shape=(),
         train=train + dev,
         test=test,
@@ -97,7 +99,7 @@ def _verified_recordings(source: str) -> Verified:
 
 
 def _verified_images(source: str) -> Verified:
-    raw = sources.read(source, download=False)
+    raw = data_images.read(source, download=False)
     train, test = len(raw.train.labels), None if raw.test is None else len(raw.test.labels)
     _, channels, height, width = raw.train.pixels.shape
     return Verified(
@@ -155,7 +157,7 @@ def _known(known: Known, cache: Path) -> Status:
 
 def _espeak() -> Status:
     where = espeak.installed()
-    count = len(recordings.WORDS) * len(espeak.VOICES) * espeak.VARIANTS
+    count = len(data_spoken.WORDS) * len(espeak.VOICES) * espeak.VARIANTS
     return Status(
         name=espeak.NAME,
         title="Digit words spoken on the spot by eSpeak NG",
@@ -176,7 +178,7 @@ def _archive(known: InOneArchive, cache: Path) -> Status:
         place = own_archive(known) or cache / known.archive
         where = place if place.exists() else None
         if isinstance(known, KnownBatches) and place.is_dir():
-            where, problem = None, cifar_binary.lacking(known, place)
+            where, problem = None, cifar.lacking(known, place)
     except FileNotFoundError as error:
         problem = str(error)
     return Status(

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from prunelab.data import espeak, fetch, fsdd, wav
+from prunelab.data import espeak, fetch, fsdd, own_recordings
+from prunelab.data.fetch import is_path, unknown
 from prunelab.data.known import KNOWN_RECORDINGS
-from prunelab.data.place import is_path, unknown
 from prunelab.data.spoken import PARTS, RATE, WORDS, PartName, Recording, Recordings, content_id, gather
 
 __all__ = [
@@ -85,7 +85,7 @@ def read(source: str, *, download: bool = True) -> Recordings:
         if not folder.is_dir():
             hint = "" if folder.is_absolute() else f" in {Path.cwd()}"
             raise FileNotFoundError(f"{source}: no such folder of wav files{hint}; check the path")
-        return gather(folder.resolve().name, wav.recordings(folder), synthetic=False)
+        return gather(folder.resolve().name, own_recordings.recordings(folder), synthetic=False)
     if source == espeak.NAME:
         return gather(source, espeak.recordings(), synthetic=True)
     if source in KNOWN_RECORDINGS:

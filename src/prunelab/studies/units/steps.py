@@ -1,0 +1,386 @@
+"""Mean replacement in three steps on one small net, number by number: what figure 1 of the study shows."""
+
+import copy
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from matplotlib import pyplot as plt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle
+from pandas import DataFrame
+from torch import nn
+
+from prunelab.data import Images
+from prunelab.figures.style import INK, MUTED, Saved, save, style
+from prunelab.measure import evaluate
+from prunelab.pruning.unit_removal import lowest, remove, shift
+from prunelab.pruning.unit_scores import measure_units
+from prunelab.pruning.units import layer_of, sites
+from prunelab.records import to_frame
+from prunelab.studies.common.nets import copied, draws
+from prunelab.studies.common.units import check_scores, subsets
+from prunelab.studies.units.labels import PARTS, line_of
+from prunelab.studies.units.tuning import checkpoints
+from prunelab.train import Recipe
+
+_NET = {
+    "data": "data set",
+    "data_id": "content id of the data set",
+    "model": "spec of the net",
+    "seed": "seed of initialisation and order",
+    "layer": "layer whose units are removed",
+}
+
+
+STEP_KEY = ("data", "model", "seed", "layer", "unit", "next_unit")
+
+
+STEP_COLUMNS = {
+    **_NET,
+    "unit": "place of the unit in its layer, from 0",
+    "next_unit": "place of a unit in the next layer, from 0",
+    "score": "what chose the units",
+    "score_value": "the unit's score; those with the lowest are removed",
+    "removed": "whether the unit is removed",
+    "mean_activation": "mean of the unit's activation over the examples scored on",
+    "weight": "weight from the unit to the next one",
+    "product": "mean activation times weight",
+    "bias": "bias of the next unit before",
+    "shift": "what is added to it: the products of the removed units, summed",
+    "bias_after": "bias of the next unit after",
+}
+
+
+STEP_LOSS_KEY = ("data", "model", "seed", "layer", "state", "part")
+
+
+STEP_LOSS_COLUMNS = {
+    **_NET,
+    "state": "unpruned; zeroed: the units removed; replaced: and their mean carried to the next biases",
+    "part": "train: a fixed subset of the training part, none of it scored on; test: of the test part",
+    "loss": "mean cross-entropy [nats]",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One weight from a unit to a unit of the next layer, and what mean replacement makes of it."""
+
+    data: str
+    data_id: str
+    model: str
+    seed: int
+    layer: str
+    unit: int
+    next_unit: int
+    score: str
+    score_value: float
+    removed: bool
+    mean_activation: float
+    weight: float
+    product: float
+    bias: float
+    shift: float
+    bias_after: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepLoss:
+    """The loss before, in between or after."""
+
+    data: str
+    data_id: str
+    model: str
+    seed: int
+    layer: str
+    state: str
+    part: str
+    loss: float
+
+
+def three_steps(
+    images: Images,
+    *,
+    model: str,
+    seed: int,
+    iterations: int,
+    recipe: Recipe,
+    layer: str,
+    score: str,
+    fraction: float,
+    scoring: int,
+    examples: int,
+) -> tuple[DataFrame, DataFrame]:
+    """Train a net, remove units of one layer and replace them by their mean, keeping every number on the way.
+
+    Args:
+        images: data; trained on the training part.
+        model: spec of a net with two linear layers or more behind each other.
+        seed: of initialisation, order and random scores.
+        iterations: training steps.
+        recipe: optimizer and rate.
+        layer: whose units are removed; a linear layer takes what they give.
+        score: how they are chosen, of `prunelab.pruning.unit_scores.SCORES`.
+        fraction: of the units, (0, 1); see `lowest`.
+        scoring: examples of the training part to score on and to take the means over.
+        examples: examples of each part to measure losses on.
+
+    Returns:
+        Columns `STEP_COLUMNS`, one row a weight; and `STEP_LOSS_COLUMNS`.
+
+    Raises:
+        ValueError: a layer that the net does not have, or whose units do not each go to a linear layer by one weight;
+            or what training and scoring refuse.
+    """
+    check_scores([score])
+    fixed = subsets(images, scoring=scoring, examples=examples)
+    [net] = checkpoints((), images, models=[model], seeds=[seed], steps=[iterations], recipe=recipe, progress=False)
+    whole = copied(net, images.train).eval()
+    found = sites(whole)
+    consumer = layer_of(whole, found[layer].consumer) if layer in found else None
+    if not isinstance(consumer, nn.Linear) or consumer.in_features != found[layer].units:
+        raise ValueError(
+            f"the three steps are shown where each unit goes to a linear layer by one weight; {model} has "
+            f"{', '.join(found)} to remove units from; got {layer!r}"
+        )
+    measured = measure_units(whole, fixed.scoring.x, fixed.scoring.y, generator=draws(net))[layer]
+    gone = lowest(measured.scores[score], fraction)
+    added = shift(whole, found[layer], gone, measured)
+    zeroed, replaced = copy.deepcopy(whole), copy.deepcopy(whole)
+    remove(zeroed, {layer: gone})
+    remove(replaced, {layer: gone}, shifts={layer: added})
+
+    named: dict[str, Any] = {"data": net.data, "data_id": net.data_id, "model": model, "seed": seed, "layer": layer}
+    weight, before = consumer.weight.detach().double().cpu(), consumer.bias.detach()
+    after = layer_of(replaced, found[layer].consumer).bias
+    assert after is not None  # linear layers of this package have one
+    rows = [
+        Step(
+            **named,
+            unit=unit,
+            next_unit=place,
+            score=score,
+            score_value=float(measured.scores[score][unit]),
+            removed=bool(gone[unit]),
+            mean_activation=float(measured.mean[unit]),
+            weight=float(weight[place, unit]),
+            product=float(measured.mean[unit] * weight[place, unit]),
+            bias=float(before[place]),
+            shift=float(added[place]),
+            bias_after=float(after.detach()[place]),
+        )
+        for unit in range(found[layer].units)
+        for place in range(len(weight))
+    ]
+    states: dict[str, nn.Module] = {"unpruned": whole, "zeroed": zeroed, "replaced": replaced}
+    losses = [
+        StepLoss(**named, state=state, part=part, loss=evaluate(module, split).loss)
+        for state, module in states.items()
+        for part, split in fixed.parts.items()
+    ]
+    return (
+        to_frame(rows, STEP_KEY)[list(STEP_COLUMNS)],
+        to_frame(losses, STEP_LOSS_KEY)[list(STEP_LOSS_COLUMNS)],
+    )
+
+
+_REMOVED = "#d55e00"  # vermilion of Okabe and Ito (2008); a heavy outline, and later a dashed one, say it again
+
+
+_CHANGED = "#0072b2"
+
+
+_PALE = "#c9c9c9"
+
+
+_TITLES = ("(1) choose units", "(2) multiply", "(3) add to the next biases")
+
+
+_WIDTHS = (2.4, 2.9, 2.5)  # of the panels, inches
+
+
+_LEFT, _RIGHT = 0.68, 1.6  # places of the two layers, inches from a panel's left edge
+
+
+_PITCH, _RADIUS = 0.56, 0.15  # inches: between units of the larger layer, and of a unit
+
+
+_HEAD, _FOOT = 0.68, 0.42  # room above and below the units, inches
+
+
+_GAP = 0.23  # from the middle of a unit to the words beside it, inches
+
+
+_MOST, _MOST_REMOVED = 8, 2  # units of a layer that can be told apart, and that can be written out
+
+
+def steps_figure(steps: DataFrame, losses: DataFrame, part: str = "test") -> Saved:
+    """Draw the units and weights of both layers three times: chosen, multiplied, added.
+
+    Args:
+        steps: as `units_steps.three_steps` gives it: one net.
+        losses: of the same.
+        part: "train" or "test", whose losses are written beneath.
+
+    Raises:
+        ValueError: more units than can be told apart, more removed than can be labelled, or losses of another part.
+    """
+    units = steps.drop_duplicates("unit").sort_values("unit")
+    following = steps.drop_duplicates("next_unit").sort_values("next_unit")
+    removed = units.loc[units["removed"], "unit"].tolist()
+    if max(len(units), len(following)) > _MOST or len(removed) > _MOST_REMOVED:
+        raise ValueError(
+            f"the three steps are drawn for up to {_MOST} units in a layer, of which up to {_MOST_REMOVED} are "
+            f"removed; got {len(units)} and {len(following)}, {len(removed)} removed: take a smaller net or fraction"
+        )
+    loss = losses[losses["part"] == part].set_index("state")["loss"]
+    if loss.empty:
+        raise ValueError(f"losses are of {', '.join(dict.fromkeys(losses['part']))}; got part {part!r}")
+    height = _HEAD + _FOOT + _PITCH * (max(len(units), len(following)) - 1) + 2 * _RADIUS
+    left = dict(zip(units["unit"], _places(len(units), height), strict=True))
+    right = dict(zip(following["next_unit"], _places(len(following), height), strict=True))
+    with style():
+        figure = plt.figure(figsize=(sum(_WIDTHS), height))
+        axes = [_panel(figure, place, height) for place in range(len(_TITLES))]
+        _chosen(axes[0], steps, left, right)
+        _multiplied(axes[1], steps, left, right)
+        _added(axes[2], steps, left, right)
+        for axis, state, words in zip(
+            axes,
+            ("unpruned", "zeroed", "replaced"),
+            ("unpruned", "units set to zero", "replaced by their mean"),
+            strict=True,
+        ):
+            axis.text(0.06, 0.06, f"loss {loss[state]:.2f} nats, {words}", fontsize=9, va="bottom")
+        score = line_of(str(steps["score"].iloc[0])).label
+        model, data = steps["model"].iloc[0], steps["data"].iloc[0]
+        return save(
+            figure,
+            "three-steps",
+            alt=f"Two layers of {model} on {data}, {len(units)} units that lead to {len(following)}, drawn three "
+            f"times. First: the units with the lowest scores are marked, {_in_words(units, removed)}. Second: "
+            f"{_products_in_words(steps, removed)}. Third: the marked units are gone and the next biases become "
+            f"{', '.join(f'{row.bias_after:.2f} (from {row.bias:.2f})' for row in following.itertuples())}. Loss in "
+            f"nats: unpruned {loss['unpruned']:.2f}, units set to zero {loss['zeroed']:.2f}, replaced by their mean "
+            f"{loss['replaced']:.2f}.",
+            caption=f"Mean replacement in three steps, on two layers of {model} trained on {data}: choose the units "
+            f"with the lowest scores ({score}), multiply their mean activations with their outgoing weights, add the "
+            f"products to the next biases. The numbers are the net's own, rounded; losses on {PARTS[part]}.",
+            table="steps",
+        )
+
+
+def _panel(figure: Figure, place: int, height: float) -> Axes:
+    """Make one panel, measured in inches, so that units are round."""
+    start, whole = sum(_WIDTHS[:place]), sum(_WIDTHS)
+    axis = figure.add_axes((start / whole, 0, _WIDTHS[place] / whole, 1), xlim=(0, _WIDTHS[place]), ylim=(0, height))
+    axis.axis("off")
+    axis.text(0.06, height - 0.06, _TITLES[place], fontsize=10.5, weight="bold", va="top")
+    return axis
+
+
+def _chosen(axis: Axes, steps: DataFrame, left: dict[int, float], right: dict[int, float]) -> None:
+    _heading(axis, "score", "bias")
+    for row in steps.to_dict("records"):
+        _edge(axis, left[row["unit"]], right[row["next_unit"]], removed=row["removed"])
+    for row in steps.drop_duplicates("unit").to_dict("records"):
+        _unit(axis, _LEFT, left[row["unit"]], "removed" if row["removed"] else "kept")
+        _before(axis, left[row["unit"]], _short(row["score_value"]), removed=row["removed"])
+    for row in steps.drop_duplicates("next_unit").to_dict("records"):
+        _unit(axis, _RIGHT, right[row["next_unit"]], "kept")
+        _behind(axis, right[row["next_unit"]], [_short(row["bias"])])
+
+
+def _multiplied(axis: Axes, steps: DataFrame, left: dict[int, float], right: dict[int, float]) -> None:
+    _heading(axis, "mean", "mean × weight")
+    chosen = steps[steps["removed"]]
+    for unit, y in left.items():
+        _unit(axis, _LEFT, y, "removed" if unit in set(chosen["unit"]) else "pale")
+    for row in chosen.to_dict("records"):
+        _edge(axis, left[row["unit"]], right[row["next_unit"]], removed=True)
+    for row in chosen.drop_duplicates("unit").to_dict("records"):
+        _before(axis, left[row["unit"]], _short(row["mean_activation"]), removed=True)
+    for following, own in chosen.groupby("next_unit"):
+        y = right[int(str(following))]
+        _unit(axis, _RIGHT, y, "kept")
+        terms = [f"{_short(row['mean_activation'])} × {_short(row['weight'])}" for row in own.to_dict("records")]
+        _behind(axis, y, [terms[0], *(f"+ {term}" for term in terms[1:])], result=_short(own["shift"].iloc[0]))
+
+
+def _added(axis: Axes, steps: DataFrame, left: dict[int, float], right: dict[int, float]) -> None:
+    _heading(axis, "", "bias")
+    for row in steps[~steps["removed"]].to_dict("records"):
+        _edge(axis, left[row["unit"]], right[row["next_unit"]], removed=False)
+    for row in steps.drop_duplicates("unit").to_dict("records"):
+        _unit(axis, _LEFT, left[row["unit"]], "gone" if row["removed"] else "kept")
+    for row in steps.drop_duplicates("next_unit").to_dict("records"):
+        y, sign = right[row["next_unit"]], "−" if row["shift"] < 0 else "+"
+        _unit(axis, _RIGHT, y, "changed")
+        _behind(axis, y, [f"{_short(row['bias'])} {sign} {abs(row['shift']):.2f}"], result=_short(row["bias_after"]))
+
+
+def _places(count: int, height: float) -> list[float]:
+    """Spread a layer's units over the height of the panel, the first on top."""
+    low, high = _FOOT + _RADIUS, height - _HEAD - _RADIUS
+    if count == 1:
+        return [(low + high) / 2]
+    inset = (high - low) / (2 * count)  # so that the ends of a smaller layer do not stand level with a larger one's
+    inset *= _PITCH * (count - 1) < high - low - 1e-9
+    return [high - inset - place * (high - low - 2 * inset) / (count - 1) for place in range(count)]
+
+
+def _unit(axis: Axes, x: float, y: float, kind: str) -> None:
+    looks: dict[str, dict[str, Any]] = {
+        "kept": {"facecolor": "white", "edgecolor": INK, "linewidth": 1.1},
+        "pale": {"facecolor": "white", "edgecolor": _PALE, "linewidth": 1.1},
+        "removed": {"facecolor": _REMOVED, "edgecolor": INK, "linewidth": 2.0},
+        "gone": {"facecolor": "white", "edgecolor": MUTED, "linewidth": 1.0, "linestyle": (0, (2, 2))},
+        "changed": {"facecolor": "#d6e8f5", "edgecolor": _CHANGED, "linewidth": 1.8},
+    }
+    axis.add_patch(Circle((x, y), _RADIUS, zorder=3, **looks[kind]))
+
+
+def _edge(axis: Axes, start: float, end: float, *, removed: bool) -> None:
+    colour, width, order = (_REMOVED, 1.2, 2) if removed else (_PALE, 0.7, 1)
+    axis.plot([_LEFT, _RIGHT], [start, end], color=colour, linewidth=width, zorder=order, solid_capstyle="butt")
+
+
+def _heading(axis: Axes, before: str, behind: str) -> None:
+    """Name the numbers beside the units."""
+    y = axis.get_ylim()[1] - 0.5
+    axis.text(_LEFT - _GAP, y, before, ha="right", va="center", fontsize=8.5, color=MUTED)
+    axis.text(_RIGHT + _GAP, y, behind, va="center", fontsize=8.5, color=MUTED)
+
+
+def _before(axis: Axes, y: float, words: str, *, removed: bool) -> None:
+    colour, weight = (_REMOVED, "bold") if removed else (INK, "normal")
+    axis.text(_LEFT - _GAP, y, words, ha="right", va="center", fontsize=9, color=colour, weight=weight)
+
+
+def _behind(axis: Axes, y: float, words: Sequence[str], *, result: str = "") -> None:
+    """Write lines at a unit's right, what they come to last."""
+    lines = [*((line, INK, "normal") for line in words), *([(f"= {result}", _CHANGED, "bold")] if result else [])]
+    for place, (line, colour, weight) in enumerate(lines):
+        height = y + 0.145 * ((len(lines) - 1) / 2 - place)
+        axis.text(_RIGHT + _GAP, height, line, va="center", fontsize=8.5, color=colour, weight=weight)
+
+
+def _short(value: float) -> str:
+    return f"{round(value, 2) + 0.0:.2f}".replace("-", "−")  # no negative zero
+
+
+def _in_words(units: DataFrame, removed: Sequence[int]) -> str:
+    chosen = units[units["unit"].isin(removed)]
+    scores = ", ".join(f"{value:.2f}" for value in chosen["score_value"])
+    return f"{len(removed)} of {len(units)}, with scores {scores}"
+
+
+def _products_in_words(steps: DataFrame, removed: Sequence[int]) -> str:
+    words = []
+    for unit in removed:
+        own = steps[steps["unit"] == unit].sort_values("next_unit")
+        weights = ", ".join(f"{value:.2f}" for value in own["weight"])
+        words.append(f"mean activation {own['mean_activation'].iloc[0]:.2f} times weights {weights}")
+    return "; ".join(words)
