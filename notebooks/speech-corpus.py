@@ -33,7 +33,7 @@ device = "cpu"  # where to train the aligning net: cpu or cuda
 from prunelab import records
 from prunelab.data.recordings import load_recordings
 from prunelab.speech import save_corpus
-from prunelab.studies.common import corpora
+from prunelab.studies.common import corpora, corpus_figure
 
 shape = corpora.Shape(
     train_words=train_words,
@@ -61,7 +61,7 @@ records.save_table(alignment, "alignment", key=corpora.ALIGNMENT_KEY, columns=co
 alignment
 
 # %%
-corpora.aligned_utterance(corpus)
+corpus_figure.aligned_utterance(corpus)
 
 # %%
 summary = corpora.corpus_values(parts)

@@ -2,9 +2,10 @@
 
 import copy
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 from zlib import crc32
 
 import torch
@@ -21,6 +22,9 @@ from prunelab.pruning import prunable
 from prunelab.records import Value, to_frame
 from prunelab.stats import t_interval
 from prunelab.train import Recipe, check_seeds, train_seeds
+
+_T = TypeVar("_T")
+_SMALL = ("lenet-32-16-relu",)  # trained where neither runs nor models are named
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -72,20 +76,8 @@ def open_nets(
 ) -> list[Net]:
     """Open the nets that other runs trained, or train small ones where no run is named.
 
-    Args:
-        runs: folders of runs that hold `nets/*.safetensors`; empty to train here.
-        images: the data to be measured on; nets trained on other data are refused.
-        models: specs to train, used only without runs.
-        seeds: seeds to train, used only without runs.
-        epochs: how long to train, used only without runs.
-        device: where the nets go.
-
-    Returns:
-        Nets in the order of the runs, models and seeds.
-
-    Raises:
-        FileNotFoundError: a run without nets.
-        ValueError: neither runs nor models; a file that is not such a net, or one trained on other data.
+    `models`, `seeds` and `epochs` say what to train here; runs are folders with `nets/*.safetensors`, and nets trained
+    on other data than `images` are refused. Nets come in the order of runs, models and seeds.
     """
     fit = Fit(data=images.name, data_id=images.content_id, inputs=images.shape, classes=len(images.classes))
     if runs:
@@ -110,30 +102,13 @@ class Fit:
 
 
 def check_models(models: Sequence[str]) -> None:
-    """Refuse to train nothing.
-
-    Raises:
-        ValueError: there is no spec.
-    """
+    """Refuse to train nothing."""
     if not models:
         raise ValueError("nets come from runs or are trained from model specs; both `nets` and `models` are empty")
 
 
 def open_stored(runs: Sequence[str], fit: Fit, *, device: str = "cpu") -> list[Net]:
-    """Open the nets that other runs trained.
-
-    Args:
-        runs: folders of runs that hold `nets/*.safetensors`, at least one.
-        fit: what they are measured on.
-        device: where the nets go.
-
-    Returns:
-        Nets in the order of the runs, models, prunings, seeds and steps.
-
-    Raises:
-        FileNotFoundError: a run without nets.
-        ValueError: a file that is not such a net, one trained on other data.
-    """
+    """Open the nets that other runs trained, in the order of the runs, models, prunings, seeds and steps."""
     nets: list[Net] = []
     for run in runs:
         found = sorted((Path(run) / "nets").glob("*.safetensors"))
@@ -261,53 +236,47 @@ def train_nets(
 
     Each rate is tried with the first seed; the net trained at the chosen one is kept, the other seeds follow.
 
-    Args:
-        data: see `prunelab.data.load_images`.
-        model: see `prunelab.models.parse`.
-        seeds: distinct whole numbers.
-        epochs: passes over the training part.
-        learning_rates: peak rates to try.
-        device: where to train.
-        progress: show progress bars.
-
     Returns:
         The nets, the table of dense nets (one row a seed) and the table of rates tried.
-
-    Raises:
-        ValueError: no rate, seeds that are not distinct, or what loading and training refuse.
     """
-    if not learning_rates:
-        raise ValueError("training needs at least one learning rate to try; learning_rates is empty")
     check_seeds(seeds)
     images = load_images(data, device=device)
     first, *others = seeds
-    tried = {}
-    rates = []
-    for rate in dict.fromkeys(learning_rates):
+    identity: dict[str, Any] = {"data": images.name, "data_id": images.content_id, "model": model}
+
+    def trained(rate: float, seeds: Sequence[int]) -> dict[int, nn.Sequential]:
         recipe = Recipe(epochs=epochs, learning_rate=rate)
-        tried[rate] = train_seeds(model, images, recipe, [first], progress=progress)[first]
-        error = error_percent(evaluate(tried[rate], images.validation).accuracy)
-        rates.append(
-            Rate(
-                data=images.name,
-                data_id=images.content_id,
-                model=model,
-                seed=first,
-                learning_rate=rate,
-                validation_error_percent=error,
-            )
-        )
-    best = min(rates, key=lambda row: row.validation_error_percent).learning_rate
-    modules = {first: tried[best]}
-    if others:
-        recipe = Recipe(epochs=epochs, learning_rate=best)
-        modules |= train_seeds(model, images, recipe, others, progress=progress)
-    nets = [
-        Net(data=images.name, data_id=images.content_id, model=model, seed=seed, module=module)
-        for seed, module in modules.items()
+        return train_seeds(model, images, recipe, seeds, progress=progress)
+
+    def tried(rate: float) -> tuple[nn.Sequential, float]:
+        module = trained(rate, [first])[first]
+        return module, error_percent(evaluate(module, images.validation).accuracy)
+
+    best, module, errors = best_rate(learning_rates, tried)
+    modules = {first: module} | (trained(best, others) if others else {})
+    rates = [
+        Rate(**identity, seed=first, learning_rate=rate, validation_error_percent=error)
+        for rate, error in errors.items()
     ]
+    nets = [Net(**identity, seed=seed, module=module) for seed, module in modules.items()]
     dense = to_frame([dense_row(net, images, best) for net in nets], DENSE_KEY)
     return nets, dense, to_frame(rates, RATE_KEY)
+
+
+def best_rate(
+    rates: Sequence[float], tried: Callable[[float], tuple[_T, float]]
+) -> tuple[float, _T, dict[float, float]]:
+    """Try every learning rate, and give the best one, what was trained at it, and the error of each.
+
+    Args:
+        rates: learning rates to try.
+        tried: gives what was trained at a rate, and its error on examples that are neither trained nor tested on.
+    """
+    if not rates:
+        raise ValueError("training needs at least one learning rate to try; learning_rates is empty")
+    found = {rate: tried(rate) for rate in dict.fromkeys(rates)}
+    best = min(found, key=lambda rate: found[rate][1])
+    return best, found[best][0], {rate: error for rate, (_, error) in found.items()}
 
 
 def dense_values(dense: DataFrame) -> dict[str, Value]:
@@ -354,13 +323,10 @@ def copied(net: Net, split: Split) -> nn.Sequential:
 def draws(net: Net, use: str = "") -> torch.Generator:
     """Give a generator that depends on the net's seed, its step and the use alone.
 
-    Without a use it is that of the study's random scores, so that all experiments on a net choose the same units.
+    Without a use it is that of a study's random scores, so that all experiments on a net choose the same units.
     """
     number = net.seed * 1_000_003 + (net.step or 0)
     return torch.Generator().manual_seed((number ^ crc32(use.encode())) % 2**63)  # of nothing crc32 is 0
-
-
-_SMALL = ("lenet-32-16-relu",)  # trained where neither runs nor models are named
 
 
 def dense_nets(
@@ -375,17 +341,7 @@ def dense_nets(
 ) -> list[Net]:
     """Open the dense nets of other runs, of some models and seeds, or train small ones where no run is named.
 
-    Args:
-        runs: folders of runs that hold nets; empty to train here.
-        images: what the nets were trained on.
-        models: specs of the runs' nets to take, all of them when empty; without runs, specs to train.
-        seeds: without runs, seeds to train.
-        epochs: without runs, how long to train.
-        only_seeds: seeds to take, all of them when empty.
-        device: where the nets go.
-
-    Raises:
-        ValueError: the runs lack a model or all the seeds, or as `open_nets`.
+    Without `models` or `only_seeds` all of the runs' are taken; `seeds` and `epochs` say what to train here.
     """
     nets = open_nets(runs, images, models=models or _SMALL, seeds=seeds, epochs=epochs, device=device)
     found = dict.fromkeys(net.model for net in nets)

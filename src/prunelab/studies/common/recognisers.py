@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from pandas import DataFrame
@@ -15,7 +16,7 @@ from prunelab.records import Value, to_frame
 from prunelab.speech import Corpus, Setting, WordErrors, decode, utterance_interval, word_errors
 from prunelab.stats import t_interval
 from prunelab.studies.common.corpora import Frames
-from prunelab.studies.common.nets import Fit, Net, check_models, open_stored
+from prunelab.studies.common.nets import Fit, Net, best_rate, check_models, open_stored
 from prunelab.train import Recipe, check_seeds, train
 
 # Chosen so that the best on the development part lies inside for nets that still hear something.
@@ -245,48 +246,27 @@ def train_recognisers(
 
     Each rate is tried with the first seed; the net trained at the chosen one is kept, the other seeds follow.
 
-    Args:
-        corpus: with labels of its training part.
-        model: see `prunelab.models.parse`.
-        seeds: distinct whole numbers.
-        epochs: passes over the training frames.
-        learning_rates: peak rates to try.
-        device: where to train.
-        progress: show progress bars.
-
     Returns:
         The nets, the table of dense nets (one row a seed) and the table of rates tried.
-
-    Raises:
-        ValueError: no rate, seeds that are not distinct, a corpus without labels, or what training refuses.
     """
-    if not learning_rates:
-        raise ValueError("training needs at least one learning rate to try; learning_rates is empty")
     check_seeds(seeds)
     frames, listener = _frames(corpus, device), Listener(corpus, device=device)
     first, *others = seeds
-    tried: dict[float, tuple[Net, Heard]] = {}
-    for rate in dict.fromkeys(learning_rates):
-        net = _trained(corpus, frames, model, first, recipe_of(epochs, rate), progress=progress)
-        tried[rate] = (net, listener.hear(net.module, [])[0])
-    rates = [
-        Rate(
-            data=corpus.name,
-            data_id=corpus.content_id,
-            model=model,
-            seed=first,
-            learning_rate=rate,
-            dev_error_percent=heard.dev_error_percent,
-        )
-        for rate, (_, heard) in tried.items()
-    ]
-    best = min(rates, key=lambda row: row.dev_error_percent).learning_rate
-    measured = [tried[best]]
-    for seed in others:
-        net = _trained(corpus, frames, model, seed, recipe_of(epochs, best), progress=progress)
-        measured.append((net, listener.hear(net.module, [])[0]))
-    dense = to_frame([_dense(net, heard, best) for net, heard in measured], DENSE_KEY)
-    return [net for net, _ in measured], dense, to_frame(rates, RATE_KEY)
+
+    def measured(rate: float, seed: int) -> tuple[Net, Heard]:
+        net = _trained(corpus, frames, model, seed, recipe_of(epochs, rate), progress=progress)
+        return net, listener.hear(net.module, [])[0]
+
+    def tried(rate: float) -> tuple[tuple[Net, Heard], float]:
+        found = measured(rate, first)
+        return found, found[1].dev_error_percent
+
+    best, found, errors = best_rate(learning_rates, tried)
+    identity: dict[str, Any] = {"data": corpus.name, "data_id": corpus.content_id, "model": model, "seed": first}
+    rates = [Rate(**identity, learning_rate=rate, dev_error_percent=error) for rate, error in errors.items()]
+    nets = [found, *(measured(best, seed) for seed in others)]
+    dense = to_frame([_dense(net, heard, best) for net, heard in nets], DENSE_KEY)
+    return [net for net, _ in nets], dense, to_frame(rates, RATE_KEY)
 
 
 def open_recognisers(
@@ -300,20 +280,7 @@ def open_recognisers(
 ) -> list[Net]:
     """Open the acoustic nets that other runs trained, or train small ones where no run is named.
 
-    Args:
-        runs: folders of runs that hold `nets/*.safetensors`; empty to train here.
-        corpus: what they are measured on; nets trained on another are refused.
-        models: specs to train, used only without runs.
-        seeds: seeds to train, used only without runs.
-        epochs: how long to train, used only without runs.
-        device: where the nets go.
-
-    Returns:
-        Nets in the order of the runs, models and seeds.
-
-    Raises:
-        FileNotFoundError: a run without nets.
-        ValueError: neither runs nor models; a file that is not such a net, or one trained on another corpus.
+    As `open_nets`, on a corpus.
     """
     if runs:
         fit = Fit(data=corpus.name, data_id=corpus.content_id, inputs=corpus.inputs, classes=corpus.topology.states)
