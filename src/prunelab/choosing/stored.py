@@ -17,7 +17,7 @@ from prunelab import files
 from prunelab.choosing.bench import Timer, classification, timed, verify
 from prunelab.choosing.bisection import TESTS, Choice, choose
 from prunelab.choosing.bounds import Bounds, Kept, worded
-from prunelab.choosing.families import FAMILIES, by_name
+from prunelab.choosing.families import by_name
 from prunelab.data import Images, Split, load_images
 from prunelab.data.images import standardised as standardise
 from prunelab.data.images import stratified
@@ -25,6 +25,7 @@ from prunelab.deploy.shrinking import refuse_other_net, smaller_spec
 from prunelab.measure import evaluate
 from prunelab.measure.latency import Call, threads
 from prunelab.models import build
+from prunelab.pruning.kinds import find
 from prunelab.stats import LEVEL
 
 
@@ -186,8 +187,7 @@ def choose_stored(
         ImpossibleError: no pruning meets a bound; a ValueError.
         ValueError: a file that does not fit the spec or the data, an unknown family, or a setting out of range.
     """
-    if family not in FAMILIES:
-        raise ValueError(f"a family is one of {', '.join(FAMILIES)}; got {family!r}")
+    find("family", family)
     _check_out(out, path)
     file = read(path)
     refuse_other_net(path, file.identity.get("model"), arch)
