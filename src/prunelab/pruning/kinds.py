@@ -1,7 +1,7 @@
 """Every kind of pruning in one list: its name and label, what it ranks by, what it needs, and how it is drawn.
 
-Parameters, tables, figures and pages read this list, and a name that is not on it is refused. A new kind is its score,
-a function in `criteria`, and its entry here.
+Parameters, tables, figures and pages read this list, and a name that is not on it is refused. A new kind is its score
+and its entry, both here; scores with a use of their own stand in `criteria`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
