@@ -1,7 +1,7 @@
 """What the experiments on units share: how nets are trained, and the examples that losses are measured on."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -9,7 +9,7 @@ from torch import Tensor
 
 from prunelab.data import Images, Split, load_images
 from prunelab.data.images import standardised
-from prunelab.pruning.unit_scores import SCORES
+from prunelab.pruning.kinds import check_names
 from prunelab.train import Recipe
 
 REPLACEMENTS = ("none", "mean")
@@ -92,16 +92,7 @@ def laid_out(split: Split) -> Split:
     return Split(x=split.x.contiguous(memory_format=torch.channels_last), y=split.y)
 
 
-def check_scores(scores: Sequence[str], *, also: tuple[str, ...] = ()) -> None:
-    """Refuse scores that are not known.
-
-    Raises:
-        ValueError: none, one twice, or an unknown one.
-    """
-    known = (*SCORES, *also)
-    if not scores or len(set(scores)) != len(scores) or not set(scores) <= set(known):
-        odd = [name for name in scores if name not in known] or list(scores)
-        raise ValueError(f"scores are some of {', '.join(known)}, each once; got {odd}")
+check_scores = partial(check_names, "score")
 
 
 def _shuffled(split: Split) -> Tensor:
