@@ -13,8 +13,6 @@ from prunelab.pruning.kinds import check_names
 from prunelab.train import Recipe
 
 REPLACEMENTS = ("none", "mean")
-
-
 ALL = "all"  # every site at once
 
 
