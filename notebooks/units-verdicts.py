@@ -21,4 +21,5 @@ iterative: list[str] = []  # folders of the runs that pruned in rounds and in on
 from prunelab import claims
 from prunelab.studies.units import rules
 
-claims.publish(rules.decide_runs(penalties, fine_tuning=fine_tuning, iterative=iterative))
+verdicts = rules.decide_runs(penalties, fine_tuning=fine_tuning, iterative=iterative)
+claims.publish(verdicts)
