@@ -300,19 +300,8 @@ def correct(
     """Remove units from every net, one layer at a time, and measure what each correction leaves of the penalty.
 
     Every correction starts from the unpruned net and looks at the examples scored on, but for training on, which draws
-    from the whole training part. Where two scores choose the same units, what was measured once counts for both.
-
-    Args:
-        nets: unpruned; left as they are.
-        images: what they were trained on.
-        scores: of `prunelab.pruning.unit_scores.SCORES`; measured once a net.
-        layers: sites whose units are removed, one at a time; every one when empty.
-        fraction: of each layer's units, (0, 1); see `lowest`.
-        recipe: of training on, which starts with new momentum; its batches are what costs are in.
-        tuning_steps: numbers of steps to train on for; none when empty.
-        scoring: examples of the training part to score units on, and to take means, moments and statistics from.
-        examples: examples of each part to measure losses on.
-        progress: show a progress bar.
+    from the whole training part, starts with new momentum and is measured after `tuning_steps`; costs are in its steps.
+    Where two scores choose the same units, what was measured once counts for both. Empty `layers` are all of a net's.
     """
     check_scores(scores)
     if not nets or not 0 < fraction < 1:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 from pandas import DataFrame
 
@@ -164,8 +165,7 @@ def mrs_large_activations(rows: DataFrame, *, score: str) -> Outcome:
     sides = {"score": [score, *others]}
     counts = rows.groupby(["step", "score", "seed"])["mean_square"].count().reset_index()
     side_by_side(counts, "mean_square", settings=["step"], sides=sides)
-    by_seed = rows.groupby(["seed", "score"])["mean_square"].quantile(UPPER_DECILE).reset_index()
-    deciles = by_seed.pivot_table("mean_square", index="seed", columns="score")
+    deciles = rows.pivot_table("mean_square", index="seed", columns="score", aggfunc=_upper_decile)
     own, parts = deciles[score], {}
     for other in others:
         total = own + deciles[other]
@@ -275,6 +275,10 @@ def profile(penalties: ArrayLike, t: ArrayLike) -> Array:
     within = reached(penalties)[None] >= constants[:, None, None]  # (points, measurements, methods)
     shares: Array = within.mean(axis=1)
     return shares
+
+
+def _upper_decile(values: "pd.Series[float]") -> float:
+    return float(values.quantile(UPPER_DECILE))
 
 
 def _held(effect: Interval, side: Side, unit: str = _NATS) -> Outcome:
