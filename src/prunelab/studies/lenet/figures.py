@@ -327,7 +327,7 @@ def points(
         if found:
             listed = ", ".join(f"{place} {said(found[place])}" for place in places if place in found)
             words.append(f"{line.label}: {listed}")
-    long = max(map(len, places)) > 4
+    long = max(map(len, places)) > 5
     axis.set_xticks(range(len(places)), places, rotation=30 if long else 0, ha="right" if long else "center")
     axis.set_xlim(-0.6, len(places) - 0.4)
     axis.grid(False, axis="x")
