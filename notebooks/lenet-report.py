@@ -35,10 +35,14 @@ from prunelab import project
 from prunelab.studies.common.runs import Runs, only, stacked
 from prunelab.studies.lenet import figures, summary, unit_figures
 from prunelab.studies.lenet.summary import (
+    Accuracies,
+    ActiveMeans,
     ActiveSource,
     Allocation,
     Budgets,
+    ChosenImage,
     Frontier,
+    PointsMet,
     Published,
     Regrow,
     RemovalDrops,
@@ -56,7 +60,8 @@ pruned_nets, pruned_layers = masked.table("pruned"), masked.table("layers")
 regrown_nets, regrown_layers = again.table("pruned"), again.table("layers")
 
 dense_nets = trained.keep("dense", trained.table("dense"))
-figures.dense_accuracy(dense_nets, variants)
+accuracies = Accuracies.save(summary.accuracies(dense_nets))
+figures.dense_accuracy(accuracies, variants)
 
 # %% [markdown]
 # ## The weights before pruning
@@ -79,7 +84,9 @@ unit_figures.pixel_weights(pixels, "strong")
 # ## Active units
 
 # %%
-unit_figures.chosen_image(counted.keep("chosen", counted.table("chosen")))
+chosen = counted.keep("chosen", counted.table("chosen"))
+ChosenImage.save(summary.about_chosen(chosen))
+unit_figures.chosen_image(chosen)
 
 # %% [markdown]
 # The source's counts on its one image beside ours on the chosen one.
@@ -90,13 +97,14 @@ compared = ActiveSource.save(summary.source_comparison(shares, variants))
 compared
 
 # %%
-unit_figures.active_by_width(shares, compared)
+means = ActiveMeans.save(summary.active_means(shares))
+unit_figures.active_by_width(means, compared)
 
 # %%
 spread = counted.keep("active-images", counted.table("active-images"))
 classes = counted.keep("active-classes", counted.table("active-classes"))
 for recipe in summary.recipes(shares):
-    display(unit_figures.active_distribution(spread, shares, recipe))
+    display(unit_figures.active_distribution(spread, means, recipe))
     display(unit_figures.active_by_class(classes, recipe))
 
 # %% [markdown]
@@ -183,4 +191,5 @@ figures.frontier_figure(sparsities, published)
 beside = summary.against_published(sparsities, published)
 if len(beside):
     Published.save(beside)
+    PointsMet.save(summary.points_met(beside))
 beside

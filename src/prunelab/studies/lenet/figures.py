@@ -15,7 +15,6 @@ from prunelab.figures.style import DEPTHS, INK, MUTED, Line, Saved, curve, legen
 from prunelab.stats import LEVEL, Interval
 from prunelab.studies.common.runs import only, slug
 from prunelab.studies.lenet.summary import against_published, comparable, nets, recipes, short_names
-from prunelab.summaries import over_seeds
 
 STARS = "Stars: what the source printed, one run each."
 RECIPE_LINES: Mapping[str, Line] = {
@@ -52,25 +51,23 @@ _DIFFERS = 0.01  # of the weights left; less is not drawn twice
 _MANY = 3  # points of one method that each get its name
 
 
-def dense_accuracy(dense: DataFrame, variants: DataFrame) -> Saved:
+def dense_accuracy(accuracies: DataFrame, variants: DataFrame) -> Saved:
     """Draw the accuracy of the dense nets by width under every recipe, the source's accuracies as stars."""
-    rows = over_seeds(_accurate(dense), ["recipe", "model"], "accuracy_percent")
-    lines = {recipe: RECIPE_LINES.get(recipe, RECIPE_LINES["strong"]) for recipe in recipes(dense)}
+    rows, names = named(accuracies), names_of(accuracies)
+    lines = {recipe: RECIPE_LINES.get(recipe, RECIPE_LINES["strong"]) for recipe in recipes(rows)}
     with style():
-        figure, [axis] = panels([f"dense nets on {dense['data'].iloc[0]}"])
+        figure, [axis] = panels([f"dense nets on {rows['data'].iloc[0]}"])
         figure.set_size_inches(6.2, 3.6)
-        words = points(
-            axis, named(rows), "accuracy_percent", x="net", places=names_of(dense), series="recipe", lines=lines
-        )
+        words = points(axis, rows, "accuracy_percent", x="net", places=names, series="recipe", lines=lines)
         label_nets(axis, "test accuracy (%)")
-        starred = stars(axis, names_of(dense), only(variants, stage="dense"))
+        starred = stars(axis, names, only(variants, stage="dense"))
         legend(figure, [axis])
         return save(
             figure,
             "dense-accuracy",
             alt=f"Test accuracy (%) of dense nets by their hidden units, mean with 95 % interval. {words}.",
             caption=f"Test accuracy of dense nets after the last epoch. {BARS} {STARS if starred else ''}",
-            table="dense",
+            table="accuracies",
         )
 
 
@@ -347,10 +344,6 @@ def stars(axis: Axes, names: Sequence[str], printed: DataFrame) -> int:
         at = [names.index(net) for net in here["net"]]
         axis.plot(at, here["test_accuracy_percent"], "*", color=INK, markersize=9, label="source, one run")
     return len(here)
-
-
-def _accurate(rows: DataFrame) -> DataFrame:
-    return rows.assign(accuracy_percent=100 - rows["error_percent"])
 
 
 def _fewer(axis: Axes, xlabel: str, ylabel: str) -> None:

@@ -34,6 +34,47 @@ High = A[float | None, "upper end of its 95 % t interval; may be empty with one 
 Seeds = A[int, "nets behind the mean"]
 
 
+class Accuracies(Table, key="data recipe model"):
+    """The accuracy of a dense net."""
+
+    data: tables.Data
+    recipe: Recipe
+    model: tables.Model
+    accuracy_percent: A[float, "test accuracy after the last epoch, mean over seeds [%]"]
+    low: Low
+    high: High
+    seeds: Seeds
+    spread: A[float, "best minus worst of the means by this recipe [points]"]
+
+
+class ChosenImage(Table, key="data"):
+    """The one image on which active units are counted."""
+
+    data: tables.Data
+    index: A[int, "its place among the test images, from 0"]
+    lit: A[int, "pixels above 0"]
+
+
+class ActiveMeans(Table, key=f"{tables.SETTING} layer"):
+    """The units of one hidden layer that are active."""
+
+    data: tables.Data
+    recipe: tables.Recipe
+    mode: tables.Mode
+    budget: tables.Budget
+    model: tables.Model
+    target: tables.Target
+    layer: tables.HiddenLayer
+    units: A[int, "units of the layer"]
+    active_percent: A[float, "units with output above 0, mean over the test images and seeds [%]"]
+    low: Low
+    high: High
+    live_active_units: A[float, "units on a live path with output above 0, mean over the test images and seeds [units]"]
+    live_active_low: A[float | None, "lower end of its 95 % t interval; may be empty with one seed [units]"]
+    live_active_high: A[float | None, "upper end of its 95 % t interval; may be empty with one seed [units]"]
+    seeds: Seeds
+
+
 class Budgets(Table, key="data recipe target kind model", name="budget"):
     """A net of some width at a number of weights left."""
 
@@ -185,6 +226,16 @@ class Published(Table, key="data recipe model method their_sparsity_percent epoc
     met: A[bool, "whether our mean error is at or below theirs"]
 
 
+class PointsMet(Table, key="data recipe model"):
+    """How many of the published points ours is at or below."""
+
+    data: tables.Data
+    recipe: Recipe
+    model: tables.Model
+    points: A[int, "published points that ours can stand beside"]
+    met: A[int, "those at or above ours"]
+
+
 def net_name(model: str) -> str:
     """Name a net as the source does, by its hidden widths: `lenet-300-100-relu` is `300-100`."""
     return "-".join(map(str, parse(model).widths))
@@ -205,11 +256,6 @@ def recipes(table: DataFrame) -> list[str]:
     """List a table's recipes, the source's first, others as they come."""
     found = list(dict.fromkeys(table["recipe"]))
     return [name for name in RECIPES if name in found] + [name for name in found if name not in RECIPES]
-
-
-def accuracy(rows: DataFrame) -> Interval:
-    """Give the mean accuracy (%) over seeds with its 95 % t interval."""
-    return t_interval(100 - rows["error_percent"].to_numpy(dtype=float))
 
 
 def at_targets(table: DataFrame, targets: Sequence[str]) -> DataFrame:
@@ -249,6 +295,28 @@ def published_points(path: Path) -> DataFrame:
     if odd := sorted(set(points["epoch"]) - set(_EPOCHS)):
         raise ValueError(f"a published point is of epoch {', '.join(_EPOCHS)}; {path.name} has {odd}")
     return points
+
+
+def accuracies(dense: DataFrame) -> DataFrame:
+    """Average the accuracy of dense nets over their seeds."""
+    rows = dense.assign(accuracy_percent=100 - dense["error_percent"])
+    table = over_seeds(rows, Accuracies.key, "accuracy_percent")
+    means = table.groupby(["data", "recipe"])["accuracy_percent"]
+    return Accuracies.frame(table.assign(spread=means.transform("max") - means.transform("min")))
+
+
+def about_chosen(chosen: DataFrame) -> DataFrame:
+    """Say which image was chosen, and how many of its pixels are lit."""
+    lit = (chosen["value"] > 0).groupby([chosen["data"], chosen["index"]]).sum()
+    return ChosenImage.frame(lit.rename("lit").reset_index())
+
+
+def active_means(active: DataFrame) -> DataFrame:
+    """Average the active units over the seeds of a net."""
+    rows = active.assign(active_percent=100 * active["active_fraction"])
+    columns = {"active_percent": "", "live_active_units": "live_active_"}
+    table = over_seeds(rows, ActiveMeans.key, columns, means=["units"])
+    return ActiveMeans.frame(table.astype({"units": int}))
 
 
 def budget_question(pruned: DataFrame, small: DataFrame, layers: DataFrame) -> DataFrame:
@@ -406,6 +474,12 @@ def against_published(frontier: DataFrame, published: DataFrame) -> DataFrame:
     return Published.frame(rows, may_be_empty=True)
 
 
+def points_met(beside: DataFrame) -> DataFrame:
+    """Count the published points, and those that ours is at or below."""
+    met = beside.groupby(["data", "recipe", "model"], sort=False)["met"]
+    return PointsMet.frame(met.agg(points="size", met="sum").reset_index())
+
+
 def _masked(table: DataFrame) -> DataFrame:
     return only(table, mode="masked", budget="global")
 
@@ -424,7 +498,7 @@ def _ends(name: str, interval: Interval, prefix: str = "") -> dict[str, Any]:
 
 
 def _accuracy(rows: DataFrame) -> dict[str, Any]:
-    return _ends("accuracy_percent", accuracy(rows))
+    return _ends("accuracy_percent", t_interval(100 - rows["error_percent"].to_numpy(dtype=float)))
 
 
 def _same_budget(pruned: DataFrame, left: float, note: str) -> "pd.Series[bool]":

@@ -148,16 +148,15 @@ def chosen_image(chosen: DataFrame) -> Saved:
         )
 
 
-def active_by_width(active: DataFrame, compared: DataFrame) -> Saved:
+def active_by_width(means: DataFrame, compared: DataFrame) -> Saved:
     """Draw the mean fraction active of each net, a panel a recipe and hidden layer, the source's counts beside it."""
-    active = _stages(active)
-    names, lines = names_of(active), _lines(active)
+    rows = _fractions(means)
+    names, lines = names_of(rows), _lines(rows)
     beside = compared.assign(pruning=[DENSE if name == DENSE else left(name) for name in compared["target"]])
     beside = beside[beside["net"].isin(names) & beside["pruning"].isin(list(lines))]
     shift = dict(zip(lines, shifts(len(lines)), strict=True))
-    places = [(recipe, layer) for recipe in dict.fromkeys(active["recipe"]) for layer in dict.fromkeys(active["layer"])]
-    rows = over_seeds(active, ["recipe", "layer", "net", "pruning"], "active_fraction")
-    top = max([*active["active_fraction"], *(beside["source_active"] / beside["units"])])
+    places = [(recipe, layer) for recipe in dict.fromkeys(rows["recipe"]) for layer in dict.fromkeys(rows["layer"])]
+    top = np.nanmax([*rows["active_fraction"], *rows["high"], *(beside["source_active"] / beside["units"])])
     with style():
         figure, axes = panels([f"{layer}, {recipe} recipe" for recipe, layer in places])
         for axis, (recipe, layer) in zip(axes, places, strict=True):
@@ -170,23 +169,22 @@ def active_by_width(active: DataFrame, compared: DataFrame) -> Saved:
         if len(beside):  # one entry for stars of every colour
             axes[0].plot([], [], color="white", label="source, one image", **_STAR)
         legend(figure, axes)
-        means = (f"{str(recipe).capitalize()} recipe. {_means_in_words(own)}" for recipe, own in rows.groupby("recipe"))
+        said = (f"{str(recipe).capitalize()} recipe. {_means_in_words(own)}" for recipe, own in rows.groupby("recipe"))
         return save(
             figure,
             "active-by-width",
-            alt=f"Mean fraction of units active against the net ({_nets_in_words(active)}), a panel a recipe and "
-            f"layer. {' '.join(means)} {_source_in_words(beside)}",
+            alt=f"Mean fraction of units active against the net ({_nets_in_words(rows)}), a panel a recipe and "
+            f"layer. {' '.join(said)} {_source_in_words(beside)}",
             caption="Fraction of all units of a layer with output above 0, mean over the test images and seeds. "
             f"{BARS} Stars: the source's count on its one image of a 6 from MNIST. Shaded: {BAND}.",
-            table="active",
+            table="active-means",
         )
 
 
-def active_distribution(images: DataFrame, active: DataFrame, recipe: str = "strong") -> Saved:
+def active_distribution(images: DataFrame, means: DataFrame, recipe: str = "strong") -> Saved:
     """Draw how the fraction active spreads over the test images, a row a net and a column a hidden layer."""
-    images, active = (_stages(of_recipe(table, recipe)) for table in (images, active))
-    units, lines = active.groupby(["net", "layer"])["units"].first(), _lines(images)
-    means = over_seeds(active, ["layer", "net", "pruning"], "active_fraction")
+    images, means = _stages(of_recipe(images, recipe)), _fractions(of_recipe(means, recipe))
+    units, lines = means.groupby(["net", "layer"])["units"].first(), _lines(images)
     with style():
         figure, grid = _layer_grid(images, "images (%)", "fraction of units active")
         for (net, layer), axis in grid.items():
@@ -324,6 +322,12 @@ def _stages(table: DataFrame) -> DataFrame:
     """Name each row's net and pruning."""
     prunings = [label_of(*map(str, stage)) for stage in table[["mode", "budget", "target"]].itertuples(index=False)]
     return named(table).assign(pruning=prunings)
+
+
+def _fractions(means: DataFrame) -> DataFrame:
+    """Name each row's net and pruning, and give its mean as a fraction."""
+    ends = {"active_fraction": means["active_percent"] / 100, "low": means["low"] / 100, "high": means["high"] / 100}
+    return _stages(means.assign(**ends))
 
 
 def _lines(rows: DataFrame) -> dict[str, Line]:
