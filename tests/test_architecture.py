@@ -30,7 +30,6 @@ ROOMS = (
     "figures",
     "studies",
     "report",
-    "commands",
     "cli",
 )
 # Third-party packages a room may use, beyond the standard library; rooms not named are free.

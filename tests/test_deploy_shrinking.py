@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import nn
 
 from made_nets import CLASSES, SHAPE, examples, flags, net, specs
+from properties import tries
 from prunelab.data import Images, Split
 from prunelab.deploy import forms, shrink_stored, shrinking
 from prunelab.deploy.export import run, session
@@ -259,7 +260,7 @@ def test_a_file_that_is_not_there_is_said_to_be_missing(tmp_path: Path) -> None:
         shrink_stored(tmp_path / "none.safetensors", arch="mlp-4", images=images(), out=tmp_path)
 
 
-@settings(max_examples=30)
+@tries(30)
 @given(spec=specs(), seed=st.integers(0, 2**31))
 def test_the_smaller_spec_builds_the_smaller_net(spec: str, seed: int) -> None:
     model = net(spec, seed=seed)
