@@ -28,7 +28,7 @@ device = "cpu"  # where to train and measure: cpu or cuda
 # %%
 from prunelab.data import load_images
 from prunelab.studies.common.nets import save_nets
-from prunelab.studies.lenet import training, weights
+from prunelab.studies.lenet import training
 from prunelab.studies.lenet.tables import Dense, Histograms, Modes, Pixels, Rates
 
 nets, dense, rates = training.train_dense(
@@ -55,6 +55,6 @@ Dense.save(dense)
 # each pixel.
 
 # %%
-Histograms.save(weights.histogram_table(nets, recipe))
-Pixels.save(weights.pixel_table(nets, load_images(data), recipe))
-Modes.save(weights.mode_table(nets, recipe))
+Histograms.save(training.histogram_table(nets, recipe))
+Pixels.save(training.pixel_table(nets, load_images(data), recipe))
+Modes.save(training.mode_table(nets, recipe))

@@ -39,7 +39,7 @@ device = "cpu"  # where to train and measure: cpu or cuda
 # %%
 from prunelab.data import load_images
 from prunelab.studies.common.nets import dense_nets, save_nets
-from prunelab.studies.lenet import training, weights
+from prunelab.studies.lenet import training
 from prunelab.studies.lenet.tables import Histograms, Layers, Modes, Pruned, Rounds
 from prunelab.train.retraining import Schedule
 
@@ -82,5 +82,5 @@ Layers.save(experiment.layers)
 # Where the weights lie that are left.
 
 # %%
-Histograms.save(weights.histogram_table(weights.by_model(experiment.nets), recipe))
-Modes.save(weights.mode_table(experiment.nets, recipe))
+Histograms.save(training.histogram_table(training.by_model(experiment.nets), recipe))
+Modes.save(training.mode_table(experiment.nets, recipe))

@@ -1,12 +1,14 @@
-"""Dense LeNets trained, pruned in rounds and retrained, and the choice of what they are retrained with."""
+"""LeNets trained, pruned in rounds and retrained, and how their weights are distributed before and after."""
 
 import copy
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from itertools import product
+from itertools import groupby, product
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from pandas import DataFrame
 from tqdm import tqdm
 
@@ -16,12 +18,28 @@ from prunelab.models import build
 from prunelab.pruning import prunable
 from prunelab.pruning.paths import lit, live
 from prunelab.studies.common.nets import Net, best_rate, check_models, dense_row, error_percent
-from prunelab.studies.lenet.tables import DENSE, Dense, Layers, Pruned, Rates, Rounds, Tuning
+from prunelab.studies.lenet.tables import (
+    DENSE,
+    Dense,
+    Histograms,
+    Layers,
+    Modes,
+    Pixels,
+    Pruned,
+    Rates,
+    Rounds,
+    Tuning,
+)
 from prunelab.train import Recipe, check_seeds, train
 from prunelab.train.retraining import Schedule, Stage, prune_and_retrain
 
 RECIPES = ("strong", "source")
 PARTS = ("train", "train+validation")
+
+WHOLE = "all"
+BINS = 60
+FEWEST = 20  # weights of a layer that make a histogram
+RANGE = 5.0  # standard deviations drawn on either side of zero
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -184,18 +202,10 @@ def prune_nets(
     split: Split | None = None,
     progress: bool = True,
 ) -> Experiment:
-    """Prune every net in rounds to every target under every budget, and measure it before and after each retraining.
+    """Prune dense nets in rounds to every target under every budget, and measure before and after each retraining.
 
-    Args:
-        nets: dense nets; left as they are.
-        images: what they were trained on; the test part is measured and decides nothing.
-        recipe_name: "strong" or "source", for the tables.
-        recipe: optimizer and rate of every retraining.
-        schedule: rounds and epochs; its budget is replaced by each of `budgets`.
-        budgets: of `prunelab.pruning.budgets.BUDGETS`.
-        targets: weights to keep, as "2660", or shares to remove, as "99%".
-        split: examples to train on; `images.train` when absent.
-        progress: show progress bars.
+    The nets are left as they are; the images' test part is measured and decides nothing. The schedule's budget is
+    replaced by each of `budgets`; examples are those of `split`, or of the images' training part.
     """
     for what, given in (("nets", nets), ("budgets", budgets), ("targets", targets)):
         if not given:
@@ -318,6 +328,97 @@ def chosen(run: str, *, learning_rate: float, l1: float) -> tuple[float, float]:
     return float(best["learning_rate"]), float(best["l1"])
 
 
+def by_model(nets: Sequence[Net]) -> list[Net]:
+    """Put nets of one model and pruning in a row, whichever order they were made in."""
+    return sorted(nets, key=lambda net: (net.model, net.pruning, net.seed))
+
+
+def mode_table(nets: Sequence[Net], recipe: str) -> DataFrame:
+    """Say of each net and layer, and of all layers, where its weights are densest, and how empty their centre is.
+
+    The mode is that of a histogram with bins as wide as Freedman and Diaconis (1981) choose them, one of them centred
+    at zero. A layer left with fewer than 20 weights, or half of them equal, has no row.
+    """
+    rows = []
+    for net in nets:
+        for layer, weights in _nonzero(net).items():
+            if len(weights) < FEWEST:
+                continue
+            sd = float(weights.std())
+            first, third = np.quantile(weights, [0.25, 0.75])
+            width = 2 * float(third - first) / len(weights) ** (1 / 3)
+            if width == 0:  # half of the weights are equal: bins of no width have no fullest
+                continue
+            rows.append(
+                Modes(
+                    **setting_of(net, recipe),
+                    seed=net.seed,
+                    layer=layer,
+                    weights=len(weights),
+                    sd=sd,
+                    mode_in_sd=_fullest(weights, width)[0] * width / sd,
+                    centre_to_peak=_centre_to_peak(weights / sd),
+                )
+            )
+    return Modes.frame(rows)
+
+
+def histogram_table(nets: Sequence[Net], recipe: str) -> DataFrame:
+    """Count each model's weights in bins, layer by layer, as shares averaged over its seeds.
+
+    The bins reach to 5 standard deviations of the seeds' weights together; what lies beyond is left out. A layer left
+    with fewer than 20 weights in some seed has no rows. The nets of a model and pruning stand in a row.
+    """
+    rows = []
+    for _, group in groupby(nets, key=lambda net: (net.model, net.pruning)):
+        seeds = list(group)
+        weights = [_nonzero(net) for net in seeds]
+        for layer in weights[0]:
+            if min(len(of_seed[layer]) for of_seed in weights) < FEWEST:
+                continue
+            reach = RANGE * float(np.concatenate([of_seed[layer] for of_seed in weights]).std())
+            edges = np.linspace(-reach, reach, BINS + 1)
+            shares = [100 * np.histogram(of_seed[layer], edges)[0] / len(of_seed[layer]) for of_seed in weights]
+            count = float(np.mean([len(of_seed[layer]) for of_seed in weights]))
+            rows += [
+                Histograms(
+                    **setting_of(seeds[0], recipe),
+                    layer=layer,
+                    left=float(left),
+                    right=float(right),
+                    share_percent=float(share),
+                    nonzero=count,
+                )
+                for left, right, share in zip(edges, edges[1:], np.mean(shares, axis=0), strict=False)
+            ]
+    return Histograms.frame(rows, may_be_empty=True)
+
+
+def pixel_table(nets: Sequence[Net], images: Images, recipe: str) -> DataFrame:
+    """Average the magnitude of the first layer's weights over the units that read a pixel, and over channels."""
+    _, channels, height, width = images.train.x.shape
+    seen = lit(images.train.x).view(channels, height, width).any(0)  # (H, W)
+    rows = []
+    for model, group in groupby(nets, key=lambda net: net.model):
+        first = [next(iter(prunable(net.module).values())).abs().mean(0) for net in group]  # each (C · H · W,)
+        depth = sum(first).view(channels, height, width).mean(0) / len(first)  # type: ignore[union-attr]
+        rows += [
+            Pixels(
+                data=images.name,
+                data_id=images.content_id,
+                recipe=recipe,
+                model=model,
+                row=row,
+                column=column,
+                mean_magnitude=float(depth[row, column]),
+                ever_lit=bool(seen[row, column]),
+            )
+            for row in range(height)
+            for column in range(width)
+        ]
+    return Pixels.frame(rows)
+
+
 def _layers(named: dict[str, Any], stage: Stage, alive: dict[str, torch.Tensor]) -> list[Layers]:
     return [
         Layers(
@@ -340,3 +441,27 @@ def _error(net: Net, split: Split) -> float:
 
 def _count(masks: dict[str, torch.Tensor]) -> int:
     return sum(int(mask.sum()) for mask in masks.values())
+
+
+def _nonzero(net: Net) -> dict[str, NDArray[np.float64]]:
+    """Give the weights that are not zero, which are the removed ones: of all layers together, then of each."""
+    layers = {
+        name.removesuffix(".weight"): weight[weight != 0].double().cpu().numpy()
+        for name, weight in prunable(net.module).items()
+    }
+    return {WHOLE: np.concatenate(list(layers.values())), **layers}
+
+
+def _fullest(weights: NDArray[np.float64], width: float) -> tuple[int, int]:
+    """Find the fullest of bins centred at multiples of a width: its number, counted from zero's, and its weights."""
+    numbers, counts = np.unique(np.round(weights / width).astype(np.int64), return_counts=True)
+    most = counts.max()
+    # Of equally full bins the one nearest to zero: it is the one the claim speaks of.
+    number = min((int(number) for number in numbers[counts == most]), key=abs)
+    return number, int(most)
+
+
+def _centre_to_peak(standardised: NDArray[np.float64]) -> float:
+    width = 0.2
+    _, most = _fullest(standardised, width)
+    return float((np.abs(standardised) < width / 2).sum() / most)
