@@ -4,6 +4,7 @@ import copy
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import product
 from typing import Any
 
@@ -14,7 +15,7 @@ from tqdm import tqdm
 from prunelab.data import Images, Split, load_images
 from prunelab.data.images import standardised
 from prunelab.models import build
-from prunelab.pruning.unit_scores import SCORES
+from prunelab.pruning.kinds import check_names
 from prunelab.studies.common.nets import Fit, Net, lay_out, open_nets, open_stored
 from prunelab.train import Recipe, check_seeds, training
 
@@ -243,12 +244,7 @@ def laid_out(split: Split) -> Split:
     return Split(x=split.x.contiguous(memory_format=torch.channels_last), y=split.y)
 
 
-def check_scores(scores: Sequence[str], *, also: tuple[str, ...] = ()) -> None:
-    """Refuse no score, one named twice, or one that is not known."""
-    known = (*SCORES, *also)
-    if not scores or len(set(scores)) != len(scores) or not set(scores) <= set(known):
-        odd = [name for name in scores if name not in known] or list(scores)
-        raise ValueError(f"scores are some of {', '.join(known)}, each once; got {odd}")
+check_scores = partial(check_names, "score")
 
 
 def _shuffled(split: Split) -> Tensor:

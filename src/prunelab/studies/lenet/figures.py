@@ -14,7 +14,7 @@ from pandas import DataFrame
 from prunelab.figures import panels as figures_panels
 from prunelab.figures.labels import place_labels
 from prunelab.figures.panels import BARS, said, shifts, spots
-from prunelab.figures.style import DEPTHS, INK, METHODS, MUTED, Line, Saved, curve, legend, panels, save, style
+from prunelab.figures.style import DEPTHS, INK, METHODS, MUTED, Line, Saved, curve, legend, lines, panels, save, style
 from prunelab.stats import LEVEL, Interval
 from prunelab.studies.common.runs import groups, only
 from prunelab.studies.lenet.settings import accuracy, net_name, nets, recipes, slug
@@ -32,12 +32,7 @@ RECIPE_LINES: Mapping[str, Line] = {
 }
 
 
-BUDGET_LINES: Mapping[str, Line] = {
-    "global": Line(label="one global threshold", colour="#0072b2", marker="o"),
-    "layer": Line(label="the same fraction of each layer", colour="#d55e00", marker="^", dash=(0, (5, 2))),
-    "erk": Line(label="ERK", colour="#009e73", marker="v", dash=(0, (2, 1))),
-    "lamp": Line(label="LAMP", colour="#cc79a7", marker="D", dash=(0, (4, 1, 1, 1))),
-}
+BUDGET_LINES = lines("budget")
 
 
 LAYER_NAMES = {"all": "all layers", "fc1": "first layer", "fc2": "second layer", "fc3": "third layer"}

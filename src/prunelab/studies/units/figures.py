@@ -27,21 +27,18 @@ from prunelab.figures.panels import (
     step_axis,
 )
 from prunelab.figures.style import INK, Line, Saved, legend, save, style
+from prunelab.pruning import kinds
 from prunelab.stats import t_interval
 from prunelab.studies.common.runs import one_net
 from prunelab.studies.units.rules import NOTHING, REFERENCE
 from prunelab.studies.units.summary import ALL, HALVES, ONE, SIDES, layers_of, place_of, scores_of, second_convolution
 
-# Okabe and Ito (2008): told apart with every common colour vision; the marker repeats what the colour says. The dash
-# and the filling of the marker are kept for the replacement: solid and filled with it, dashed and open without.
+# Dash and filling of the marker are kept for the replacement: solid and filled with it, dashed and open without.
 SCORE_LINES: Mapping[str, Line] = {
-    "random": Line(label="random", colour="#000000", marker="X"),
-    "norm": Line(label="norm", colour="#e69f00", marker="s"),
-    "activation": Line(label="activation", colour="#009e73", marker="D"),
-    "taylor": Line(label="signed Taylor", colour="#56b4e9", marker="v"),
-    "taylor-abs": Line(label="absolute Taylor", colour="#0072b2", marker="^"),
-    "mrs": Line(label="signed MRS", colour="#cc79a7", marker="P"),
-    "mrs-abs": Line(label="absolute MRS", colour="#d55e00", marker="o"),
+    **{
+        name: Line(label=kind.label, colour=kind.look.colour, marker=kind.look.marker)
+        for name, kind in kinds.named("score").items()
+    },
     REFERENCE: Line(label="exact loss change", colour="#7a7a7a", marker="*"),
     NOTHING: Line(label="nothing removed", colour="#7a7a7a", marker="", dash=(0, (1, 2))),
 }

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from pandas import DataFrame
 
-from prunelab.pruning.unit_scores import SCORES
+from prunelab.pruning import kinds
 from prunelab.studies.units import rules
 from prunelab.studies.units.rules import NO_SCORES, NOTHING, REFERENCE, UPPER_DECILE
 from prunelab.summaries import over_seeds
@@ -244,9 +244,9 @@ class AgreementMean(_Method, key="data model score replacement", name="agreement
 
 
 def scores_of(table: DataFrame) -> list[str]:
-    """List a table's scores in the order of `SCORES`, others behind; without what is no removal."""
+    """List a table's scores in the order of the list of kinds, others behind; without what is no removal."""
     found = [str(score) for score in dict.fromkeys(table["score"]) if score != NOTHING]
-    known = [name for name in (*SCORES, REFERENCE) if name in found]
+    known = [name for name in (*kinds.named("score"), REFERENCE) if name in found]
     return known + sorted(set(found) - set(known))
 
 
