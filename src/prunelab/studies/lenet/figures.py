@@ -11,7 +11,7 @@ from pandas import DataFrame
 
 from prunelab.figures.labels import place_labels
 from prunelab.figures.panels import BAND, BARS, by_error, plain, said, shifts, spots
-from prunelab.figures.style import DEPTHS, INK, MUTED, Line, Saved, curve, legend, panels, save, style
+from prunelab.figures.style import DEPTHS, INK, MUTED, Line, Saved, curve, legend, lines, panels, save, style
 from prunelab.stats import LEVEL, Interval
 from prunelab.studies.common.runs import only, slug
 from prunelab.studies.lenet.summary import against_published, comparable, nets, recipes, short_names
@@ -21,12 +21,7 @@ RECIPE_LINES: Mapping[str, Line] = {
     "source": Line(label="source's recipe", colour="#d55e00", marker="s", dash=(0, (5, 2))),
     "strong": Line(label="strong recipe", colour="#0072b2", marker="o"),
 }
-BUDGET_LINES: Mapping[str, Line] = {
-    "global": Line(label="one global threshold", colour="#0072b2", marker="o"),
-    "layer": Line(label="the same fraction of each layer", colour="#d55e00", marker="^", dash=(0, (5, 2))),
-    "erk": Line(label="ERK", colour="#009e73", marker="v", dash=(0, (2, 1))),
-    "lamp": Line(label="LAMP", colour="#cc79a7", marker="D", dash=(0, (4, 1, 1, 1))),
-}
+BUDGET_LINES = lines("budget")
 LAYER_NAMES = {"all": "all layers", "fc1": "first layer", "fc2": "second layer", "fc3": "third layer"}
 
 _KINDS = {
