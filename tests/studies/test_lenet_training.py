@@ -33,16 +33,6 @@ from prunelab.studies.lenet.tables import (
     Setting,
     Tuning,
 )
-    SETTING,
-    Histograms,
-    Layers,
-    Modes,
-    Pixels,
-    Pruned,
-    Rounds,
-    Setting,
-    Tuning,
-)
 from prunelab.train import Recipe, train
 from prunelab.train.retraining import PATH, Schedule
 
