@@ -67,7 +67,7 @@ def save(figure: Figure, name: str, *, alt: str, caption: str, table: str, folde
     """Save a figure as SVG beside what a page needs to show it, then close it.
 
     Args:
-        figure: drawn with `drawing`; of `grid` or `matrix`, whose layout keeps it within its edges, or cut to what is drawn.
+        figure: of `grid` or `matrix`, whose layout keeps all within its edges; any other is cut to what is drawn.
         name: file name without ending; lower-case letters, digits and hyphens.
         alt: what the figure shows, in words, for who does not see it; at least 40 characters, no file name.
         caption: one or two sentences beneath the figure.
