@@ -4,19 +4,20 @@ import copy
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn.utils import prune
 
 from made_nets import Examples, examples, net, specs
+from properties import tries
 from prunelab.pruning import prunable
 from prunelab.pruning.unit_scores import measure_units
 from prunelab.pruning.units import layer_of, sites
-from prunelab.studies.kinds.kinds import KINDS, Pruned, check_kinds, drawing, pruned, units_within, whole_units
+from prunelab.studies.kinds.kinds import KINDS, Pruned, drawing, pruned, units_within
 
-SINGLE = [kind for kind in KINDS if not whole_units(kind)]
-UNITS = [kind for kind in KINDS if whole_units(kind)]
+SINGLE = [kind for kind in KINDS if not KINDS[kind].units]
+UNITS = [kind for kind in KINDS if KINDS[kind].units]
 BUDGETS = (0.3, 0.75, 0.9)
 
 
@@ -124,7 +125,7 @@ def test_units_go_with_their_bias_and_are_replaced_by_their_mean() -> None:
     kind=st.sampled_from(UNITS),
     scope=st.sampled_from(["global", "layer"]),
 )
-@settings(max_examples=25)
+@tries(25)
 def test_units_leave_the_weights_nearest_to_the_budget(
     spec: str, seed: int, share: float, kind: str, scope: str
 ) -> None:
@@ -193,11 +194,3 @@ def test_what_cannot_be_compared_is_refused(change: dict[str, object], message: 
     asked = {"kinds": ["magnitude"], "sparsities": [0.5]} | change
     with pytest.raises(ValueError, match=message):
         list(pruned(model, asked.pop("kinds"), asked.pop("sparsities"), scoring=split, seed=0, **asked))  # type: ignore[arg-type]
-
-
-def test_every_kind_is_told_apart_by_its_looks_and_its_words() -> None:
-    looks = {(kind.line.colour, kind.line.marker, kind.line.dash) for kind in KINDS.values()}
-
-    assert len(looks) == len({kind.label for kind in KINDS.values()}) == len(KINDS)
-    assert not any("," in kind.label for kind in KINDS.values())  # they stand in lists
-    check_kinds(list(KINDS))

@@ -35,6 +35,7 @@ from prunelab.figures.lines import (
     VERMILION,
     Line,
     depths,
+    lines,
     palette,
 )
 from prunelab.figures.saving import Saved, drawing, save
@@ -83,6 +84,7 @@ __all__ = [
     "grid",
     "interval_of",
     "legend",
+    "lines",
     "listed",
     "log_axis",
     "matrix",

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from prunelab.pruning.kinds import Role, named
+
 Dash = str | tuple[int, tuple[int, ...]]
 
 INK, MUTED = "#222222", "#6b6b6b"
@@ -95,11 +97,12 @@ def depths(labels: Mapping[str, str]) -> dict[str, Line]:
     }
 
 
-METHODS: Mapping[str, Line] = palette(
-    {
-        "abs": "both signs (abs, one threshold)",
-        "positive": "positive only",
-        "negative": "negative only",
-        "percentile": "same percentile of each layer and sign",
+def lines(role: Role) -> dict[str, Line]:
+    """Give the line of each kind that a parameter may name, in the order of the list of kinds."""
+    return {
+        name: Line(label=kind.label, colour=kind.look.colour, marker=kind.look.marker, dash=kind.look.dash)
+        for name, kind in named(role).items()
     }
-)
+
+
+METHODS: Mapping[str, Line] = lines("sign") | lines("method")

@@ -1,7 +1,6 @@
 """Trained nets on disk: parameters as safetensors, identity in the file's metadata, opened only where they fit."""
 
 import copy
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,14 +10,12 @@ from zlib import crc32
 
 import torch
 from pandas import DataFrame
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import nn
 
-from prunelab import files
 from prunelab.data import Images, Split, load_images
+from prunelab.deploy.stored import open_net, read, refuse_other_data, write
 from prunelab.measure import evaluate
-from prunelab.models import build, weight_rms
+from prunelab.models import weight_rms
 from prunelab.pruning import prunable
 from prunelab.records import Value
 from prunelab.stats import t_interval
@@ -59,15 +56,12 @@ def save_nets(nets: Sequence[Net], folder: Path = Path("nets")) -> list[Path]:
         name = f"{net.model}-{net.pruning}" if net.pruning else net.model
         name += "" if net.step is None else f"-step{net.step}"
         path = folder / f"{name}-seed{net.seed}.safetensors"
-        state = {name: tensor.detach().cpu().contiguous() for name, tensor in net.module.state_dict().items()}
         identity = net.names
         if net.pruning:
             identity["pruning"] = net.pruning
         if net.step is not None:
             identity["step"] = net.step
-        with files.replacing(path) as temporary:
-            # One key: safetensors writes several in an order that differs from run to run.
-            save_file(state, temporary, metadata={"net": json.dumps(identity)})
+        write(path, net.module, identity)
         paths.append(path)
     return paths
 
@@ -130,38 +124,17 @@ def open_stored(runs: Sequence[str], fit: Fit, *, device: str = "cpu") -> list[N
 
 
 def _open(path: Path, fit: Fit, device: str) -> Net:
+    file = read(path)
     try:
-        with safe_open(path, framework="pt") as stored:
-            identity = json.loads((stored.metadata() or {})["net"])
-            state = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (not a mapping)
-        data, data_id, model, seed = (identity[name] for name in ("data", "data_id", "model", "seed"))
-        pruning, step = identity.get("pruning", ""), identity.get("step")
-    except SafetensorError as error:
-        raise ValueError(f"a stored net is a safetensors file; {path} is not one ({error}): train it again") from error
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        data, data_id, model, seed = (file.identity[name] for name in ("data", "data_id", "model", "seed"))
+    except KeyError as error:
         raise ValueError(
             f"a stored net names its data, data_id, model and seed; {path} does not: train it again"
         ) from error
-    if data_id != fit.data_id:
-        raise ValueError(
-            f"a net is measured on the data it was trained on; {path} was trained on {data} ({data_id}), "
-            f"the run measures {fit.data} ({fit.data_id})"
-        )
-    module = build(model, inputs=fit.inputs, classes=fit.classes, generator=torch.Generator())
-    try:
-        module.load_state_dict(state)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())
-        raise ValueError(f"a stored net fits its own spec {model!r}; {path} does not: {reason}") from error
-    return Net(
-        data=data,
-        data_id=data_id,
-        model=model,
-        seed=int(seed),
-        module=module.to(device).eval(),
-        pruning=pruning,
-        step=step,
-    )
+    refuse_other_data(file, fit.data, fit.data_id)
+    module = open_net(file, model, data=fit.data, inputs=fit.inputs, classes=fit.classes, device=device)
+    pruning, step = file.identity.get("pruning", ""), file.identity.get("step")
+    return Net(data=data, data_id=data_id, model=model, seed=int(seed), module=module, pruning=pruning, step=step)
 
 
 class OfNet(Table):
