@@ -12,9 +12,11 @@ from pandas import DataFrame
 from prunelab.figures.labels import place_labels
 from prunelab.figures.panels import BAND, BARS, by_error, plain, said, shifts, spots
 from prunelab.figures.style import DEPTHS, INK, MUTED, Line, Saved, curve, legend, lines, panels, save, style
+from prunelab.models import parse
 from prunelab.stats import LEVEL, Interval
 from prunelab.studies.common.runs import only, slug
-from prunelab.studies.lenet.summary import against_published, comparable, nets, recipes, short_names
+from prunelab.studies.lenet.summary import against_published, comparable
+from prunelab.studies.lenet.tables import short_names
 
 STARS = "Stars: what the source printed, one run each."
 RECIPE_LINES: Mapping[str, Line] = {
@@ -278,6 +280,17 @@ def by_net(rows: DataFrame) -> list[tuple[str, DataFrame]]:
     """Give each net's name and rows in the order they are drawn."""
     names = short_names(rows["model"])
     return [(names[model], only(rows, model=model)) for model in nets(rows)]
+
+
+def nets(table: DataFrame) -> list[str]:
+    """List a table's specs, ordered by the width of the last hidden layer, then of those before it."""
+    return sorted(dict.fromkeys(table["model"]), key=lambda model: (parse(model).widths[::-1], model))
+
+
+def recipes(table: DataFrame) -> list[str]:
+    """List a table's recipes, the source's first, others as they come."""
+    found = list(dict.fromkeys(table["recipe"]))
+    return [name for name in RECIPE_LINES if name in found] + [name for name in found if name not in RECIPE_LINES]
 
 
 def some(rows: DataFrame, wanted: str) -> DataFrame:
