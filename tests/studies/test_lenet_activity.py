@@ -411,9 +411,9 @@ def test_bins_are_joined_until_each_holds_three_attainable_fractions(units: int,
 def test_nets_are_drawn_by_the_width_of_their_last_layer_then_of_the_first() -> None:
     specs = ["lenet-1200-100", "lenet-150-100", "lenet-300-200", "lenet-300-100"]
 
-    names = figures.names_of(pd.DataFrame({"model": specs}))
+    names = figures.by_net(pd.DataFrame({"model": specs}))
 
-    assert names == ["150-100", "300-100", "1200-100", "300-200"]
+    assert list(names) == ["150-100", "300-100", "1200-100", "300-200"]
 
 
 @pytest.mark.parametrize(
