@@ -10,7 +10,7 @@ from made_nets import randomised
 from prunelab.data import Images, load_images
 from prunelab.models import build
 from prunelab.studies.common.nets import Net
-from prunelab.studies.hardware.experiment import PrunedNet, all_one_shot
+from prunelab.studies.hardware.nets import PrunedNet, one_shot
 from prunelab.studies.hardware.tables import FORM_COLUMNS, FormRow
 
 SPEC = "mlp-12-8-relu"
@@ -40,7 +40,7 @@ def pruned(
     spec: str = SPEC, seeds: int = 1, sparsities: tuple[float, ...] = (0.5,)
 ) -> list[tuple[Net, list[PrunedNet]]]:
     nets = [untrained(spec, seed) for seed in range(seeds)]
-    return all_one_shot(nets, digits(), sparsities=sparsities, scoring=50)
+    return [(net, one_shot(net, digits(), sparsities=sparsities, scoring=50)) for net in nets]
 
 
 def milliseconds(pruning: str, form: str, sparsity: float, batch: int) -> float:

@@ -10,8 +10,8 @@ import made_hardware as made
 from prunelab import records
 from prunelab.studies import functions
 from prunelab.studies.common import runs as common_runs
-from prunelab.studies.hardware.summary import crossover_table, latency_table
 from prunelab.studies.hardware.tables import CROSSOVER_COLUMNS, CROSSOVER_KEY, LATENCY_COLUMNS, LATENCY_KEY
+from prunelab.studies.hardware.times import crossover_table, latency_table
 
 
 @pytest.mark.parametrize(

@@ -91,8 +91,8 @@ def shrink(
     [bold]Example[/bold]: prunelab shrink pruned.safetensors --arch lenet-300-100 --data mnist --out smaller
     """
     from prunelab.deploy import shrink_stored
-    from prunelab.studies.hardware import experiment
+    from prunelab.studies.hardware.nets import load
 
-    images = experiment.load(data, standardised=standardised)
+    images = load(data, standardised=standardised)
     found = shrink_stored(net, arch=arch, images=images, out=out, onnx=onnx, tolerance=tolerance)
     print(json.dumps(dataclasses.asdict(found), indent=1, default=str))

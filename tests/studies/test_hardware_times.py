@@ -12,14 +12,9 @@ from pandas import DataFrame
 import made_hardware as made
 from prunelab import records
 from prunelab.stats import bootstrap_interval
+from prunelab.studies.common.runs import only
 from prunelab.studies.hardware import summary, tables
-from prunelab.studies.hardware.summary import crossover, crossover_table, latency_table, time_table
-
-
-def only(table: DataFrame, **wanted: object) -> DataFrame:
-    for column, value in wanted.items():
-        table = table[table[column] == value]
-    return table
+from prunelab.studies.hardware.times import crossover, crossover_table, latency_table, time_table
 
 
 def test_times_without_noise_are_what_they_are_with_intervals_of_no_width() -> None:
@@ -219,6 +214,6 @@ def test_values_of_several_nets_are_refused() -> None:
 def test_resampling_does_not_depend_on_the_other_settings_in_the_table() -> None:
     rows = made.rounds(noise=0.1)
     one = rows[(rows["batch"] == 256) & (rows["threads"] == 2)]
-    whole = only(summary.latency_table(rows), batch=256, threads=2).reset_index(drop=True)
+    whole = only(latency_table(rows), batch=256, threads=2).reset_index(drop=True)
 
-    assert whole.equals(summary.latency_table(one))
+    assert whole.equals(latency_table(one))
