@@ -215,7 +215,7 @@ def memory_table(
 
 
 def prepared(path: str, spec: str, form: str, shape: Sequence[int], classes: int, batch: int) -> Callable[[], object]:
-    """Make a net that `memory_table` stored ready to run on a batch of zeros, one thread; the child process calls it."""
+    """Make a net that `memory_table` stored ready to run on zeros in one thread; the child process calls it."""
     x = torch.zeros(batch, *shape).contiguous(memory_format=torch.channels_last)
     if form == ONNX:
         opened, given = exporter().session(Path(path).read_bytes()), x.contiguous()
