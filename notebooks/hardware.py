@@ -38,39 +38,31 @@ memory_sparsities = [0.9]  # those at which memory is measured, seconds a form; 
 memory_batch = 256  # examples of the call that memory is measured of
 
 # %%
-from prunelab import records
 from prunelab.studies.common.units import recipe_of
-from prunelab.studies.hardware import forms, tables, times
+from prunelab.studies.hardware.forms import ALL_FORMS, form_table, memory_table, time_forms
 from prunelab.studies.hardware.nets import load, one_shot
+from prunelab.studies.hardware.tables import Crossovers, Forms, Latency, Memory, Times
+from prunelab.studies.hardware.times import crossover_table, latency_table, time_table
 from prunelab.studies.units.corrections import last_nets
 
 images = load(data, standardised=standardised)
 dense = last_nets(nets, images, models=models, seeds=seeds, iterations=iterations, recipe=recipe_of(learning_rate))
 asked = {"sparsities": sparsities, "prunings": prunings, "score": score, "scoring": scoring}
 pruned = [(net, one_shot(net, images, **asked)) for net in dense]
-looked_at = {**forms.ALL_FORMS, "weights": weight_forms, "units": unit_forms}
-counted = forms.form_table(pruned, images, forms=looked_at, examples=examples)
-records.save_table(counted, "forms", key=tables.FORM_KEY, columns=tables.FORM_COLUMNS)
-counted
+forms = {**ALL_FORMS, "weights": weight_forms, "units": unit_forms}
+Forms.save(form_table(pruned, images, forms=forms, examples=examples))
 
 # %% [markdown]
 # Everything up to here is counted, and the same in every run. What follows is measured with a clock: it depends on the
 # machine, on its libraries, and on what else it does.
 
 # %%
-timed = forms.time_forms(pruned, images, forms=looked_at, batches=batches, calls=calls, rounds=rounds, counts=threads)
-each = times.time_table(timed)
-records.save_table(each, "times", key=tables.TIME_KEY, columns=tables.TIME_COLUMNS, varies=True)
-latency = times.latency_table(timed)
-records.save_table(latency, "latency", key=tables.LATENCY_KEY, columns=tables.LATENCY_COLUMNS, varies=True)
-latency
+timed = time_forms(pruned, images, forms=forms, batches=batches, calls=calls, rounds=rounds, counts=threads)
+Times.save(time_table(timed))
+Latency.save(latency_table(timed))
 
 # %%
-crossovers = times.crossover_table(timed)
-records.save_table(crossovers, "crossovers", key=tables.CROSSOVER_KEY, columns=tables.CROSSOVER_COLUMNS, varies=True)
-crossovers
+Crossovers.save(crossover_table(timed))
 
 # %%
-memory = forms.memory_table(pruned, images, forms=looked_at, sparsities=memory_sparsities, batch=memory_batch)
-records.save_table(memory, "memory", key=tables.MEMORY_KEY, columns=tables.MEMORY_COLUMNS, varies=True)
-memory
+Memory.save(memory_table(pruned, images, forms=forms, sparsities=memory_sparsities, batch=memory_batch))

@@ -25,24 +25,10 @@ from prunelab.measure.latency import all_threads, interleaved, threads
 from prunelab.measure.memory import child_peak, measurable
 from prunelab.models import build
 from prunelab.pruning.units import sites
-from prunelab.records import to_frame
 from prunelab.studies.common.nets import Net, lay_out
 from prunelab.studies.common.units import laid_out
 from prunelab.studies.hardware.nets import PrunedNet
-from prunelab.studies.hardware.tables import (
-    DENSE,
-    FORM_COLUMNS,
-    FORM_KEY,
-    MEMORY_COLUMNS,
-    MEMORY_KEY,
-    NONE,
-    TIME_KEY,
-    UNITS,
-    WEIGHTS,
-    FormRow,
-    Memory,
-    Round,
-)
+from prunelab.studies.hardware.tables import DENSE, NONE, UNITS, WEIGHTS, Forms, Memory, Rounds
 
 # What each pruning is looked at in. Unpruned: the reference of either library.
 ALL_FORMS: Mapping[str, tuple[str, ...]] = {
@@ -58,7 +44,7 @@ _BATCH = 500
 def form_table(
     pruned: Pruned, images: Images, *, forms: Mapping[str, Sequence[str]] = ALL_FORMS, examples: int = 1000
 ) -> DataFrame:
-    """Count what every form takes, and measure the accuracy of every pruned net; columns as `FORM_COLUMNS` says.
+    """Count what every form takes, and measure the accuracy of every pruned net; as `Forms`.
 
     Args:
         pruned: nets with their prunings.
@@ -84,7 +70,7 @@ def form_table(
                 found = _outputs(form, x)
                 refuse_other_outputs(found, expected, what=_said(net, one, name))
                 rows.append(
-                    FormRow(
+                    Forms(
                         **_named(net, one, name),
                         weights=one.weights,
                         sparsity=one.sparsity,
@@ -95,7 +81,7 @@ def form_table(
                         agreement_percent=100 * float((found.argmax(1) == expected.argmax(1)).double().mean()),
                     )
                 )
-    return to_frame(rows, FORM_KEY)[list(FORM_COLUMNS)]
+    return Forms.frame(rows)
 
 
 def time_forms(
@@ -109,7 +95,7 @@ def time_forms(
     counts: Sequence[int],
     progress: bool = True,
 ) -> DataFrame:
-    """Time every form of every pruned net, all forms of one net in turn; a row a round, with the fields of `Round`.
+    """Time every form of every pruned net, all forms of one net in turn; a row a round, as `Rounds`.
 
     Args:
         pruned: nets with their prunings.
@@ -127,7 +113,7 @@ def time_forms(
     _check_forms(forms, pruned)
     _check_calls(images, batches, calls, counts)
     asked = list(dict.fromkeys(count or all_threads() for count in counts))
-    rows: list[Round] = []
+    rows: list[Rounds] = []
     with tqdm(total=len(pruned) * len(asked) * len(batches), desc="time", unit="batch", disable=not progress) as bar:
         for (net, every), count in itertools.product(pruned, asked):
             with threads(count):
@@ -138,7 +124,7 @@ def time_forms(
                     bound: dict[Hashable, Callable[[], object]] = {key: _bound(form, x) for key, form in made.items()}
                     timed = interleaved(bound, rounds=rounds, repeats=repeats, warm_up=min(repeats, 3))
                     rows += [
-                        Round(
+                        Rounds(
                             **_named(net, one, name),
                             sparsity=one.sparsity,
                             batch=batch,
@@ -151,7 +137,7 @@ def time_forms(
                         for number, seconds in enumerate(timed[one, name])
                     ]
                     bar.update()
-    return to_frame(rows, (*TIME_KEY, "round"))
+    return Rounds.frame(rows)
 
 
 def memory_table(
@@ -163,11 +149,11 @@ def memory_table(
     batch: int,
     progress: bool = True,
 ) -> DataFrame:
-    """Measure the memory of every form at some sparsities, one thread, each in a fresh process.
+    """Measure the memory of every form at some sparsities, one thread, each in a fresh process, as `Memory`.
 
     A process takes seconds to start, so the first net of each model stands for its others: what a form takes depends on
-    shapes and on the number of weights left, and these are nearly the same. Columns as `MEMORY_COLUMNS` says; the bytes
-    are empty where the system does not keep them, see `prunelab.measure.memory.measurable`.
+    shapes and on the number of weights left, and these are nearly the same. The bytes are empty where the system does
+    not keep them, see `prunelab.measure.memory.measurable`.
 
     Args:
         pruned: nets with their prunings, each built from its spec.
@@ -211,7 +197,7 @@ def memory_table(
                     peak_bytes=peak.peak if peak else None,
                 )
             )
-    return to_frame(rows, MEMORY_KEY)[list(MEMORY_COLUMNS)]
+    return Memory.frame(rows)
 
 
 def prepared(path: str, spec: str, form: str, shape: Sequence[int], classes: int, batch: int) -> Callable[[], object]:

@@ -16,8 +16,7 @@ from pandas import DataFrame
 
 from prunelab.deploy.forms import MASKED, ONNX
 from prunelab.stats import LEVEL
-from prunelab.studies.common.runs import framed
-from prunelab.studies.hardware.tables import CROSSOVER_COLUMNS, DENSE, LATENCY_COLUMNS, NONE, TIME_COLUMNS
+from prunelab.studies.hardware.tables import DENSE, NONE, Crossovers, Latency, Times
 
 Array = NDArray[np.float64]
 _Contender = tuple[str, float, str]
@@ -29,7 +28,7 @@ _REFERENCE = (NONE, 0.0, DENSE)
 
 
 def time_table(rounds: DataFrame) -> DataFrame:
-    """Sum up the times of each net; columns as `TIME_COLUMNS` says, intervals are bootstraps over rounds.
+    """Sum up the times of each net, as `Times`; intervals are bootstraps over rounds.
 
     Args:
         rounds: as `forms.time_forms` gives them.
@@ -40,11 +39,11 @@ def time_table(rounds: DataFrame) -> DataFrame:
         for seed, one in own.groupby("seed", sort=False)
         for times, rows in _summed(one)
     ]
-    return framed(found, TIME_COLUMNS, "times of forms")
+    return Times.frame(found)
 
 
 def latency_table(rounds: DataFrame) -> DataFrame:
-    """Sum up the times over nets; columns as `LATENCY_COLUMNS` says.
+    """Sum up the times over nets, as `Latency`.
 
     Intervals are bootstraps over nets and rounds, over rounds alone with one net.
 
@@ -56,14 +55,14 @@ def latency_table(rounds: DataFrame) -> DataFrame:
         for place, own in _settings(rounds)
         for times, rows in _summed(own)
     ]
-    return framed(found, LATENCY_COLUMNS, "times of forms")
+    return Latency.frame(found)
 
 
 def crossover_table(rounds: DataFrame, references: Sequence[str] = (DENSE, ONNX)) -> DataFrame:
-    """Find the sparsity from which on each form of a pruned net is faster than the unpruned one.
+    """Find the sparsity from which on each form of a pruned net is faster than the unpruned one, as `Crossovers`.
 
-    The masked form is left out: it computes what the unpruned net does, and where noise crosses 1 says nothing. Columns
-    as `CROSSOVER_COLUMNS` says; intervals as in `latency_table`.
+    The masked form is left out: it computes what the unpruned net does, and where noise crosses 1 says nothing.
+    Intervals are made as in `latency_table`.
 
     Args:
         rounds: as `forms.time_forms` gives them.
@@ -97,7 +96,7 @@ def crossover_table(rounds: DataFrame, references: Sequence[str] = (DENSE, ONNX)
                     "largest_percent": _percent(sparsities[-1]),
                 }
                 found.append(row)
-    return framed(found, CROSSOVER_COLUMNS, "crossovers")
+    return Crossovers.frame(found)
 
 
 def crossover(sparsities: Sequence[float], log_ratios: ArrayLike) -> float:

@@ -19,7 +19,7 @@ from prunelab.figures.style import INK, Line, Saved, legend, save, style
 from prunelab.stats import Interval, t_interval
 from prunelab.studies.common.runs import only
 from prunelab.studies.kinds.kinds import KINDS, PLAIN, REFERENCE, kinds_in
-from prunelab.studies.kinds.summary import NET, SUBJECT
+from prunelab.studies.kinds.ranking import NET, SUBJECT
 
 BARS = "Bars: 95 % t interval over seeds."
 
