@@ -11,15 +11,16 @@ from hypothesis import strategies as st
 
 import made_hardware as made
 from made_nets import net, specs
-from prunelab import deploy, records
+from prunelab import deploy
 from prunelab.deploy.export import refuse_other_outputs
 from prunelab.measure import count
 from prunelab.measure.memory import Peak, measurable
 from prunelab.pruning import keep_largest, magnitude, prunable
 from prunelab.pruning.unit_removal import remove, shrink
 from prunelab.pruning.units import sites
-from prunelab.studies.hardware import forms, nets, tables
+from prunelab.studies.hardware import forms, nets
 from prunelab.studies.hardware.nets import one_shot, widths_within
+from prunelab.studies.hardware.tables import Forms, Memory
 
 # 64 inputs, 12 and 8 units, 10 classes.
 WEIGHTS = 64 * 12 + 12 * 8 + 8 * 10
@@ -121,7 +122,7 @@ def test_a_net_that_is_pruned_already_is_refused() -> None:
 
 def test_every_form_is_counted_and_the_table_can_be_saved(tmp_path: Path) -> None:
     found = forms.form_table(made.pruned(seeds=2), made.digits(), examples=100)
-    records.save_table(found, "forms", key=tables.FORM_KEY, columns=tables.FORM_COLUMNS, folder=tmp_path)
+    Forms.save(found, folder=tmp_path)
     first = found[found["seed"] == 0].set_index(["pruning", "form"])
 
     assert len(found) == 2 * (2 + 4 + 3)
@@ -244,7 +245,7 @@ def test_memory_is_measured_in_a_fresh_process(tmp_path: Path) -> None:
     asked = {"none": ["dense"], "weights": ["masked"], "units": ["masked"]}
     pruned = made.pruned("mlp-2000-1000", sparsities=(0.5,))
     found = forms.memory_table(pruned, made.digits(), forms=asked, sparsities=[], batch=256, progress=False)
-    records.save_table(found, "memory", key=tables.MEMORY_KEY, columns=tables.MEMORY_COLUMNS, folder=tmp_path)
+    Memory.save(found, folder=tmp_path)
     held, peak = found.loc[0, ["held_bytes", "peak_bytes"]]
 
     weights = 4 * (64 * 2000 + 2000 + 2000 * 1000 + 1000 + 1000 * 10 + 10)
@@ -257,7 +258,7 @@ def test_memory_is_measured_in_a_fresh_process(tmp_path: Path) -> None:
 def test_where_the_system_keeps_no_peak_the_bytes_are_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(forms, "measurable", lambda: False)
     found = forms.memory_table(made.pruned(), made.digits(), sparsities=[0.5], batch=1, progress=False)
-    records.save_table(found, "memory", key=tables.MEMORY_KEY, columns=tables.MEMORY_COLUMNS, folder=tmp_path)
+    Memory.save(found, folder=tmp_path)
 
     assert found[["held_bytes", "peak_bytes"]].isna().all(axis=None)
 
