@@ -45,11 +45,11 @@ nets, dense, rates = lenet_dense.train_dense(
     device=device,
 )
 common_nets.save_nets(nets)
-records.save_table(rates, "rates", key=lenet_dense.RATE_LENET_KEY, columns=lenet_dense.RATE_LENET_COLUMNS)
+lenet_dense.LenetRate.save(rates)
 rates
 
 # %%
-records.save_table(dense, "dense", key=lenet_dense.DENSE_LENET_KEY, columns=lenet_dense.DENSE_LENET_COLUMNS)
+lenet_dense.DenseLenet.save(dense)
 dense
 
 # %% [markdown]

@@ -21,7 +21,7 @@ target = "2660"  # label of the weights left at which pruned nets are looked at
 targets = ["2660", "1641"]  # labels at which masks and weights trained again are compared
 
 # %%
-from prunelab import claims, records
+from prunelab import claims
 from prunelab.studies.lenet import rules
 
 verdicts = rules.decide_runs(
@@ -36,7 +36,4 @@ verdicts = rules.decide_runs(
     target=target,
     targets=targets,
 )
-claims.save(verdicts)
-table = claims.verdict_table(verdicts)
-records.save_table(table, "verdicts", key=claims.VERDICT_KEY, columns=claims.VERDICT_COLUMNS)
-table
+claims.publish(verdicts)

@@ -50,15 +50,13 @@ shape = corpora.Shape(
 )
 corpus, parts, alignment = corpora.make_corpus(load_recordings(data, held_out=held_out), shape, device=device)
 save_corpus(corpus)
-records.save_table(parts, "corpus", key=corpora.CORPUS_KEY, columns=corpora.CORPUS_COLUMNS)
-parts
+corpora.CorpusPart.save(parts)
 
 # %% [markdown]
 # How many training frames each round of realignment moved to another state:
 
 # %%
-records.save_table(alignment, "alignment", key=corpora.ALIGNMENT_KEY, columns=corpora.ALIGNMENT_COLUMNS)
-alignment
+corpora.Alignment.save(alignment)
 
 # %%
 corpus_figure.aligned_utterance(corpus)

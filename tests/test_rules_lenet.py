@@ -10,9 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from properties import tries
 from prunelab import claims
 from prunelab.studies.lenet import rules
 
@@ -182,7 +183,7 @@ def test_one_seed_decides_nothing():
     assert all("at least two seeds" in verdict.reason for verdict in verdicts)
 
 
-@settings(max_examples=10, deadline=None)
+@tries(10)
 @given(st.integers(0, 2**32 - 1))
 def test_the_order_of_rows_plays_no_part(seed):
     tables = source_account()
@@ -415,7 +416,7 @@ def test_overlapping_intervals_with_a_difference_across_zero_stay_open():
     assert "open: 600-100 - 300-100" in found.reason
 
 
-@settings(max_examples=60, deadline=None)
+@tries(60)
 @given(
     st.integers(2, 6).flatmap(
         lambda n: st.tuples(*(st.lists(st.integers(0, 40), min_size=n, max_size=n) for _ in range(2)))

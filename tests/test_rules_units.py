@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from properties import tries
 from prunelab import claims, records
 from prunelab.studies.units import rules
 
@@ -172,7 +173,7 @@ def test_one_seed_decides_nothing():
     assert all("at least two seeds" in verdict.reason for verdict in verdicts)
 
 
-@settings(max_examples=5, deadline=None)
+@tries(5)
 @given(st.integers(0, 2**32 - 1))
 def test_the_order_of_rows_plays_no_part(seed):
     tables = source_account()

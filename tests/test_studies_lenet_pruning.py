@@ -305,8 +305,8 @@ def test_without_an_aim_the_lowest_validation_error_is_chosen(tried: dict[float,
     nets, dense, rates = dense_run()
 
     assert list(rates.loc[rates["chosen"], "learning_rate"]) == [min(tried, key=lambda rate: tried[rate])]
-    assert list(dense.columns) == list(lenet_dense.DENSE_LENET_COLUMNS)
-    assert list(rates.columns) == list(lenet_dense.RATE_LENET_COLUMNS)
+    assert list(dense.columns) == list(lenet_dense.DenseLenet.columns())
+    assert list(rates.columns) == list(lenet_dense.LenetRate.columns())
     assert [(net.model, net.seed) for net in nets] == [(m, s) for m in (SPEC, "lenet-10-8-relu") for s in (1, 0)]
     lowest = rates.loc[rates["chosen"], "validation_error_percent"].item()
     assert lowest == pytest.approx(100 * (1 - evaluate(nets[0].module, digits.validation).accuracy))

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib import pyplot as plt
 from pandas import DataFrame
 
 import made_units as made
+from properties import tries
 from prunelab import records
 from prunelab.figures import panels
 from prunelab.figures.style import Saved
@@ -201,7 +202,7 @@ def test_an_absent_part_or_half_is_refused_with_what_there_is() -> None:
         figures.methods_by_tuning(tuned_of(LEAST), [("exact", "norm")])
 
 
-@settings(max_examples=40)
+@tries(40)
 @given(
     st.lists(st.floats(-30, 30).filter(lambda value: value == 0 or abs(value) > 1e-9), min_size=1, max_size=30),
     st.floats(1.0, 4.0),

@@ -8,6 +8,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Annotated as A
 from typing import Any, Protocol, TypeVar
 
 import pandas as pd
@@ -16,7 +17,7 @@ from pandas import DataFrame
 
 from prunelab import files, project
 from prunelab.decisions import Decision, NotCoveredError, Outcome, undecided
-from prunelab.records import save_table
+from prunelab.tables import Table
 
 NOT_YET = "not yet decided"
 
@@ -432,30 +433,28 @@ def check_places(tables: Mapping[str, pd.DataFrame], where: Mapping[str, str]) -
         raise ValueError(f"a verdict says where its numbers are; no place given for {missing}; add it to where")
 
 
-VERDICT_KEY = ("claim", "case")
+class Decided(Table, key="claim case", name="verdicts"):
+    """One claim, decided on one subject."""
+
+    claim: A[str, "id of the claim"]
+    case: A[str, "net and data it is decided on"]
+    verdict: A[Decision, "reproduced, partly, not-reproduced or inconclusive"]
+    effect: A[float | None, "what the rule measures; may be empty where the data do not reach [unit beside]"]
+    low: A[float | None, "lower end of its 95 % interval over seeds; may be empty [unit beside]"]
+    high: A[float | None, "upper end of its 95 % interval over seeds; may be empty [unit beside]"]
+    unit: A[str, "of effect, low and high; may be empty where there is no effect"]
+    n_seeds: A[int, "nets behind it"]
+    reason: A[str, "the effect held against the rule's bound"]
 
 
-VERDICT_COLUMNS = {
-    "claim": "id of the claim",
-    "case": "net and data it is decided on",
-    "verdict": "reproduced, partly, not-reproduced or inconclusive",
-    "effect": "what the rule measures; may be empty where the data do not reach [unit beside]",
-    "low": "lower end of its 95 % interval over seeds; may be empty [unit beside]",
-    "high": "upper end of its 95 % interval over seeds; may be empty [unit beside]",
-    "unit": "of effect, low and high; may be empty where there is no effect",
-    "n_seeds": "nets behind it",
-    "reason": "the effect held against the rule's bound",
-}
+class DecidedByTimes(Decided, varies=True, name="verdicts"):
+    """The same, where some rest on measured times."""
 
 
 def verdict_table(verdicts: Sequence[Verdict]) -> DataFrame:
-    """Lay the verdicts out, one row a claim and net; columns as `VERDICT_COLUMNS` says."""
-    rows = [
-        {"claim": verdict.id, **{name: getattr(case, name) for name in list(VERDICT_COLUMNS)[1:]}}
-        for verdict in verdicts
-        for case in verdict.cases
-    ]
-    return DataFrame(rows).astype({"effect": float, "low": float, "high": float})
+    """Lay the verdicts out, one row a claim and subject."""
+    rows = [{"claim": verdict.id} | vars(case) for verdict in verdicts for case in verdict.cases]
+    return Decided.frame(DataFrame(rows))
 
 
 def publish(verdicts: Sequence[Verdict], name: str = "verdicts", *, varies: bool = False) -> DataFrame:
@@ -467,6 +466,4 @@ def publish(verdicts: Sequence[Verdict], name: str = "verdicts", *, varies: bool
         varies: some rest on measured times, which another run will not repeat.
     """
     save(verdicts)
-    table = verdict_table(verdicts)
-    save_table(table, name, key=VERDICT_KEY, columns=VERDICT_COLUMNS, varies=varies)
-    return table
+    return (DecidedByTimes if varies else Decided).save(verdict_table(verdicts), name)

@@ -4,6 +4,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated as A
 from typing import Any
 
 import torch
@@ -31,6 +32,7 @@ from prunelab.speech import (
     uniform,
     whole,
 )
+from prunelab.tables import Table
 from prunelab.train import Recipe, train
 
 # Smallest and largest value of each whole number. The largest are far beyond use, and below what memory cannot hold.
@@ -90,33 +92,29 @@ def check_trained(heard: Mapping[str, Sequence[Utterance]]) -> None:
 CORPUS_FILE = "corpus.safetensors"
 
 
-CORPUS_KEY = ("data", "part")
+class CorpusPart(Table, key="data part", name="corpus"):
+    """One part of a corpus."""
+
+    data: A[str, "source of the recordings"]
+    data_id: A[str, "content id of the corpus"]
+    part: A[str, "train, dev (where decoders and rates are chosen) or test"]
+    utterances: A[int, "digit strings"]
+    words: A[int, "words in them"]
+    recordings: A[int, "recordings at hand for this part"]
+    speakers: A[int, "speakers"]
+    minutes: A[float, "duration [min]"]
+    frames: A[int, "frames scored by the net"]
+    snr_low: A[float | None, "lowest signal-to-noise ratio; may be empty where no noise was added [dB]"]
+    snr_high: A[float | None, "highest signal-to-noise ratio; may be empty where no noise was added [dB]"]
 
 
-CORPUS_COLUMNS = {
-    "data": "source of the recordings",
-    "data_id": "content id of the corpus",
-    "part": "train, dev (where decoders and rates are chosen) or test",
-    "utterances": "digit strings",
-    "words": "words in them",
-    "recordings": "recordings at hand for this part",
-    "speakers": "speakers",
-    "minutes": "duration [min]",
-    "frames": "frames scored by the net",
-    "snr_low": "lowest signal-to-noise ratio; may be empty where no noise was added [dB]",
-    "snr_high": "highest signal-to-noise ratio; may be empty where no noise was added [dB]",
-}
+class Alignment(Table, key="data round"):
+    """One realignment of the training part."""
 
-
-ALIGNMENT_KEY = ("data", "round")
-
-
-ALIGNMENT_COLUMNS = {
-    "data": "source of the recordings",
-    "data_id": "content id of the corpus",
-    "round": "realignment, counted from 1",
-    "changed_percent": "training frames that got another state than before [%]",
-}
+    data: A[str, "source of the recordings"]
+    data_id: A[str, "content id of the corpus"]
+    round: A[int, "realignment, counted from 1"]
+    changed_percent: A[float, "training frames that got another state than before [%]"]
 
 
 # The net that aligns: small, trained for one pass each round; what it aligns trains the nets that are measured.
@@ -207,7 +205,7 @@ def make_corpus(
     )
     identity = {"data": corpus.name, "data_id": corpus.content_id}
     rows = [{**identity, "part": name, **_facts(corpus, name, recordings)} for name in parts]
-    return corpus, DataFrame(rows)[list(CORPUS_COLUMNS)], DataFrame([{**identity, **row} for row in rounds])
+    return corpus, CorpusPart.frame(rows), Alignment.frame([identity | row for row in rounds], may_be_empty=True)
 
 
 def open_or_make(run: str, *, device: str = "cpu") -> Corpus:

@@ -1,26 +1,25 @@
 """Trained nets on disk: parameters as safetensors, identity in the file's metadata, opened only where they fit."""
 
 import copy
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated as A
 from typing import Any, TypeVar
 from zlib import crc32
 
 import torch
 from pandas import DataFrame
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import nn
 
-from prunelab import files
 from prunelab.data import Images, Split, load_images
+from prunelab.deploy.stored import open_net, read, refuse_other_data, write
 from prunelab.measure import evaluate
-from prunelab.models import build, weight_rms
+from prunelab.models import weight_rms
 from prunelab.pruning import prunable
-from prunelab.records import Value, to_frame
+from prunelab.records import Value
 from prunelab.stats import t_interval
+from prunelab.tables import Table
 from prunelab.train import Recipe, check_seeds, train_seeds
 
 _T = TypeVar("_T")
@@ -40,6 +39,11 @@ class Net:
     step: int | None = None  # training iterations done, of a net stored along its training; None at the end
 
     @property
+    def names(self) -> dict[str, Any]:
+        """The cells of `OfNet`."""
+        return {"data": self.data, "data_id": self.data_id, "model": self.model, "seed": self.seed}
+
+    @property
     def weight_rms(self) -> float:
         """Root mean square of all prunable weights pooled."""
         return weight_rms(list(prunable(self.module).values()))
@@ -52,15 +56,12 @@ def save_nets(nets: Sequence[Net], folder: Path = Path("nets")) -> list[Path]:
         name = f"{net.model}-{net.pruning}" if net.pruning else net.model
         name += "" if net.step is None else f"-step{net.step}"
         path = folder / f"{name}-seed{net.seed}.safetensors"
-        state = {name: tensor.detach().cpu().contiguous() for name, tensor in net.module.state_dict().items()}
-        identity = {"data": net.data, "data_id": net.data_id, "model": net.model, "seed": net.seed}
+        identity = net.names
         if net.pruning:
             identity["pruning"] = net.pruning
         if net.step is not None:
             identity["step"] = net.step
-        with files.replacing(path) as temporary:
-            # One key: safetensors writes several in an order that differs from run to run.
-            save_file(state, temporary, metadata={"net": json.dumps(identity)})
+        write(path, net.module, identity)
         paths.append(path)
     return paths
 
@@ -123,98 +124,51 @@ def open_stored(runs: Sequence[str], fit: Fit, *, device: str = "cpu") -> list[N
 
 
 def _open(path: Path, fit: Fit, device: str) -> Net:
+    file = read(path)
     try:
-        with safe_open(path, framework="pt") as stored:
-            identity = json.loads((stored.metadata() or {})["net"])
-            state = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (not a mapping)
-        data, data_id, model, seed = (identity[name] for name in ("data", "data_id", "model", "seed"))
-        pruning, step = identity.get("pruning", ""), identity.get("step")
-    except SafetensorError as error:
-        raise ValueError(f"a stored net is a safetensors file; {path} is not one ({error}): train it again") from error
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        data, data_id, model, seed = (file.identity[name] for name in ("data", "data_id", "model", "seed"))
+    except KeyError as error:
         raise ValueError(
             f"a stored net names its data, data_id, model and seed; {path} does not: train it again"
         ) from error
-    if data_id != fit.data_id:
-        raise ValueError(
-            f"a net is measured on the data it was trained on; {path} was trained on {data} ({data_id}), "
-            f"the run measures {fit.data} ({fit.data_id})"
-        )
-    module = build(model, inputs=fit.inputs, classes=fit.classes, generator=torch.Generator())
-    try:
-        module.load_state_dict(state)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())
-        raise ValueError(f"a stored net fits its own spec {model!r}; {path} does not: {reason}") from error
-    return Net(
-        data=data,
-        data_id=data_id,
-        model=model,
-        seed=int(seed),
-        module=module.to(device).eval(),
-        pruning=pruning,
-        step=step,
-    )
+    refuse_other_data(file, fit.data, fit.data_id)
+    module = open_net(file, model, data=fit.data, inputs=fit.inputs, classes=fit.classes, device=device)
+    pruning, step = file.identity.get("pruning", ""), file.identity.get("step")
+    return Net(data=data, data_id=data_id, model=model, seed=int(seed), module=module, pruning=pruning, step=step)
 
 
-DENSE_KEY = ("data", "model", "seed")
+class OfNet(Table):
+    """The columns that name a net."""
+
+    data: A[str, "data set"]
+    data_id: A[str, "content id of the data set"]
+    model: A[str, "spec of the net"]
+    seed: A[int, "seed of initialisation and order"]
 
 
-DENSE_COLUMNS = {
-    "data": "data set",
-    "data_id": "content id of the data set",
-    "model": "spec of the net",
-    "seed": "seed of initialisation and order",
-    "learning_rate": "peak learning rate, chosen on the validation part",
-    "weights": "prunable weights",
-    "biases": "biases, never pruned",
-    "weight_rms": "root mean square of all weights pooled",
-    "validation_error_percent": "error on the validation part, last epoch [%]",
-    "error_percent": "error on the test part, last epoch [%]",
-    "loss": "mean cross-entropy on the test part, last epoch [nats]",
-}
+class Counted(Table):
+    """What is counted in a dense net."""
+
+    learning_rate: A[float, "peak learning rate, chosen on the validation part"]
+    weights: A[int, "prunable weights"]
+    biases: A[int, "biases, never pruned"]
+    weight_rms: A[float, "root mean square of all weights pooled"]
 
 
-RATE_KEY = ("data", "model", "learning_rate")
+class Dense(Counted, OfNet, key="data model seed"):
+    """One dense net, trained and measured once."""
+
+    validation_error_percent: A[float, "error on the validation part, last epoch [%]"]
+    error_percent: A[float, "error on the test part, last epoch [%]"]
+    loss: A[float, "mean cross-entropy on the test part, last epoch [nats]"]
 
 
-RATE_COLUMNS = {
-    "data": "data set",
-    "data_id": "content id of the data set",
-    "model": "spec of the net",
-    "seed": "seed of the one net tried",
-    "learning_rate": "peak learning rate tried",
-    "validation_error_percent": "error on the validation part, last epoch [%]; the lowest is chosen",
-}
+class Rate(OfNet, key="data model learning_rate", name="rates"):
+    """One learning rate tried on one net."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class Dense:
-    """One row of the table of dense nets."""
-
-    data: str
-    data_id: str
-    model: str
-    seed: int
-    learning_rate: float
-    weights: int
-    biases: int
-    weight_rms: float
-    validation_error_percent: float
-    error_percent: float
-    loss: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rate:
-    """One row of the search for a learning rate."""
-
-    data: str
-    data_id: str
-    model: str
-    seed: int
-    learning_rate: float
-    validation_error_percent: float
+    seed: A[int, "seed of the one net tried"]
+    learning_rate: A[float, "peak learning rate tried"]
+    validation_error_percent: A[float, "error on the validation part, last epoch [%]; the lowest is chosen"]
 
 
 def error_percent(accuracy: float) -> float:
@@ -259,8 +213,8 @@ def train_nets(
         for rate, error in errors.items()
     ]
     nets = [Net(**identity, seed=seed, module=module) for seed, module in modules.items()]
-    dense = to_frame([dense_row(net, images, best) for net in nets], DENSE_KEY)
-    return nets, dense, to_frame(rates, RATE_KEY)
+    dense = Dense.frame([dense_row(net, images, best) for net in nets])
+    return nets, dense, Rate.frame(rates)
 
 
 def best_rate(
@@ -293,21 +247,25 @@ def dense_values(dense: DataFrame) -> dict[str, Value]:
 def dense_row(net: Net, images: Images, rate: float) -> Dense:
     """Measure a dense net on the validation and the test part."""
     test = evaluate(net.module, images.test)
-    weights = prunable(net.module)
-    biases = {name: value for name, value in net.module.named_parameters() if name not in weights}
     return Dense(
-        data=net.data,
-        data_id=net.data_id,
-        model=net.model,
-        seed=net.seed,
-        learning_rate=rate,
-        weights=sum(weight.numel() for weight in weights.values()),
-        biases=sum(bias.numel() for bias in biases.values()),
-        weight_rms=net.weight_rms,
+        **net.names,
+        **counts(net, rate),
         validation_error_percent=error_percent(evaluate(net.module, images.validation).accuracy),
         error_percent=error_percent(test.accuracy),
         loss=test.loss,
     )
+
+
+def counts(net: Net, rate: float) -> dict[str, Any]:
+    """Count a net trained at a learning rate: the cells of `Counted`."""
+    weights = prunable(net.module)
+    biases = [value for name, value in net.module.named_parameters() if name not in weights]
+    return {
+        "learning_rate": rate,
+        "weights": sum(weight.numel() for weight in weights.values()),
+        "biases": sum(bias.numel() for bias in biases),
+        "weight_rms": net.weight_rms,
+    }
 
 
 def lay_out(module: nn.Sequential) -> nn.Sequential:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated as A
 from typing import Any
 
 import torch
@@ -11,12 +12,11 @@ from tqdm import tqdm
 
 from prunelab.measure.sweep import logits
 from prunelab.models import build
-from prunelab.pruning import prunable
-from prunelab.records import Value, to_frame
+from prunelab.records import Value
 from prunelab.speech import Corpus, Setting, WordErrors, decode, utterance_interval, word_errors
 from prunelab.stats import t_interval
 from prunelab.studies.common.corpora import Frames
-from prunelab.studies.common.nets import Fit, Net, best_rate, check_models, open_stored
+from prunelab.studies.common.nets import Counted, Fit, Net, OfNet, best_rate, check_models, counts, open_stored
 from prunelab.train import Recipe, check_seeds, train
 
 # Chosen so that the best on the development part lies inside for nets that still hear something.
@@ -153,78 +153,35 @@ def _part(errors: WordErrors, utterances: slice) -> WordErrors:
     )
 
 
-DENSE_KEY = ("data", "model", "seed")
+class OfRecogniser(OfNet):
+    """The columns that name a recogniser."""
+
+    data: A[str, "source of the recordings"]
+    data_id: A[str, "content id of the corpus"]
 
 
-DENSE_COLUMNS = {
-    "data": "source of the recordings",
-    "data_id": "content id of the corpus",
-    "model": "spec of the net",
-    "seed": "seed of initialisation and order",
-    "learning_rate": "peak learning rate, chosen on the development part",
-    "weights": "prunable weights",
-    "biases": "biases, never pruned",
-    "weight_rms": "root mean square of all weights pooled",
-    "dev_error_percent": "word error rate on the development part, last epoch [%]",
-    "error_percent": "word error rate on the test part, decoder chosen on the development part [%]",
-    "best_wer_percent": "word error rate on the test part with the decoder that is best there [%]",
-    "substitutions_percent": "substituted words, of those spoken [%]",
-    "deletions_percent": "missed words, of those spoken [%]",
-    "insertions_percent": "inserted words, of those spoken [%]",
-    "wer_low": "lower end of the 95 % bootstrap interval of error_percent over utterances [%]",
-    "wer_high": "its upper end [%]",
-    "decoder_scale": "acoustic scale of the decoder chosen",
-    "decoder_penalty": "word insertion penalty of the decoder chosen",
-}
+class Dense(Counted, OfRecogniser, key="data model seed"):
+    """One dense recogniser, trained and measured once."""
+
+    learning_rate: A[float, "peak learning rate, chosen on the development part"]
+    dev_error_percent: A[float, "word error rate on the development part, last epoch [%]"]
+    error_percent: A[float, "word error rate on the test part, decoder chosen on the development part [%]"]
+    best_wer_percent: A[float, "word error rate on the test part with the decoder that is best there [%]"]
+    substitutions_percent: A[float, "substituted words, of those spoken [%]"]
+    deletions_percent: A[float, "missed words, of those spoken [%]"]
+    insertions_percent: A[float, "inserted words, of those spoken [%]"]
+    wer_low: A[float, "lower end of the 95 % bootstrap interval of error_percent over utterances [%]"]
+    wer_high: A[float, "its upper end [%]"]
+    decoder_scale: A[float, "acoustic scale of the decoder chosen"]
+    decoder_penalty: A[float, "word insertion penalty of the decoder chosen"]
 
 
-RATE_KEY = ("data", "model", "learning_rate")
+class Rate(OfRecogniser, key="data model learning_rate", name="rates"):
+    """One learning rate tried on one recogniser."""
 
-
-RATE_COLUMNS = {
-    "data": "source of the recordings",
-    "data_id": "content id of the corpus",
-    "model": "spec of the net",
-    "seed": "seed of the one net tried",
-    "learning_rate": "peak learning rate tried",
-    "dev_error_percent": "word error rate on the development part, last epoch [%]; the lowest is chosen",
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Dense:
-    """One row of the table of dense recognisers."""
-
-    data: str
-    data_id: str
-    model: str
-    seed: int
-    learning_rate: float
-    weights: int
-    biases: int
-    weight_rms: float
-    dev_error_percent: float
-    error_percent: float
-    best_wer_percent: float
-    substitutions_percent: float
-    deletions_percent: float
-    insertions_percent: float
-    wer_low: float
-    wer_high: float
-    decoder_scale: float
-    decoder_penalty: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rate:
-    """One row of the search for a learning rate."""
-
-    data: str
-    data_id: str
-    model: str
-    seed: int
-    learning_rate: float
-    dev_error_percent: float
+    seed: A[int, "seed of the one net tried"]
+    learning_rate: A[float, "peak learning rate tried"]
+    dev_error_percent: A[float, "word error rate on the development part, last epoch [%]; the lowest is chosen"]
 
 
 def recipe_of(epochs: int, learning_rate: float = 1e-3) -> Recipe:
@@ -265,8 +222,8 @@ def train_recognisers(
     identity: dict[str, Any] = {"data": corpus.name, "data_id": corpus.content_id, "model": model, "seed": first}
     rates = [Rate(**identity, learning_rate=rate, dev_error_percent=error) for rate, error in errors.items()]
     nets = [found, *(measured(best, seed) for seed in others)]
-    dense = to_frame([_dense(net, heard, best) for net, heard in nets], DENSE_KEY)
-    return [net for net, _ in nets], dense, to_frame(rates, RATE_KEY)
+    dense = DataFrame([net.names | counts(net, best) | vars(heard) for net, heard in nets])
+    return [net for net, _ in nets], Dense.frame(dense), Rate.frame(rates)
 
 
 def open_recognisers(
@@ -328,28 +285,3 @@ def _trained(corpus: Corpus, frames: Frames, model: str, seed: int, recipe: Reci
     label = f"{model}, seed {seed}, rate {recipe.learning_rate:g}" if progress else None
     train(module, frames, recipe, generator=generator, label=label)
     return Net(data=corpus.name, data_id=corpus.content_id, model=model, seed=seed, module=module)
-
-
-def _dense(net: Net, heard: Heard, rate: float) -> Dense:
-    weights = prunable(net.module)
-    biases = {name: value for name, value in net.module.named_parameters() if name not in weights}
-    return Dense(
-        data=net.data,
-        data_id=net.data_id,
-        model=net.model,
-        seed=net.seed,
-        learning_rate=rate,
-        weights=sum(weight.numel() for weight in weights.values()),
-        biases=sum(bias.numel() for bias in biases.values()),
-        weight_rms=net.weight_rms,
-        dev_error_percent=heard.dev_error_percent,
-        error_percent=heard.error_percent,
-        best_wer_percent=heard.best_wer_percent,
-        substitutions_percent=heard.substitutions_percent,
-        deletions_percent=heard.deletions_percent,
-        insertions_percent=heard.insertions_percent,
-        wer_low=heard.wer_low,
-        wer_high=heard.wer_high,
-        decoder_scale=heard.decoder_scale,
-        decoder_penalty=heard.decoder_penalty,
-    )

@@ -1,7 +1,8 @@
 """Experiment 1 of the LeNet study: dense nets of several widths, trained by one recipe."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from typing import Annotated as A
 
 import torch
 from pandas import DataFrame
@@ -9,11 +10,9 @@ from pandas import DataFrame
 from prunelab.data import load_images
 from prunelab.measure import evaluate
 from prunelab.models import build
-from prunelab.records import Value, to_frame
+from prunelab.records import Value
 from prunelab.stats import t_interval
 from prunelab.studies.common.nets import (
-    DENSE_COLUMNS,
-    RATE_COLUMNS,
     Dense,
     Net,
     Rate,
@@ -22,37 +21,27 @@ from prunelab.studies.common.nets import (
     error_percent,
 )
 from prunelab.studies.lenet.settings import SETTING_COLUMNS, check_recipe, recipe_of, training_part
+from prunelab.tables import Table
 from prunelab.train import check_seeds, train
 
-DENSE_LENET_KEY = ("data", "recipe", "model", "seed")
-DENSE_LENET_COLUMNS = {
-    "recipe": SETTING_COLUMNS["recipe"],
-    **DENSE_COLUMNS,
-    "epochs": "passes over the training part",
-}
-RATE_LENET_KEY = ("data", "recipe", "model", "learning_rate")
-RATE_LENET_COLUMNS = {
-    "recipe": SETTING_COLUMNS["recipe"],
-    **RATE_COLUMNS,
-    "validation_error_percent": "error on the validation part, last epoch [%]",
-    "chosen": "whether all nets are trained at this rate",
-}
+
+class OfRecipe(Table):
+    """The column that names a recipe."""
+
+    recipe: A[str, SETTING_COLUMNS["recipe"]]
 
 
-@dataclass(frozen=True, kw_only=True)
-class DenseLenet(Dense):
-    """One row of the table of dense nets."""
+class DenseLenet(Dense, OfRecipe, key="data recipe model seed", name="dense"):
+    """One dense net, trained by one recipe."""
 
-    recipe: str
-    epochs: int
+    epochs: A[int, "passes over the training part"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class LenetRate(Rate):
-    """One row of the search for a learning rate."""
+class LenetRate(Rate, OfRecipe, key="data recipe model learning_rate", name="rates"):
+    """One learning rate tried on one net."""
 
-    recipe: str
-    chosen: bool
+    validation_error_percent: A[float, "error on the validation part, last epoch [%]"]
+    chosen: A[bool, "whether all nets are trained at this rate"]
 
 
 def train_dense(
@@ -140,8 +129,7 @@ def train_dense(
         for seed in seeds
     ]
     rows = [DenseLenet(**asdict(dense_row(net, images, best)), recipe=recipe, epochs=epochs) for net in nets]
-    dense = to_frame(rows, DENSE_LENET_KEY)[list(DENSE_LENET_COLUMNS)]
-    return nets, dense, to_frame(tries, RATE_LENET_KEY)[list(RATE_LENET_COLUMNS)]
+    return nets, DenseLenet.frame(rows), LenetRate.frame(tries)
 
 
 def dense_values(dense: DataFrame) -> dict[str, Value]:
