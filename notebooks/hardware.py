@@ -38,12 +38,11 @@ memory_sparsities = [0.9]  # those at which memory is measured, seconds a form; 
 memory_batch = 256  # examples of the call that memory is measured of
 
 # %%
-from prunelab.studies.common.units import recipe_of
+from prunelab.studies.common.units import last_nets, recipe_of
 from prunelab.studies.hardware.forms import ALL_FORMS, form_table, memory_table, time_forms
 from prunelab.studies.hardware.nets import load, one_shot
 from prunelab.studies.hardware.tables import Crossovers, Forms, Latency, Memory, Times
 from prunelab.studies.hardware.times import crossover_table, latency_table, time_table
-from prunelab.studies.units.corrections import last_nets
 
 images = load(data, standardised=standardised)
 dense = last_nets(nets, images, models=models, seeds=seeds, iterations=iterations, recipe=recipe_of(learning_rate))

@@ -18,8 +18,7 @@ from prunelab.studies.common import nets as common_nets
 from prunelab.studies.common.recognisers import Listener
 from prunelab.studies.common.units import subsets
 from prunelab.studies.kinds import experiment
-from prunelab.studies.kinds.experiment import Plan, choose, counted, edges_of, measured, retrain, weight_table
-from prunelab.studies.kinds.kinds import pruned
+from prunelab.studies.kinds.experiment import Plan, choose, counted, edges_of, measured, pruned, retrain, weight_table
 from prunelab.studies.kinds.tables import Kinds, KindsCosts, Tried, Weights
 from prunelab.studies.kinds.task import Task, images_task, open_task, plain_nets, speech_task, trained
 from prunelab.train import Recipe, train_seeds

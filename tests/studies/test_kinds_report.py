@@ -14,7 +14,7 @@ import made_kinds as made
 from prunelab.figures import style
 from prunelab.figures.style import Saved
 from prunelab.studies.kinds import figures, summary
-from prunelab.studies.kinds.kinds import KINDS
+from prunelab.studies.kinds.experiment import KINDS
 from prunelab.studies.kinds.ranking import summary_table
 from prunelab.studies.kinds.summary import guide_table
 from prunelab.studies.kinds.tables import KindsGuide, KindsSummary

@@ -17,6 +17,7 @@ from matplotlib.layout_engine import ConstrainedLayoutEngine
 from pandas import DataFrame
 
 from prunelab import files
+from prunelab.pruning.kinds import Role, named
 from prunelab.stats import t_interval
 
 INK = "#222222"
@@ -33,15 +34,15 @@ class Line:
     dash: str | tuple[int, tuple[int, ...]] = "-"
 
 
-# Okabe and Ito (2008): told apart with every common colour vision. Marker and dash repeat what the colour says.
-METHODS: Mapping[str, Line] = {
-    "abs": Line(label="both signs (abs, one threshold)", colour="#0072b2", marker="o"),
-    "positive": Line(label="positive only", colour="#d55e00", marker="^", dash=(0, (5, 2))),
-    "negative": Line(label="negative only", colour="#009e73", marker="v", dash=(0, (2, 1))),
-    "percentile": Line(
-        label="same percentile of each layer and sign", colour="#cc79a7", marker="s", dash=(0, (4, 1, 1, 1))
-    ),
-}
+def lines(role: Role) -> dict[str, Line]:
+    """Give the line of each kind that a parameter may name, in the order of the list of kinds."""
+    return {
+        name: Line(label=kind.label, colour=kind.look.colour, marker=kind.look.marker, dash=kind.look.dash)
+        for name, kind in named(role).items()
+    }
+
+
+METHODS: Mapping[str, Line] = lines("sign") | lines("method")
 
 # Layers are ordered, so their colours are too: dark to light, still apart in grey.
 DEPTHS = (

@@ -1,24 +1,16 @@
 """The figure on choosing a threshold: the weights left by bound and family."""
 
-from collections.abc import Mapping
-
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from pandas import DataFrame
 
 from prunelab.figures.panels import BARS, said, shifts, spots
-from prunelab.figures.style import Line, Saved, legend, panels, save, style
+from prunelab.figures.style import Line, Saved, legend, lines, panels, save, style
 from prunelab.stats import Interval, t_interval
 from prunelab.studies.choices.summary import decided
 from prunelab.studies.choices.tables import SEVERAL
 
-# Okabe and Ito (2008): told apart with every common colour vision. The marker repeats what the colour says.
-FAMILY_LINES: Mapping[str, Line] = {
-    "global": Line(label="one threshold", colour="#0072b2", marker="o"),
-    "quality": Line(label="quality × deviation of each layer", colour="#d55e00", marker="^"),
-    "sensitivity": Line(label="by sensitivity of the layers", colour="#009e73", marker="s"),
-    "units": Line(label="whole units, replaced by their means", colour="#cc79a7", marker="D"),
-}
+FAMILY_LINES = lines("family")
 
 
 _OTHER = Line(label="", colour="#7a7a7a", marker="p")

@@ -1,8 +1,11 @@
 """Every kind of pruning function on the same nets at the same budgets, one-shot and retrained."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import copy
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, get_args
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -12,13 +15,19 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from prunelab.measure.sparsity import count
-from prunelab.pruning import check, prunable
+from prunelab.pruning import apply, check, keep_largest, prunable
+from prunelab.pruning.criteria import accumulate
+from prunelab.pruning.kinds import Need, Penalty, check_names, named
+from prunelab.pruning.masks import SCOPES
+from prunelab.pruning.selection import removed_count
+from prunelab.pruning.unit_removal import take_out, units_within
+from prunelab.pruning.unit_scores import Measured, measure_units
 from prunelab.studies.common.nets import Net
-from prunelab.studies.kinds.kinds import KINDS, Penalty, Pruned, check_kinds, drawing, pruned, whole_units
 from prunelab.studies.kinds.tables import Kinds, KindsCosts, Tried, Weights
 from prunelab.studies.kinds.task import Task, finish, trained
-from prunelab.train import check_seeds, training
+from prunelab.train import Examples, check_seeds, training
 
+KINDS = named("kind")
 BINS = 61  # of weights; an odd number: one is centred at zero
 RANGE = 4.0  # of the bins, root mean square weights on either side
 
@@ -79,7 +88,7 @@ def compare(
         drawn: the budget at which weights are counted in bins.
         progress: show progress bars.
     """
-    check_kinds(kinds)
+    check_names("kind", kinds)
     check_seeds([net.seed for net in nets])
     rows: list[Kinds] = []
     bins: list[dict[str, Any]] = []
@@ -145,8 +154,8 @@ def measured(
         progress: show a progress bar.
     """
     dense, before = task.measure(module), prunable(module)
-    named: dict[str, Any] = {**task.named, "seed": seed, "scope": plan.scope, "strength": strength}
-    named |= {"dense_validation_error_percent": dense.validation, "dense_error_percent": dense.test}
+    columns: dict[str, Any] = {**task.named, "seed": seed, "scope": plan.scope, "strength": strength}
+    columns |= {"dense_validation_error_percent": dense.validation, "dense_error_percent": dense.test}
     budgets = sorted({*plan.sparsities, *plan.retrained_sparsities})
     every = pruned(
         module, kinds, budgets, scoring=task.scoring, seed=seed, scope=plan.scope, batch_size=plan.scoring_batch
@@ -154,10 +163,80 @@ def measured(
     total, label = len(kinds) * len(budgets), f"{task.model}, seed {seed}"
     for one in tqdm(every, total=total, desc=label, leave=False, disable=not progress):
         if one.sparsity_asked in plan.sparsities:
-            yield _seen(task, one, before, named, retrained=False)
+            yield _seen(task, one, before, columns, retrained=False)
         if one.sparsity_asked in plan.retrained_sparsities:
             retrain(task, one, steps=plan.retraining_steps, seed=seed)
-            yield _seen(task, one, before, named, retrained=True)
+            yield _seen(task, one, before, columns, retrained=True)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Pruned:
+    """A copy of a net, pruned."""
+
+    kind: str
+    sparsity_asked: float
+    module: nn.Sequential
+    masks: dict[str, Tensor]  # of weights, and where units went of biases too; True = kept
+
+
+def pruned(
+    module: nn.Sequential,
+    kinds: Sequence[str],
+    sparsities: Sequence[float],
+    *,
+    scoring: Examples,
+    seed: int,
+    scope: str = "global",
+    batch_size: int = 50,
+) -> Iterator[Pruned]:
+    """Prune copies of one net, each kind to each budget.
+
+    Single weights are removed to the very number, units to the number that leaves the weights nearest to it. Means of
+    removed units are carried by the next layer's bias.
+
+    Args:
+        module: trained as the kinds want it; not changed.
+        kinds: of `KINDS`; the ranking of each is made once.
+        sparsities: fractions of the weights to remove, [0, 1).
+        scoring: examples of the training part that gradients and activations are measured on.
+        seed: of the random scores.
+        scope: "global" ranks all layers together; "layer" removes the same fraction of each layer.
+        batch_size: examples in a batch of gradients.
+    """
+    check_names("kind", kinds)
+    if scope not in SCOPES:
+        raise ValueError(f"scope is one of {', '.join(SCOPES)}; got {scope!r}")
+    weights = prunable(module)
+
+    @cache  # made only where a kind wants them, and once for all that do
+    def gradients(absolute: bool) -> dict[str, Tensor]:
+        return accumulate(module, scoring.x, scoring.y, batch_size=batch_size, absolute=absolute)
+
+    @cache
+    def measured() -> dict[str, Measured]:
+        return measure_units(module, scoring.x, scoring.y, generator=drawing(seed, "units"))
+
+    evidence: dict[Need, Callable[[], Any]] = {
+        "weights": lambda: weights,
+        "gradients": lambda: gradients(False),
+        "gradient sizes": lambda: gradients(True),
+        "chance": lambda: drawing(seed, "weights"),
+    }
+    for kind in map(KINDS.__getitem__, kinds):
+        ranking = {} if kind.units else kind.scores(evidence)
+        for sparsity in sparsities:
+            smaller = copy.deepcopy(module)
+            if kind.units:
+                own = {name: site.scores[kind.units] for name, site in measured().items()}
+                total = sum(weight.numel() for weight in weights.values())
+                kept = total - removed_count(sparsity, total, name="sparsity")
+                gone = units_within(module, own, kept, scope=scope)
+                masks = take_out(smaller, gone, measured(), replacement="mean")
+            else:
+                masks = keep_largest(ranking, sparsity, scope)
+                apply(smaller, masks)
+            check(smaller, masks)
+            yield Pruned(kind=kind.name, sparsity_asked=sparsity, module=smaller, masks=masks)
 
 
 def retrain(task: Task, one: Pruned, *, steps: int, seed: int) -> None:
@@ -170,6 +249,11 @@ def retrain(task: Task, one: Pruned, *, steps: int, seed: int) -> None:
     at = f"{one.kind} at {one.sparsity_asked:g}"
     finish(every, f"retraining diverged after pruning by {at}: lower the retraining rate")
     check(one.module, one.masks)
+
+
+def drawing(seed: int, use: str) -> torch.Generator:
+    """Give a generator that depends on a net's seed and on what it is used for alone."""
+    return torch.Generator().manual_seed((seed * 1_000_003 ^ crc32(use.encode())) % 2**63)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -265,7 +349,7 @@ def costs(task: Task, kinds: Sequence[str], plan: Plan, tried: Sequence[Tried]) 
             KindsCosts(
                 **task.named,
                 kind=name,
-                removes="whole units" if whole_units(name) else "single weights",
+                removes="whole units" if kind.units else "single weights",
                 ranks_by=kind.ranks_by,
                 forward_passes=share if kind.forward and not kind.backward else 0.0,
                 gradient_passes=share if kind.backward else 0.0,
@@ -277,7 +361,9 @@ def costs(task: Task, kinds: Sequence[str], plan: Plan, tried: Sequence[Tried]) 
     return KindsCosts.frame(rows)
 
 
-def _seen(task: Task, one: Pruned, before: Mapping[str, Tensor], named: Mapping[str, Any], *, retrained: bool) -> Seen:
+def _seen(
+    task: Task, one: Pruned, before: Mapping[str, Tensor], columns: Mapping[str, Any], *, retrained: bool
+) -> Seen:
     masks = {name: one.masks[name] for name in before if name in one.masks}
     whole = count(before, masks)[-1]
     squares = {name: weight.double().square() for name, weight in before.items()}
@@ -285,7 +371,7 @@ def _seen(task: Task, one: Pruned, before: Mapping[str, Tensor], named: Mapping[
     removed = sum(float(squares[name][~mask.to(squares[name].device)].sum()) for name, mask in masks.items())
     errors = task.measure(one.module)
     row = Kinds(
-        **named,
+        **columns,
         kind=one.kind,
         retrained=retrained,
         sparsity_asked=one.sparsity_asked,

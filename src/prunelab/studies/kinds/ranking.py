@@ -9,11 +9,12 @@ from pandas import DataFrame
 
 from prunelab import stats
 from prunelab.decisions import side_by_side
+from prunelab.pruning.kinds import named
 from prunelab.studies.kinds.tables import KindsSummary
 
 NET = ("data", "model", "scope")
 SUBJECT = (*NET, "retrained")
-RIVALS = ("random", "magnitude")  # what every kind is held against
+RIVALS = RANDOM, PLAIN = ("random", "magnitude")  # what every kind is held against
 
 
 def summary_table(kinds: DataFrame) -> DataFrame:
@@ -24,13 +25,13 @@ def summary_table(kinds: DataFrame) -> DataFrame:
     """
     rows = []
     for subject, own in kinds.groupby(list(SUBJECT), sort=False):
-        named = dict(zip(SUBJECT, subject, strict=True)) | {"data_id": own["data_id"].iloc[0]}
+        place = dict(zip(SUBJECT, subject, strict=True)) | {"data_id": own["data_id"].iloc[0]}
         found = areas(own, alike(own))
         largest = float(own["sparsity_asked"].max())
         order = found.mean().sort_values(ascending=False, kind="stable").index
         for rank, kind in enumerate(order, start=1):
             area, each = stats.t_interval(found[kind]), own[own["kind"] == kind]
-            row = {**named, "kind": kind, "rank": rank, "area": area.value, "low": area.low, "high": area.high}
+            row = {**place, "kind": kind, "rank": rank, "area": area.value, "low": area.low, "high": area.high}
             for rival in RIVALS:
                 held = rival in found and rival != kind
                 gain = stats.paired(found[kind], found[rival]) if held else None
@@ -41,6 +42,12 @@ def summary_table(kinds: DataFrame) -> DataFrame:
             row["dense_error_percent"] = each.groupby("seed")["dense_error_percent"].first().mean()
             rows.append(row | {"seeds": area.n})
     return KindsSummary.frame(rows)
+
+
+def kinds_in(table: DataFrame) -> list[str]:
+    """List the kinds of a table in the order of the list of kinds."""
+    found = set(table["kind"])
+    return [kind for kind in named("kind") if kind in found]
 
 
 def areas(rows: DataFrame, compared: Sequence[str]) -> DataFrame:

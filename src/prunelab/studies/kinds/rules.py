@@ -6,9 +6,8 @@ from pandas import DataFrame
 
 from prunelab import stats
 from prunelab.decisions import Outcome, decide, describe, every
-from prunelab.studies.kinds.ranking import alike, areas
+from prunelab.studies.kinds.ranking import RANDOM, alike, areas
 
-RANDOM = "random"
 # What the source lists: threshold, L1, L2 and gradient-based pruning, the last by the gradient itself.
 CLAIMED = ("magnitude", "l1", "l2", "gradient")
 BESIDE = ("gradient-abs", "saliency", "saliency-abs")  # other readings of gradient-based; they decide nothing

@@ -9,9 +9,9 @@ import pandas as pd
 from pandas import DataFrame
 
 from prunelab import tables
+from prunelab.pruning.kinds import find
 from prunelab.studies.common.runs import by_name
-from prunelab.studies.kinds.kinds import KINDS, kinds_in
-from prunelab.studies.kinds.ranking import NET
+from prunelab.studies.kinds.ranking import NET, RANDOM, kinds_in
 from prunelab.studies.kinds.tables import KindsGuide
 
 _RUN = "pruning-kinds"
@@ -92,14 +92,14 @@ def guide_table(summary: DataFrame, costs: DataFrame, names: Mapping[tuple[str, 
         rows.append(
             KindsGuide(
                 kind=kind,
-                name=KINDS[kind].label,
+                name=find("kind", kind).label,
                 removes=cost["removes"].iloc[0],
                 ranks_by=cost["ranks_by"].iloc[0],
                 needs=needs(kind),
                 cost=" to ".join(dict.fromkeys(f"{ends:.3g}" for ends in (passes.min(), passes.max()))),
                 best_one_shot=one_shot,
                 best_retrained=retrained,
-                above_random="not compared" if kind == "random" else above,
+                above_random="not compared" if kind == RANDOM else above,
             )
         )
     return KindsGuide.frame(rows)
@@ -107,7 +107,7 @@ def guide_table(summary: DataFrame, costs: DataFrame, names: Mapping[tuple[str, 
 
 def needs(kind: str) -> str:
     """Say what a kind needs beside the trained net."""
-    own = KINDS[kind]
+    own = find("kind", kind)
     if own.penalty != "none":
         return "training with the penalty, and its strength"
     if own.backward:

@@ -13,13 +13,13 @@ from tqdm import tqdm
 from prunelab.data import Images, load_images
 from prunelab.measure import evaluate
 from prunelab.models import build, is_conv
+from prunelab.pruning.kinds import Penalty
 from prunelab.speech import Corpus
 from prunelab.studies.common import nets as common_nets
 from prunelab.studies.common import recognisers, units
 from prunelab.studies.common.corpora import Frames, open_or_make
 from prunelab.studies.common.nets import Fit, Net, error_percent, open_stored
 from prunelab.studies.common.recognisers import Listener
-from prunelab.studies.kinds.kinds import Penalty
 from prunelab.train import Examples, Recipe, check_seeds, training
 
 

@@ -14,21 +14,31 @@ from pandas import DataFrame
 from scipy import stats
 from torch import nn
 
-from prunelab import records
 from prunelab.data import Images, Split
 from prunelab.figures.style import Saved
 from prunelab.measure import evaluate
+from prunelab.measure.flops import counted
 from prunelab.models import build
 from prunelab.pruning.reconstruction import gather
 from prunelab.pruning.unit_removal import lowest, remove, shift
 from prunelab.pruning.unit_scores import Measured, measure_units
 from prunelab.pruning.units import sites
 from prunelab.studies.common.nets import Net, draws, save_nets
-from prunelab.studies.common.units import load, recipe_of, subsets
+from prunelab.studies.common.units import last_nets, load, recipe_of, subsets
 from prunelab.studies.units import corrections as units_corrections
 from prunelab.studies.units import steps as units_steps
-from prunelab.studies.units import tables
-from prunelab.studies.units.corrections import Operations, counted, solving
+from prunelab.studies.units.corrections import (
+    FITTED,
+    MEAN_CORRECTIONS,
+    STATISTICS,
+    ZEROED,
+    Agreement,
+    Correction,
+    Operations,
+    Step,
+    StepLoss,
+    solving,
+)
 from prunelab.train import training
 
 PLAIN, NORMED, FLAT = "conv-6k3p-8k3-12", "conv-6k3p-8k3-12-same-bn", "mlp-8-6-relu"
@@ -45,7 +55,7 @@ STEPS: dict[str, Any] = {
     "score": "mrs-abs",
     "fraction": 0.3,
 }
-MEANS = tuple(tables.MEAN_CORRECTIONS)
+MEANS = tuple(MEAN_CORRECTIONS)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +66,7 @@ def digits() -> Images:
 @pytest.fixture(scope="module")
 def nets(digits: Images) -> list[Net]:
     made: dict[str, Any] = {"iterations": 60, "recipe": recipe_of(0.02), "progress": False}
-    return units_corrections.last_nets((), digits, models=[PLAIN, NORMED], seeds=[0, 1], **made)
+    return last_nets((), digits, models=[PLAIN, NORMED], seeds=[0, 1], **made)
 
 
 @pytest.fixture(scope="module")
@@ -95,11 +105,9 @@ def row(table: DataFrame, net: Net, **wanted: str) -> dict[str, float]:
 
 
 def test_every_removal_is_corrected_in_every_way_and_the_table_can_be_stored(table: DataFrame, tmp_path: Path) -> None:
-    records.save_table(
-        table, "corrections", key=tables.CORRECTION_KEY, columns=tables.CORRECTION_COLUMNS, folder=tmp_path
-    )
-    plain = (tables.ZEROED, *MEANS, tables.FITTED, "2 steps", "5 steps")
-    normed = (*plain[:-2], tables.STATISTICS, *plain[-2:])
+    Correction.save(table, folder=tmp_path)
+    plain = (ZEROED, *MEANS, FITTED, "2 steps", "5 steps")
+    normed = (*plain[:-2], STATISTICS, *plain[-2:])
 
     for spec, corrections in ((PLAIN, plain), (NORMED, normed)):
         rows = table[table["model"] == spec]
@@ -111,7 +119,7 @@ def test_every_removal_is_corrected_in_every_way_and_the_table_can_be_stored(tab
 
 @pytest.mark.parametrize("part", ["train", "test"])
 @pytest.mark.parametrize("layer", ["conv1", "fc1"])
-@pytest.mark.parametrize("correction", [tables.ZEROED, "mean after pooling", "mean before pooling, interior"])
+@pytest.mark.parametrize("correction", [ZEROED, "mean after pooling", "mean before pooling, interior"])
 def test_penalties_are_those_of_the_net_itself_with_its_units_removed(
     digits: Images, nets: list[Net], table: DataFrame, correction: str, layer: str, part: str
 ) -> None:
@@ -119,8 +127,8 @@ def test_penalties_are_those_of_the_net_itself_with_its_units_removed(
         model, measured, parts = seen(net, digits)
         gone = lowest(measured[layer].scores["mrs-abs"], 0.3)
         shifts = {}
-        if correction != tables.ZEROED:
-            mean, bias = tables.MEAN_CORRECTIONS[correction]
+        if correction != ZEROED:
+            mean, bias = MEAN_CORRECTIONS[correction]
             shifts = {layer: shift(model, sites(model)[layer], gone, measured[layer], mean=mean, bias=bias)}
         pruned = copy.deepcopy(model)
         remove(pruned, {layer: gone}, shifts=shifts)
@@ -168,7 +176,7 @@ def test_new_statistics_are_those_of_the_examples_scored_on_with_the_units_gone(
             else:
                 reached = module(reached)
     rise = evaluate(pruned, parts["test"]).loss - evaluate(model, parts["test"]).loss
-    found = row(table, net, layer="conv1", score="random", correction=tables.STATISTICS, part="test")
+    found = row(table, net, layer="conv1", score="random", correction=STATISTICS, part="test")
 
     assert found["penalty"] == pytest.approx(rise, abs=1e-5)
     assert found["control"] != 0
@@ -190,12 +198,12 @@ def test_what_is_left_shrinks_from_constants_to_maps_to_the_fit(table: DataFrame
     )
     slack = 1e-6
 
-    assert (wide[tables.ZEROED] == 100).all()
+    assert (wide[ZEROED] == 100).all()
     best = wide["mean per position"] + slack
     assert all((wide[name] >= wide["mean per position"] - slack).all() for name in MEANS if not name.endswith("map"))
     assert (wide["mean per position, map"] <= best).all()
-    assert (wide[tables.FITTED] <= best).all()
-    assert table.loc[table["correction"].isin([tables.STATISTICS, "2 steps"]), "left_percent"].isna().all()
+    assert (wide[FITTED] <= best).all()
+    assert table.loc[table["correction"].isin([STATISTICS, "2 steps"]), "left_percent"].isna().all()
 
 
 def test_what_is_left_is_the_distance_measured_at_the_next_layer(
@@ -210,7 +218,7 @@ def test_what_is_left_is_the_distance_measured_at_the_next_layer(
             inputs = module(inputs)
         flags = gone[None, :, None, None]
         lost = consumer(inputs) - consumer(inputs.masked_fill(flags, 0))
-        for correction, (mean, bias) in tables.MEAN_CORRECTIONS.items():
+        for correction, (mean, bias) in MEAN_CORRECTIONS.items():
             added = shift(model, site, gone, measured["conv1"], mean=mean, bias=bias)
             left = lost - (added if added.ndim == 3 else added[:, None, None])
             found = row(table, net, layer="conv1", score="random", correction=correction, part="train")
@@ -230,13 +238,13 @@ def test_operations_are_those_counted_by_hand(digits: Images) -> None:
     step = 2 * 64 * (2 * (64 * 8 + 8 * 6 + 6 * 10) + (8 * 6 + 6 * 10))
     looked = 2 * 120 * (64 * 8 + 8 * 6)  # 120 examples, as far as the second layer
 
-    assert found[tables.ZEROED] == 0
+    assert found[ZEROED] == 0
     assert found["3 steps"] == 3
     # The products with a vector that give the shifts are not counted.
     assert found["mean before pooling"] == pytest.approx(looked / step)
     carried = 2 * 10 * 3 * 3  # W_R C_RK: 3 of 6 units, 10 outputs
     solved = 3**3 / 3 + 2 * 3**2 * 10
-    assert found[tables.FITTED] == pytest.approx((looked + 2 * 120 * 6 * 6 + carried + solved) / step)
+    assert found[FITTED] == pytest.approx((looked + 2 * 120 * 6 * 6 + carried + solved) / step)
 
 
 def test_operations_of_passes_and_moments_grow_with_the_examples_looked_at() -> None:
@@ -278,18 +286,18 @@ def test_the_last_checkpoint_of_every_net_is_taken(digits: Images, nets: list[Ne
     save_nets([replace(nets[2], step=None)], tmp_path / "two" / "nets")
     runs = [str(tmp_path / name) for name in ("one", "two")]
     settings: dict[str, Any] = {"iterations": 0, "recipe": RECIPE}
-    taken = units_corrections.last_nets(runs, digits, models=[], seeds=[], **settings)
+    taken = last_nets(runs, digits, models=[], seeds=[], **settings)
 
     assert [(net.model, net.seed, net.step) for net in taken] == [(PLAIN, 0, 1000), (PLAIN, 1, 1000), (NORMED, 0, None)]
-    assert len(units_corrections.last_nets(runs, digits, models=[PLAIN], seeds=[1], **settings)) == 1
+    assert len(last_nets(runs, digits, models=[PLAIN], seeds=[1], **settings)) == 1
     for odd, asked in (
         ("model 'vgg-11'", {"models": ["vgg-11"], "seeds": []}),
         ("seed 9", {"models": [], "seeds": [9]}),
     ):
         with pytest.raises(ValueError, match=f"got no {odd}: train it"):
-            units_corrections.last_nets(runs, digits, **asked, **settings)
+            last_nets(runs, digits, **asked, **settings)
     with pytest.raises(ValueError, match="got none of"):
-        units_corrections.last_nets(runs, digits, models=[NORMED], seeds=[1], **settings)
+        last_nets(runs, digits, models=[NORMED], seeds=[1], **settings)
 
 
 def test_agreement_is_scipys_with_the_loss_change_of_each_unit_alone(digits: Images, nets: list[Net]) -> None:
@@ -306,7 +314,6 @@ def test_agreement_is_scipys_with_the_loss_change_of_each_unit_alone(digits: Ima
             remove(pruned, {"conv1": gone}, shifts=shifts)
             changes[replacement].append(evaluate(pruned, split).loss)
 
-    assert list(table.columns) == list(tables.AGREEMENT_COLUMNS)
     assert len(table) == 4
     for score, replacement, tau in zip(table["score"], table["replacement"], table["tau"], strict=True):
         expected = stats.kendalltau(measured["conv1"].scores[score].numpy(), changes[replacement]).statistic
@@ -322,11 +329,8 @@ def test_a_layer_whose_units_are_all_dead_has_nothing_left_to_correct(
         [without], digits, fraction=0.3, recipe=RECIPE, tuning_steps=[], **chosen, **COMMON
     )
     agreement = units_corrections.agree([without], digits, **chosen, **COMMON)
-    for frame, name, key, columns in (
-        (table, "corrections", tables.CORRECTION_KEY, tables.CORRECTION_COLUMNS),
-        (agreement, "agreement", tables.AGREEMENT_KEY, tables.AGREEMENT_COLUMNS),
-    ):
-        records.save_table(frame, name, key=key, columns=columns, folder=tmp_path)
+    Correction.save(table, folder=tmp_path)
+    Agreement.save(agreement, folder=tmp_path)
 
     assert table["left_percent"].isna().all()
     assert table["penalty"].to_numpy() == pytest.approx(0, abs=1e-6)
@@ -366,16 +370,13 @@ def test_moments_are_gathered_where_the_means_are(digits: Images, nets: list[Net
 
 @pytest.fixture(scope="module")
 def three(digits: Images) -> tuple[DataFrame, DataFrame]:
-    return units_steps.three_steps(digits, **STEPS, **FIXED)
+    return units_corrections.three_steps(digits, **STEPS, **FIXED)
 
 
 def test_each_step_is_made_of_the_one_before(three: tuple[DataFrame, DataFrame], tmp_path: Path) -> None:
     steps, losses = three
-    for table, name, key, columns in (
-        (steps, "steps", units_steps.STEP_KEY, units_steps.STEP_COLUMNS),
-        (losses, "step-losses", units_steps.STEP_LOSS_KEY, units_steps.STEP_LOSS_COLUMNS),
-    ):
-        records.save_table(table, name, key=key, columns=columns, folder=tmp_path)
+    Step.save(steps, folder=tmp_path)
+    StepLoss.save(losses, folder=tmp_path)
     units, gone = steps.drop_duplicates("unit"), steps[steps["removed"]]
     biases = steps.drop_duplicates("next_unit").set_index("next_unit")
 
@@ -391,7 +392,7 @@ def test_the_losses_beside_the_steps_are_those_of_the_net_without_and_with_repla
 ) -> None:
     steps, losses = three
     own = {"models": [STEPS["model"]], "seeds": [STEPS["seed"]], "iterations": STEPS["iterations"]}
-    [net] = units_corrections.last_nets((), digits, recipe=STEPS["recipe"], progress=False, **own)
+    [net] = last_nets((), digits, recipe=STEPS["recipe"], progress=False, **own)
     flags = torch.tensor(steps.drop_duplicates("unit")["removed"].to_numpy())
     shifts = torch.tensor(steps.drop_duplicates("next_unit")["shift"].to_numpy()).float()
     test = subsets(digits, **FIXED).parts["test"]
@@ -428,10 +429,10 @@ def test_what_cannot_be_drawn_or_shown_is_refused_in_one_line(
         "up to 8 units in a layer": lambda: units_steps.steps_figure(crowd, losses),
         "got 6 and 4, 6 removed": lambda: units_steps.steps_figure(steps.assign(removed=True), losses),
         "losses are of train, test; got part 'all'": lambda: units_steps.steps_figure(steps, losses, "all"),
-        "has fc1, fc2 to remove units from; got 'fc3'": lambda: units_steps.three_steps(
+        "has fc1, fc2 to remove units from; got 'fc3'": lambda: units_corrections.three_steps(
             digits, **{**STEPS, "layer": "fc3", **FIXED}
         ),
-        "to remove units from; got 'conv2'": lambda: units_steps.three_steps(
+        "to remove units from; got 'conv2'": lambda: units_corrections.three_steps(
             digits, **{**STEPS, "model": "conv-4k3p-4k2-6", "layer": "conv2", **FIXED}
         ),
     }
@@ -439,21 +440,3 @@ def test_what_cannot_be_drawn_or_shown_is_refused_in_one_line(
         with pytest.raises(ValueError, match=message) as refused:
             call()
         assert "\n" not in str(refused.value)
-
-
-def test_agreement_is_quoted_as_the_mean_over_layers_of_each_seed():
-    rows = [
-        {"model": model, "seed": seed, "layer": layer, "score": "norm", "replacement": "none", "tau": tau}
-        for model, seed, layer, tau in (
-            ("a", 0, "conv1", 0.2),
-            ("a", 0, "fc1", 0.4),
-            ("a", 1, "conv1", 0.5),
-            ("a", 1, "fc1", None),  # all scores alike
-            ("b", 0, "conv1", -1.0),
-        )
-    ]
-    values = units_corrections.agreement_values(pd.DataFrame(rows))
-
-    assert list(values) == ["tau-norm-zeroed"]
-    assert values["tau-norm-zeroed"].value == pytest.approx((0.3 + 0.5) / 2)
-    assert values["tau-norm-zeroed"].n == 2

@@ -121,7 +121,6 @@ def test_units_chosen_at_least_once_only_grow_in_number_and_the_late_ones_are_am
 
 
 def test_the_units_kept_with_their_squares_are_the_chosen_ones(found: Trajectories) -> None:
-    assert found.squares is not None
     counts = found.squares.groupby(["seed", "step", "score"])["unit"].nunique()
 
     assert (counts == 2).all()

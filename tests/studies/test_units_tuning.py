@@ -14,7 +14,6 @@ from pandas import DataFrame
 from pandas.testing import assert_frame_equal
 from torch import nn
 
-from prunelab import records
 from prunelab.data import Images
 from prunelab.measure import evaluate
 from prunelab.measure.penalty import Probe
@@ -25,9 +24,9 @@ from prunelab.pruning.unit_scores import measure_units
 from prunelab.pruning.units import sites
 from prunelab.studies.common import nets as common_nets
 from prunelab.studies.common.nets import Net, lay_out, save_nets
-from prunelab.studies.common.units import load, recipe_of, subsets
-from prunelab.studies.units import rules, tables, tuning
-from prunelab.studies.units.tuning import SCHEDULES, Rounds
+from prunelab.studies.common.units import checkpoints, load, recipe_of, subsets
+from prunelab.studies.units import rules, tuning
+from prunelab.studies.units.tuning import SCHEDULES, FineTuned, Iterative, Rounds
 from prunelab.train import training
 
 SPEC = "conv-6k3p-8k3-10"
@@ -62,7 +61,7 @@ def opened(
     runs: Sequence[Path], images: Images, *, seeds: Sequence[int] = (), steps: Sequence[int] = STEPS, **changes: Any
 ) -> list[Net]:
     settings: dict[str, Any] = {"models": [SPEC], "recipe": recipe_of(0.05), "progress": False, **changes}
-    return tuning.checkpoints([str(run) for run in runs], images, seeds=seeds, steps=steps, **settings)
+    return checkpoints([str(run) for run in runs], images, seeds=seeds, steps=steps, **settings)
 
 
 def tune(nets: list[Net], images: Images, **changes: Any) -> DataFrame:
@@ -135,11 +134,8 @@ def test_runs_without_nets_along_the_training_are_refused(nets: list[Net], digit
 
 
 def test_every_removal_of_every_net_is_measured_at_every_number_of_steps(tuned: DataFrame, tmp_path: Path) -> None:
-    records.save_table(
-        tuned, "fine-tuned", key=tables.FINE_TUNED_KEY, columns=tables.FINE_TUNED_COLUMNS, folder=tmp_path
-    )
+    FineTuned.save(tuned, folder=tmp_path)
 
-    assert list(tuned.columns) == list(tables.FINE_TUNED_COLUMNS)
     variants = 1 + 2 * len(SCORES) * 2  # the control; layers, scores, replacements
     assert len(tuned) == 4 * variants * 3 * 2  # nets; numbers of steps; parts
     assert set(tuned["tuning_steps"]) == {0, 2, 5}
@@ -323,9 +319,9 @@ def test_what_is_removed_adds_up_over_rounds_before_it_is_rounded(
 @given(units=st.integers(1, 300), percent=st.integers(1, 99))
 def test_no_round_brings_a_unit_back_or_takes_the_last(units: int, percent: int) -> None:
     plan = Rounds(fraction=percent / 100, measured=(0.0,), tuning_steps=1)
-    left = [plan.left({"fc1": rules}, rounds)["fc1"] for rounds in range(100 // percent + 1)]
+    left = [plan.left({"fc1": units}, rounds)["fc1"] for rounds in range(100 // percent + 1)]
 
-    assert left[0] == rules
+    assert left[0] == units
     assert left == sorted(left, reverse=True)
     assert left[-1] >= 1
 
@@ -361,9 +357,8 @@ def test_rounds_that_do_not_add_up_are_refused(changes: dict[str, Any], message:
 
 
 def test_every_method_is_measured_at_every_share_under_every_schedule(pruned: DataFrame, tmp_path: Path) -> None:
-    records.save_table(pruned, "iterative", key=tables.ITERATIVE_KEY, columns=tables.ITERATIVE_COLUMNS, folder=tmp_path)
+    Iterative.save(pruned, folder=tmp_path)
 
-    assert list(pruned.columns) == list(tables.ITERATIVE_COLUMNS)
     assert len(pruned) == (2 * 2 + 1) * len(SCHEDULES) * 3 * 2  # methods and the control; shares; parts
     assert set(pruned["removed_percent"]) == {0, 25, 50}
     assert set(pruned.query("score == 'nothing'")["replacement"]) == {"none"}

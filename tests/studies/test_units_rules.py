@@ -353,14 +353,14 @@ def test_the_area_is_the_integral_of_the_sources_definition(rows):
     defined = (penalties[None] <= thresholds[:, :, None]).mean(axis=1)  # (points, methods)
 
     np.testing.assert_array_equal(rules.profile(penalties, t), defined)
-    np.testing.assert_allclose(rules.areas(penalties), defined.mean(axis=0), atol=1 / 1024)
+    np.testing.assert_allclose(rules.reached(penalties).mean(axis=0), defined.mean(axis=0), atol=1 / 1024)
 
 
 @given(MEASUREMENTS, st.integers(1, 100), st.integers(-100, 100))
 def test_profiles_take_no_account_of_the_unit_nor_of_what_all_methods_share(rows, scale, shift):
     penalties = np.array(rows, dtype=float)
 
-    np.testing.assert_allclose(rules.areas(penalties * scale + shift), rules.areas(penalties), atol=1e-12)
+    np.testing.assert_allclose(rules.reached(penalties * scale + shift), rules.reached(penalties), atol=1e-12)
     assert (rules.profile(penalties, [0.0]) == 1).all()
     assert (rules.profile(penalties, [1.0]).sum() >= 1 - 1e-12).all()  # some method is the best
 
