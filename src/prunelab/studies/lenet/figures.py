@@ -290,7 +290,8 @@ def some(rows: DataFrame, wanted: str) -> DataFrame:
 def of_recipe(table: DataFrame, recipe: str, **wanted: str) -> DataFrame:
     """Keep one recipe's rows, and of these some."""
     listed = ", ".join([f"recipe {recipe!r}", *(f"{name} {value!r}" for name, value in wanted.items())])
-    return some(only(table, recipe=recipe, **wanted), listed)
+    there = ", ".join(dict.fromkeys(table["recipe"]))
+    return some(only(table, recipe=recipe, **wanted), f"{listed}; it has {there}")
 
 
 def points(

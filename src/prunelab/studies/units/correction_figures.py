@@ -1,58 +1,141 @@
-"""The picture of mean replacement in three steps, on one small net, number by number."""
+"""The figures on corrections: mean replacement in three steps, which mean, and what each costs."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.patches import Circle
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 from pandas import DataFrame
 
+from prunelab.figures.labels import place_labels
+from prunelab.figures.panels import _DASHED, BARS, WIDTH, grid, number, outer, penalty_axis, said
 from prunelab.figures.style import INK, MUTED, Saved, save, style
-from prunelab.studies.units.labels import PARTS, line_of
+from prunelab.stats import LEVEL, Interval
+from prunelab.studies.common.runs import one_net
+from prunelab.studies.units.figures import PARTS, label_of, layer_name, of_part
+from prunelab.studies.units.summary import ALL, ONE, layers_of
 
+_BAR_LOOKS: Mapping[str, Any] = {
+    "color": "#0072b2",
+    "marker": "o",
+    "markersize": 5,
+    "linestyle": "none",
+    "capsize": 3,
+}
+_NEAR = 0.1  # costs that differ by less share a place
+_FINE = 300.0  # ratio of costs up to which an axis has numbers within decades
+
+# Of the three steps:
 _REMOVED = "#d55e00"  # vermilion of Okabe and Ito (2008); a heavy outline, and later a dashed one, say it again
-
-
 _CHANGED = "#0072b2"
-
-
 _PALE = "#c9c9c9"
-
-
 _TITLES = ("(1) choose units", "(2) multiply", "(3) add to the next biases")
-
-
 _WIDTHS = (2.4, 2.9, 2.5)  # of the panels, inches
-
-
 _LEFT, _RIGHT = 0.68, 1.6  # places of the two layers, inches from a panel's left edge
-
-
 _PITCH, _RADIUS = 0.56, 0.15  # inches: between units of the larger layer, and of a unit
-
-
 _HEAD, _FOOT = 0.68, 0.42  # room above and below the units, inches
-
-
 _GAP = 0.23  # from the middle of a unit to the words beside it, inches
-
-
 _MOST, _MOST_REMOVED = 8, 2  # units of a layer that can be told apart, and that can be written out
 
 
-def steps_figure(steps: DataFrame, losses: DataFrame, part: str = "test") -> Saved:
-    """Draw the units and weights of both layers three times: chosen, multiplied, added.
+def which_mean(means: DataFrame, part: str, *, suffix: str = "") -> Saved:
+    """Draw the mean penalty of each correction, a panel a layer."""
+    rows = of_part(means, part)
+    net, corrections = one_net(rows), list(dict.fromkeys(rows["correction"]))
+    layers, words = [layer for layer in layers_of(rows, "layers") if layer != ONE], []
+    with style():
+        titles = [layer_name(layer) for layer in layers]
+        figure, axes = grid(titles, columns=2, height=0.55 + 0.2 * len(corrections), same=False)
+        for place, (axis, layer) in enumerate(zip(axes, layers, strict=True)):
+            own = rows[rows["layers"] == layer]
+            axis.errorbar(own["penalty"], own["correction"].map(corrections.index), xerr=_reach(own), **_BAR_LOOKS)
+            axis.set_yticks(range(len(corrections)), corrections)
+            axis.set_ylim(len(corrections) - 0.5, -0.5)
+            axis.grid(False, axis="y")
+            axis.locator_params(axis="x", nbins=4)
+            axis.axvline(0, color=INK, linewidth=0.6, zorder=1)
+            axis.tick_params(labelleft=place % 2 == 0)
+            said_so = [f"{row['correction']} {_penalty_in_words(row)}" for row in own.to_dict("records")]
+            words.append(f"{layer_name(layer)}: {said_so[0]}, lowest {said_so[int(own['penalty'].argmin())]}")
+        outer(axes, columns=2, xlabel="mean penalty (nats)", ylabel="")
+        return save(
+            figure,
+            f"which-mean{suffix}",
+            alt=f"Mean penalty by what is done about the removed units, {net}, {PARTS[part]}, a panel a layer; nats "
+            f"with 95 % interval. {'; '.join(words)}.",
+            caption=f"Mean penalty by what is done about the removed units, {net}, {PARTS[part]}, over scores; each "
+            f"panel on its own scale. {BARS}{_controls_in_words(rows)}",
+            table=f"corrections{suffix}",
+        )
 
-    Args:
-        steps: as `units_steps.three_steps` gives it: one net.
-        losses: of the same.
-        part: "train" or "test", whose losses are written beneath.
 
-    Raises:
-        ValueError: more units than can be told apart, more removed than can be labelled, or losses of another part.
+def penalty_against_cost(means: DataFrame, part: str, *, suffix: str = "") -> Saved:
+    """Draw the mean penalty of each correction against the operations it costs, points named.
+
+    What costs nothing is a line across. Layers pruned one at a time are averaged; where all were pruned at once only,
+    that is drawn.
     """
+    rows = of_part(means, part)
+    net, group = one_net(rows), ONE if ONE in set(rows["layers"]) else ALL
+    rows = rows[rows["layers"] == group]
+    paid, free = rows[rows["operations"] > 0], rows[rows["operations"] <= 0]
+    if paid.empty:
+        raise ValueError("a cost is drawn on a logarithmic axis; no correction of the table costs any operation")
+    least, most = float(paid["operations"].min()), float(paid["operations"].max())
+    room = max((most / least) ** 0.12, 1.5)
+    low, high = least / room, most * room
+    with style():
+        figure, axis = plt.subplots(figsize=(WIDTH, 4.6), layout=ConstrainedLayoutEngine())
+        axis.set_xscale("log")
+        axis.set_xlim(low, high)
+        axis.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if most / least < _FINE else (1.0,)))
+        axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: number(value)))
+        axis.xaxis.set_minor_locator(NullLocator())
+        penalty_axis([axis], rows[["penalty", "low", "high"]], inches=3.6)
+        axis.errorbar(paid["operations"], paid["penalty"], yerr=_reach(paid), **_BAR_LOOKS)
+        for row in free.to_dict("records"):
+            axis.axhline(row["penalty"], color=MUTED, linewidth=1, linestyle=_DASHED)
+            axis.annotate(
+                f"{row['correction']}, no cost",
+                (1, row["penalty"]),
+                (-4, 3),
+                xycoords=("axes fraction", "data"),
+                textcoords="offset points",
+                ha="right",
+                fontsize=8,
+                color=INK,
+            )
+        axis.set_xlabel("cost (floating-point operations, in those of one training step)")
+        axis.set_ylabel("mean penalty (nats)")
+        clear = [(float(at), float(y)) for y in free["penalty"] for at in np.geomspace(low, high, 60)]
+        for row in paid.dropna(subset=["low", "high"]).to_dict("records"):
+            clear += [(float(row["operations"]), float(end)) for end in np.linspace(row["low"], row["high"], 9)]
+        named = [(row["operations"], row["penalty"], str(row["correction"])) for row in _named(paid).to_dict("records")]
+        place_labels(axis, named, keep_clear=clear)
+        words = "; ".join(
+            f"{row['correction']} {row['operations']:.3g} training steps, {_penalty_in_words(row)} nats"
+            for row in rows.to_dict("records")
+        )
+        return save(
+            figure,
+            f"penalty-against-cost{suffix}",
+            alt=f"Mean penalty against the cost of what is done about the removed units, {net}, {PARTS[part]}, "
+            f"{layer_name(group)}: {words}.",
+            caption=f"Mean penalty against what lowering it costs, {net}, {PARTS[part]}, {layer_name(group)}, over "
+            f"scores. {BARS} Dashed: what costs nothing beyond setting units to zero. Of several at one cost the best "
+            f"and the worst are named.{_controls_in_words(rows)}",
+            table=f"corrections{suffix}",
+        )
+
+
+def steps_figure(steps: DataFrame, losses: DataFrame, part: str = "test") -> Saved:
+    """Draw the units and weights of both layers three times: chosen, multiplied, added."""
     units = steps.drop_duplicates("unit").sort_values("unit")
     following = steps.drop_duplicates("next_unit").sort_values("next_unit")
     removed = units.loc[units["removed"], "unit"].tolist()
@@ -80,7 +163,7 @@ def steps_figure(steps: DataFrame, losses: DataFrame, part: str = "test") -> Sav
             strict=True,
         ):
             axis.text(0.06, 0.06, f"loss {loss[state]:.2f} nats, {words}", fontsize=9, va="bottom")
-        score = line_of(str(steps["score"].iloc[0])).label
+        score = label_of(str(steps["score"].iloc[0]))
         model, data = steps["model"].iloc[0], steps["data"].iloc[0]
         return save(
             figure,
@@ -96,6 +179,30 @@ def steps_figure(steps: DataFrame, losses: DataFrame, part: str = "test") -> Sav
             f"products to the next biases. The numbers are the net's own, rounded; losses on {PARTS[part]}.",
             table="steps",
         )
+
+
+def _named(paid: DataFrame) -> DataFrame:
+    """Choose the points to name: of several at nearly one cost the lowest and the highest, of others all."""
+    rows = paid.sort_values(["operations", "penalty"], kind="stable")
+    near = (rows["operations"].pct_change().fillna(math.inf) > _NEAR).cumsum()
+    place = rows.groupby(near)["penalty"].rank(method="first")
+    return rows[(place == 1) | (place == rows.groupby(near)["penalty"].transform("size"))]
+
+
+def _controls_in_words(rows: DataFrame) -> str:
+    changed = dict.fromkeys(rows["correction"][rows["control"].fillna(0) != 0])
+    said_so = f" Of {', '.join(changed)}, what the same does to a net that lost nothing is subtracted."
+    return said_so if changed else ""
+
+
+def _reach(rows: DataFrame) -> list[list[float]]:
+    """Give how far the intervals reach below and above the means; 0 with one seed."""
+    return [(rows["penalty"] - rows["low"]).fillna(0).tolist(), (rows["high"] - rows["penalty"]).fillna(0).tolist()]
+
+
+def _penalty_in_words(row: Mapping[Hashable, Any]) -> str:
+    value, low, high = (float(row[name]) for name in ("penalty", "low", "high"))
+    return said(Interval(value=value, low=low, high=high, n=int(row["seeds"]), level=LEVEL, method="t"), 4)
 
 
 def _panel(figure: Figure, place: int, height: float) -> Axes:

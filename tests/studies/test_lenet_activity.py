@@ -11,17 +11,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from prunelab import project, records
+from prunelab import project
 from prunelab.data import Images, Split, load_images
 from prunelab.figures.style import Saved
 from prunelab.pruning import keep_largest, prunable
 from prunelab.studies.common.nets import Net, open_nets, save_nets
-from prunelab.studies.lenet import activity, activity_figures, settings, summary, tables
-from prunelab.studies.lenet.activity import Counted
+from prunelab.studies.lenet import activations, figures, summary, unit_figures
+from prunelab.studies.lenet.activations import Counted
+from prunelab.studies.lenet.tables import SETTING, Active, ActiveClasses, ActiveImages, Chosen
 
 MODELS = ["lenet-20-10-relu", "lenet-10-30-relu"]
 PRUNED = "masked-global-100"
-SETTING = list(settings.SETTING_KEY)
 
 
 @pytest.fixture(scope="module")
@@ -50,32 +50,32 @@ def pruned(net: Net, label: str = PRUNED) -> Net:
 
 @pytest.fixture(scope="module")
 def counted(nets: dict[str, list[Net]], digits: Images) -> list[Counted]:
-    return activity.count_active(nets, digits)
+    return activations.count_active(nets, digits)
 
 
 @pytest.fixture(scope="module")
 def active(counted: list[Counted], digits: Images) -> pd.DataFrame:
-    return activity.active_table(counted, digits, activity.chosen_image(digits))
+    return activations.active_table(counted, digits, activations.chosen_image(digits))
 
 
 @pytest.fixture(scope="module")
 def by_class(counted: list[Counted], digits: Images) -> pd.DataFrame:
-    return activity.class_table(counted, digits)
+    return activations.class_table(counted, digits)
 
 
 @pytest.fixture(scope="module")
 def by_image(counted: list[Counted]) -> pd.DataFrame:
-    return activity.image_table(counted)
+    return activations.image_table(counted)
 
 
 @pytest.fixture(scope="module")
 def chosen(digits: Images) -> pd.DataFrame:
-    return activity.chosen_table(digits, activity.chosen_image(digits))
+    return activations.chosen_table(digits, activations.chosen_image(digits))
 
 
 @pytest.fixture
 def source() -> pd.DataFrame:
-    return settings.printed_nets(project.published() / "lenet-variants.csv")
+    return summary.printed_nets(project.published() / "lenet-variants.csv")
 
 
 def fractions(module: nn.Sequential, x: Tensor) -> dict[str, np.ndarray]:
@@ -105,22 +105,22 @@ def drawn(counts: list[int], labels: list[int], test: bool = True) -> Images:
 def test_the_chosen_image_is_the_first_of_its_class_with_that_many_pixels() -> None:
     images = drawn([5, 4, 5, 7, 5], [0, 1, 1, 1, 1])
 
-    assert activity.chosen_image(images, "6", 5) == 2
-    assert activity.chosen_image(images, "3", 5) == 0
+    assert activations.chosen_image(images, "6", 5) == 2
+    assert activations.chosen_image(images, "3", 5) == 0
 
 
 def test_without_that_many_pixels_the_first_nearest_to_the_classs_median_is_chosen() -> None:
     # Counts of the class: 9, 2, 4, 6, 4 with the median 4; of the two at it the first.
-    assert activity.chosen_image(drawn([9, 2, 4, 6, 4], [1] * 5), "6", 155) == 2
+    assert activations.chosen_image(drawn([9, 2, 4, 6, 4], [1] * 5), "6", 155) == 2
     # 2 and 8 lie equally far from their median 5.
-    assert activity.chosen_image(drawn([8, 2], [1, 1]), "6", 155) == 0
+    assert activations.chosen_image(drawn([8, 2], [1, 1]), "6", 155) == 0
 
 
 def test_a_pixel_counts_once_whatever_its_channels() -> None:
     grey = drawn([3, 4], [1, 1])
     coloured = replace(grey, test=Split(x=grey.test.x.repeat(1, 3, 1, 1), y=grey.test.y))
 
-    assert activity.chosen_image(coloured, "6", 4) == 1
+    assert activations.chosen_image(coloured, "6", 4) == 1
 
 
 @pytest.mark.parametrize(
@@ -133,11 +133,11 @@ def test_a_pixel_counts_once_whatever_its_channels() -> None:
 )
 def test_a_class_without_test_images_is_refused(images: Images, name: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        activity.chosen_image(images, name)
+        activations.chosen_image(images, name)
 
 
 def test_the_chosen_table_holds_the_image(digits: Images, chosen: pd.DataFrame) -> None:
-    index = activity.chosen_image(digits)
+    index = activations.chosen_image(digits)
     pixels = chosen.pivot_table("value", index="row", columns="column").to_numpy()
 
     assert digits.classes[int(digits.test.y[index])] == "6"
@@ -148,7 +148,7 @@ def test_the_chosen_table_holds_the_image(digits: Images, chosen: pd.DataFrame) 
 def test_every_row_is_what_the_nets_own_activations_give(
     nets: dict[str, list[Net]], digits: Images, active: pd.DataFrame
 ) -> None:
-    index = activity.chosen_image(digits)
+    index = activations.chosen_image(digits)
     rows = active.set_index(["recipe", "model", "target", "seed", "layer"])
     assert len(rows) == 2 * len(MODELS) * 2 * 2 * 2  # recipes, models, prunings, seeds, layers
     for recipe, found in nets.items():
@@ -177,7 +177,7 @@ def test_class_means_weighted_by_their_images_average_back_to_the_whole(
     digits: Images, active: pd.DataFrame, by_class: pd.DataFrame
 ) -> None:
     sizes = {name: int((digits.test.y == place).sum()) for place, name in enumerate(digits.classes)}
-    key = [*SETTING, "layer", "seed"]
+    key = [*SETTING.split(), "layer", "seed"]
     weighted = by_class.assign(
         weight=by_class["class_name"].map(sizes), part=by_class["active_fraction"] * by_class["class_name"].map(sizes)
     )
@@ -198,7 +198,7 @@ def test_one_classs_mean_is_that_of_its_images(
 
 
 def test_the_bins_hold_every_image_once(nets: dict[str, list[Net]], digits: Images, by_image: pd.DataFrame) -> None:
-    totals = by_image.groupby([*SETTING, "layer"])["share_percent"]
+    totals = by_image.groupby([*SETTING.split(), "layer"])["share_percent"]
     seeds = [net for net in nets["strong"] if net.model == MODELS[0] and not net.pruning]
     # Edges a hair below the multiples of 0.02, so that a fraction exactly at one falls into the bin it opens.
     edges = np.append(np.arange(50) / 50 - 1e-9, 1.0)
@@ -217,7 +217,7 @@ def test_an_image_on_which_all_units_are_active_falls_into_the_last_bin(digits: 
     (net,) = open_nets([], digits, models=["mlp-4"], seeds=[0], epochs=1)
     with torch.no_grad():
         net.module.get_parameter("fc1.bias").fill_(1000.0)
-    table = activity.image_table(activity.count_active({"strong": [net]}, digits))
+    table = activations.image_table(activations.count_active({"strong": [net]}, digits))
 
     assert table["share_percent"].tolist() == [0.0] * 49 + [100.0]
 
@@ -230,18 +230,18 @@ def test_nets_of_both_recipes_are_opened_and_other_prunings_left_out(
         save_nets([*found, *others], tmp_path / recipe / "nets")
     strong, source = ([str(tmp_path / recipe)] for recipe in ("strong", "source"))
     training = {"models": [], "seeds": [], "epochs": 0}
-    both = activity.nets_of(strong, source, digits, prunings=["", PRUNED], **training)
-    dense = activity.nets_of([], source, digits, prunings=[""], **training)
+    both = activations.nets_of(strong, source, digits, prunings=["", PRUNED], **training)
+    dense = activations.nets_of([], source, digits, prunings=[""], **training)
 
     assert {recipe: len(found) for recipe, found in both.items()} == {"strong": 8, "source": 8}
     assert {net.pruning for found in both.values() for net in found} == {"", PRUNED}
     assert {recipe: len(found) for recipe, found in dense.items()} == {"source": 4}
     with pytest.raises(ValueError, match=r"none is one of \['masked-erk-7'\]: the runs hold \['', 'masked-global-100'"):
-        activity.nets_of(strong, source, digits, prunings=["masked-erk-7"], **training)
+        activations.nets_of(strong, source, digits, prunings=["masked-erk-7"], **training)
 
 
 def test_without_runs_small_nets_are_trained_as_the_strong_recipe(digits: Images) -> None:
-    found = activity.nets_of([], [], digits, prunings=[""], models=["mlp-4"], seeds=[0, 1], epochs=1)
+    found = activations.nets_of([], [], digits, prunings=[""], models=["mlp-4"], seeds=[0, 1], epochs=1)
 
     assert {recipe: [net.seed for net in kept] for recipe, kept in found.items()} == {"strong": [0, 1]}
 
@@ -291,32 +291,19 @@ def test_only_nets_masked_under_one_global_threshold_stand_beside_the_source(
     ).all()
 
 
-def test_prose_quotes_the_means_of_the_table(active: pd.DataFrame, chosen: pd.DataFrame) -> None:
-    values = summary.activity_values(active, chosen)
+def test_means_over_seeds_are_those_of_the_rows(active: pd.DataFrame, chosen: pd.DataFrame) -> None:
     rows = active[(active["recipe"] == "source") & (active["model"] == MODELS[1]) & (active["layer"] == "fc2")]
     rows = rows[rows["target"] == "100"]
-    key = "fc2-10-30-source-100"
+    means = summary.active_means(active).set_index(["recipe", "model", "target", "layer"])
+    mean = means.loc["source", MODELS[1], "100", "fc2"]
 
-    assert values[f"active-{key}"].value == pytest.approx(100 * rows["active_fraction"].mean())
-    assert (values[f"active-{key}"].unit, values[f"active-{key}"].n) == ("%", 2)
-    assert values[f"chosen-active-{key}"].value == pytest.approx(rows["chosen_active"].mean())
-    assert values[f"live-{key}"].value == pytest.approx(rows["live_units"].mean())
-    assert values[f"live-active-{key}"].value == pytest.approx(rows["live_active_units"].mean())
-    assert values["chosen-pixels"].value == (chosen["value"] > 0).sum()
-    assert "active-fc1-20-10-strong-dense" in values
-    assert "live-fc1-20-10-strong-dense" not in values
-
-
-def test_names_of_values_are_words_and_hyphens_whatever_the_target(
-    tmp_path: Path, active: pd.DataFrame, chosen: pd.DataFrame
-) -> None:
-    odd = active.assign(
-        target=active["target"].replace("100", "99.5%"), mode=active["mode"].replace("masked", "regrown")
-    )
-    values = summary.activity_values(odd, chosen)
-
-    assert "active-fc1-20-10-strong-regrown-global-99-5-percent" in values
-    records.save_values(values, tmp_path)
+    assert mean["active_percent"] == pytest.approx(100 * rows["active_fraction"].mean())
+    assert mean["live_active_units"] == pytest.approx(rows["live_active_units"].mean())
+    # Student's t with one degree of freedom: 12.706 standard errors.
+    half = 12.7062 * rows[["live_active_units"]].std().item() / 2**0.5
+    assert mean["live_active_high"] - mean["live_active_units"] == pytest.approx(half, rel=1e-5)
+    assert (mean["units"], mean["seeds"]) == (30, 2)
+    assert summary.about_chosen(chosen)["lit"].tolist() == [(chosen["value"] > 0).sum()]
 
 
 def test_nets_that_share_their_widths_go_by_their_whole_spec() -> None:
@@ -333,16 +320,15 @@ def test_tables_fit_their_declared_columns(
     chosen: pd.DataFrame,
     source: pd.DataFrame,
 ) -> None:
-    for frame, key, columns in (
-        (active, tables.ACTIVE_KEY, tables.ACTIVE_COLUMNS),
-        (by_class, tables.CLASS_KEY, tables.CLASS_COLUMNS),
-        (by_image, tables.IMAGE_KEY, tables.IMAGE_COLUMNS),
-        (chosen, tables.CHOSEN_KEY, tables.CHOSEN_COLUMNS),
-        (summary.source_comparison(active, source), tables.ACTIVE_SOURCE_KEY, tables.SOURCE_COLUMNS),
+    for table, frame in (
+        (Active, active),
+        (ActiveClasses, by_class),
+        (ActiveImages, by_image),
+        (Chosen, chosen),
+        (summary.ActiveSource, summary.source_comparison(active, source)),
+        (summary.ActiveMeans, summary.active_means(active)),
     ):
-        path = records.save_table(frame, "table", key=key, columns=columns, folder=tmp_path)
-
-        assert list(records.load_table(path).columns) == list(columns)
+        table.save(frame, folder=tmp_path)
 
 
 def test_every_figure_is_drawn_from_tables_alone_with_its_numbers_in_the_alt_text(
@@ -355,15 +341,17 @@ def test_every_figure_is_drawn_from_tables_alone_with_its_numbers_in_the_alt_tex
     source: pd.DataFrame,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    renamed = named(active)
-    compared = summary.source_comparison(renamed, source)
-    figures: list[Saved] = [
-        activity_figures.chosen_image(chosen),
-        activity_figures.by_width(renamed, compared),
-        *[activity_figures.distribution(by_image, active, recipe) for recipe in ("strong", "source")],
-        *[activity_figures.by_class(by_class, recipe) for recipe in ("strong", "source")],
+    compared = summary.source_comparison(named(active), source)
+    drawn_figures: list[Saved] = [
+        unit_figures.chosen_image(chosen),
+        unit_figures.active_by_width(summary.active_means(named(active)), compared),
+        *[
+            unit_figures.active_distribution(by_image, summary.active_means(active), recipe)
+            for recipe in ("strong", "source")
+        ],
+        *[unit_figures.active_by_class(by_class, recipe) for recipe in ("strong", "source")],
     ]
-    image, width, strong, _, classes, _ = (figure.alt for figure in figures)
+    image, width, strong, _, classes, _ = (figure.alt for figure in drawn_figures)
     rows = active[(active["recipe"] == "strong") & (active["layer"] == "fc2") & (active["target"] == "100")]
     means = rows.groupby("model")["active_fraction"].mean()
     parts = by_class[(by_class["recipe"] == "strong") & (by_class["layer"] == "fc1") & (by_class["target"] == "dense")]
@@ -372,16 +360,18 @@ def test_every_figure_is_drawn_from_tables_alone_with_its_numbers_in_the_alt_tex
 
     assert f"{int((chosen['value'] > 0).sum())} pixels are nonzero" in image
     assert "600-100 fc1, dense 0.51; " in width  # the source's 303 of 600
-    assert "600-100 fc1, 2660 weights left 0.13" in width  # and 78
+    assert "600-100 fc1, 2,660 weights left 0.13" in width  # and 78
     ends = f"{means.min():.2f} ({means.idxmin()[6:11]}) to {means.max():.2f} ({means.idxmax()[6:11]})"
     assert f"fc2, 100 weights left: {ends}" in strong
     ends = f"{widest.min():.2f} (class {widest.idxmin()}) to {widest.max():.2f} (class {widest.idxmax()})"
     assert f"fc1, dense: {ends} in {widest.name[6:11]}" in classes
-    assert sorted(path.stem for path in Path("figures").glob("*.svg")) == sorted(figure.path.stem for figure in figures)
-    for figure in figures:
+    assert sorted(path.stem for path in Path("figures").glob("*.svg")) == sorted(
+        figure.path.stem for figure in drawn_figures
+    )
+    for figure in drawn_figures:
         assert json.loads(figure.path.with_suffix(".json").read_text())["table"] in (
             "chosen",
-            "active",
+            "active-means",
             "active-images",
             "active-classes",
         )
@@ -395,19 +385,22 @@ def test_nets_that_the_source_lacks_are_drawn_without_stars(
     one = active[(active["seed"] == 0) & (active["recipe"] == "strong") & (active["target"] == "dense")]
 
     for table in (active, one):  # and one seed, which has no interval
-        assert "The source measured none of these nets." in activity_figures.by_width(table, compared).alt
+        assert (
+            "The source measured none of these nets."
+            in unit_figures.active_by_width(summary.active_means(table), compared).alt
+        )
 
 
 def test_a_recipe_that_was_not_measured_is_refused(by_image: pd.DataFrame, active: pd.DataFrame) -> None:
-    with pytest.raises(ValueError, match="that was measured, strong, source; got 'weak'"):
-        activity_figures.distribution(by_image, active, "weak")
+    with pytest.raises(ValueError, match="the table has none of recipe 'weak'; it has strong, source: is it"):
+        unit_figures.active_distribution(by_image, summary.active_means(active), "weak")
 
 
 @pytest.mark.parametrize(("units", "bins"), [(1200, 50), (150, 50), (149, 25), (100, 25), (32, 10), (16, 5), (3, 1)])
 def test_bins_are_joined_until_each_holds_three_attainable_fractions(units: int, bins: int) -> None:
     left = np.arange(50) / 50
     part = pd.DataFrame({"bin_left": left, "bin_right": left + 0.02, "share_percent": np.arange(50.0)})
-    shares, edges = activity_figures.histogram(part.sample(frac=1, random_state=0), units)
+    shares, edges = unit_figures.joined_bins(part.sample(frac=1, random_state=0), units)
 
     assert (len(shares), len(edges)) == (bins, bins + 1)
     assert shares.sum() * 50 / bins == pytest.approx(np.arange(50).sum())  # the area stays
@@ -417,22 +410,19 @@ def test_bins_are_joined_until_each_holds_three_attainable_fractions(units: int,
 def test_nets_are_drawn_by_the_width_of_their_last_layer_then_of_the_first() -> None:
     specs = ["lenet-1200-100", "lenet-150-100", "lenet-300-200", "lenet-300-100"]
 
-    assert [name for _, name in activity_figures.models_of(pd.DataFrame({"model": specs}))] == [
-        "150-100",
-        "300-100",
-        "1200-100",
-        "300-200",
-    ]
+    names = figures.names_of(pd.DataFrame({"model": specs}))
+
+    assert names == ["150-100", "300-100", "1200-100", "300-200"]
 
 
 @pytest.mark.parametrize(
     ("pruning", "label"),
     [
-        ("dense", "dense"),
-        ("2660", "2660 weights left"),
-        ("99.5%", "99.5% pruned"),
-        ("regrown-erk-1641", "regrown-erk, 1641 weights left"),
+        ("dense-dense-dense", "dense"),
+        ("masked-global-2660", "2,660 weights left"),
+        ("masked-global-99.5%", "99.5% removed"),
+        ("regrown-erk-1641", "1,641 weights left (regrown, erk)"),
     ],
 )
 def test_prunings_are_spelled_out(pruning: str, label: str) -> None:
-    assert activity_figures.label_of(pruning) == label
+    assert unit_figures.label_of(*pruning.split("-")) == label

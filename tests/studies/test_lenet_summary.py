@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import made_lenet as made
-from prunelab import project, records
+from prunelab import project, tables
 from prunelab.studies.common import runs as common_runs
-from prunelab.studies.lenet import settings as lenet_settings
 from prunelab.studies.lenet import summary
+from prunelab.studies.lenet.tables import Dense
 
-VARIANTS = lenet_settings.printed_nets(project.published() / "lenet-variants.csv")
+VARIANTS = summary.printed_nets(project.published() / "lenet-variants.csv")
 POINTS = summary.published_points(project.published() / "lenet-300-100-frontier.csv")
 
 
@@ -149,7 +149,7 @@ def test_nets_without_a_regrown_partner_are_left_out_and_none_at_all_is_refused(
     regrown = made.pruned(["lenet-600-100-relu"], ["strong"], mode="regrown")
 
     assert set(summary.regrow_table(masked, regrown)["model"]) == {"lenet-600-100-relu"}
-    with pytest.raises(ValueError, match=r"masked against regrown compares at least one net; .* right run\?"):
+    with pytest.raises(ValueError, match=r"a table has at least one row; regrow got none: .* right run\?"):
         summary.regrow_table(masked[masked["model"] == "lenet-300-100-relu"], regrown)
 
 
@@ -208,30 +208,20 @@ def test_nets_under_one_threshold_are_put_beside_the_same_nets_under_other_budge
     assert summary.with_global(every, made.pruned()) is every
 
 
-def test_values_carry_the_numbers_of_the_tables(tmp_path: Path) -> None:
-    pruned, regrown = made.pruned(), made.pruned(mode="regrown")
-    budget = summary.budget_question(pruned, made.small(), made.layers(pruned))
-    regrow = summary.regrow_table(pruned, regrown)
-    shared = made.pruned(["lenet-300-100-relu"], ["strong"], budgets=made.BUDGETS)
-    allocation = summary.allocation_table(shared, made.layers(shared))
+def test_what_prose_quotes_are_means_and_counts_of_the_tables() -> None:
+    dense = summary.accuracies(made.dense()).set_index(["recipe", "model"])
     sparsities = summary.frontier_table(made.pruned(["lenet-300-100-relu"], ["strong"], made.FRONTIER))
     beside = summary.against_published(sparsities, POINTS)
-    values = summary.report_values(made.dense(), budget, regrow, allocation, sparsities, beside)
+    met = summary.points_met(beside)
 
-    # 1.6 - .1 (second net) + .05 · (0 + 1 + 2 + 3 + 4) / 5 = 1.6 % error.
-    assert values["dense-accuracy-300-100-strong"].value == pytest.approx(98.4)
-    assert values["control-weights-2660-strong"].value == 2391
-    # Regrown nets err .1 less a seed number in the end, and 8 less 3 times that more before.
-    assert values["regrow-gain-300-100-2660-source"].value == pytest.approx(0.2)
-    assert values["regrow-gain-pruned-300-100-2660-source"].value == pytest.approx(3 * 0.2 - 8)
-    assert values["kept-fc3-global-300-100-1641-strong"].value == pytest.approx(100 * 328 / 1000)
+    # 1.6 - .1 (second net) + .05 · (0 + 1 + 2 + 3 + 4) / 5 = 1.6 % error; the sixth net errs .5 less than the first.
+    assert dense.loc["strong", "lenet-300-100-relu"]["accuracy_percent"] == pytest.approx(98.4)
+    assert dense["spread"].tolist() == pytest.approx([0.5] * 12)
     lost = 1 + math.log10(266200 / 1331) ** 3 / 10 + 0.06 * 2
-    assert values["frontier-error-99-5"].value == pytest.approx(lost)
-    assert values["effective-sparsity-99-5"].value == pytest.approx(100 * (1 - 1264 / 266200))
-    assert values["points-all"].value == len(POINTS)
-    assert values["points-met"].value == int(beside["met"].sum())
-    assert {"accuracy-600-100-2660-source", "budget-accuracy-erk-300-100-2660-strong"} <= set(values)
-    records.save_values(values, tmp_path)  # names and bounds hold
+    sparse = sparsities.set_index("target").loc["99.5%"]
+    assert sparse["error_percent"] == pytest.approx(lost)
+    assert sparse["effective_sparsity_percent"] == pytest.approx(100 * (1 - 1264 / 266200))
+    assert met[["points", "met"]].to_numpy().tolist() == [[len(POINTS), int(beside["met"].sum())]]
 
 
 @pytest.mark.parametrize("seeds", [1, 5])
@@ -239,18 +229,23 @@ def test_every_table_is_saved_under_its_own_key_and_columns(tmp_path: Path, seed
     pruned, regrown = made.pruned(seeds=seeds), made.pruned(mode="regrown", seeds=seeds)
     layers, both = made.layers(pruned), made.joined(pruned, regrown)
     sparsities = summary.frontier_table(made.pruned(["lenet-300-100-relu"], ["strong"], ["95%"], seeds=seeds))
-    c, f = summary, summary
-    for name, table, key, columns in (
-        ("budget", c.budget_question(pruned, made.small(seeds), layers), c.BUDGET_KEY, c.BUDGET_COLUMNS),
-        ("regrow", c.regrow_table(pruned, regrown), c.REGROW_KEY, c.REGROW_COLUMNS),
-        ("allocation", c.allocation_table(pruned, layers), c.ALLOCATION_KEY, c.ALLOCATION_COLUMNS),
-        ("source", c.source_table(both, made.layers(both), VARIANTS), c.SOURCE_KEY, c.SOURCE_COLUMNS),
-        ("frontier", sparsities, f.FRONTIER_KEY, f.FRONTIER_COLUMNS),
-        ("published", f.against_published(sparsities, POINTS), f.PUBLISHED_KEY, f.PUBLISHED_COLUMNS),
+    for table, rows in (
+        (summary.Accuracies, summary.accuracies(made.dense(seeds=seeds))),
+        (summary.Budgets, summary.budget_question(pruned, made.small(seeds), layers)),
+        (summary.Regrow, summary.regrow_table(pruned, regrown)),
+        (summary.Allocation, summary.allocation_table(pruned, layers)),
+        (summary.Source, summary.source_table(both, made.layers(both), VARIANTS)),
+        (summary.Frontier, sparsities),
+        (summary.Published, summary.against_published(sparsities, POINTS)),
     ):
-        saved = records.load_table(records.save_table(table, name, key=key, columns=columns, folder=tmp_path))
-        assert len(saved) == len(table) > 0
+        saved = table.save(rows, folder=tmp_path)
+        assert len(saved) > 0
         assert saved["low"].isna().all() == (seeds == 1)
+
+
+def dense_run(folder: Path, rows: pd.DataFrame) -> str:
+    Dense.save(Dense.frame(rows), folder=folder / "tables")
+    return str(folder)
 
 
 def test_runs_are_read_one_below_the_other_and_kept_with_their_descriptions(
@@ -258,19 +253,19 @@ def test_runs_are_read_one_below_the_other_and_kept_with_their_descriptions(
 ) -> None:
     strong, source = (made.dense(recipes=[recipe], seeds=2) for recipe in ("strong", "source"))
     folders = {
-        "dense": made.save_run(tmp_path / "a", dense=strong),
-        "dense_source": made.save_run(tmp_path / "b", dense=source),
+        "dense": dense_run(tmp_path / "a", strong),
+        "dense_source": dense_run(tmp_path / "b", source),
     }
     runs = common_runs.Runs(folders=folders)
     monkeypatch.chdir(tmp_path)
 
     assert runs.table("dense")["recipe"].value_counts().to_dict() == {"strong": 12, "source": 12}
     kept = runs.keep("dense", runs.table("dense").iloc[:3])
-    pd.testing.assert_frame_equal(records.load_table(Path("tables/dense.csv")), kept)
+    pd.testing.assert_frame_equal(tables.load(Path("tables/dense.csv")), kept)
 
 
 def test_a_run_not_named_and_a_run_without_rows_are_refused_in_one_line(tmp_path: Path) -> None:
-    empty = made.save_run(tmp_path / "empty", dense=made.dense(seeds=1).iloc[:0])
+    empty = dense_run(tmp_path / "empty", made.dense(seeds=1).iloc[:0])
 
     with pytest.raises(FileNotFoundError, match=r"table 'dense' .* dense_source names no folder; .*-p dense_source="):
         common_runs.Runs(folders={"dense_source": ""}).table("dense")
@@ -283,12 +278,12 @@ def test_a_run_not_named_and_a_run_without_rows_are_refused_in_one_line(tmp_path
 
 def test_a_target_no_run_has_is_refused_with_those_there_are() -> None:
     with pytest.raises(ValueError, match="'1000' is none of 2660, 1641"):
-        lenet_settings.at_targets(made.pruned(), ["1000"])
+        summary.at_targets(made.pruned(), ["1000"])
 
 
 def test_a_missing_table_of_facts_is_said(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"lenet-variants.csv; .* is missing"):
-        lenet_settings.printed_nets(tmp_path / "none.csv")
+        summary.printed_nets(tmp_path / "none.csv")
     with pytest.raises(FileNotFoundError, match=r"lenet-300-100-frontier.csv; .* is missing"):
         summary.published_points(tmp_path / "none.csv")
     (tmp_path / "odd.csv").write_text("method,epoch\nX,last\n", encoding="utf-8")

@@ -16,9 +16,9 @@ import made_lenet as made
 from prunelab import project
 from prunelab.figures import labels, panels
 from prunelab.figures.style import Saved
-from prunelab.studies.lenet import figures, settings, summary
+from prunelab.studies.lenet import figures, summary, unit_figures
 
-VARIANTS = settings.printed_nets(project.published() / "lenet-variants.csv")
+VARIANTS = summary.printed_nets(project.published() / "lenet-variants.csv")
 POINTS = summary.published_points(project.published() / "lenet-300-100-frontier.csv")
 FEW = ("lenet-150-100-relu", "lenet-600-100-relu")
 SMALL = ("lenet-24-16-relu",)
@@ -52,16 +52,19 @@ def frontier(nets: tuple[str, ...], targets: tuple[str, ...], seeds: int) -> Sav
 
 Draw = Callable[[tuple[str, ...], tuple[str, ...], int], Saved]
 FIGURES: dict[str, tuple[str, Draw]] = {
-    "dense-accuracy": ("dense", lambda n, t, s: figures.dense_accuracy(made.dense(n, seeds=s), VARIANTS)),
+    "dense-accuracy": (
+        "accuracies",
+        lambda n, t, s: figures.dense_accuracy(summary.accuracies(made.dense(n, seeds=s)), VARIANTS),
+    ),
     "weights-dense-strong": (
         "histograms",
-        lambda n, t, s: figures.weight_histograms(made.histograms(n, t), "strong"),
+        lambda n, t, s: unit_figures.weight_histograms(made.histograms(n, t), "strong"),
     ),
     "weights-pruned-strong": (
         "histograms",
-        lambda n, t, s: figures.pruned_histograms(made.histograms(n, t), "strong"),
+        lambda n, t, s: unit_figures.pruned_histograms(made.histograms(n, t), "strong"),
     ),
-    "pixel-weights-strong": ("pixels", lambda n, t, s: figures.pixel_weights(made.pixels(n), "strong")),
+    "pixel-weights-strong": ("pixels", lambda n, t, s: unit_figures.pixel_weights(made.pixels(n), "strong")),
     "rounds-strong": (
         "rounds",
         lambda n, t, s: figures.round_by_round(made.rounds(made.pruned(n, targets=t, seeds=s)), "strong"),
@@ -109,21 +112,21 @@ def test_a_figure_of_one_small_net_and_one_seed_is_drawn_too(name: str) -> None:
 
 def test_words_on_dense_nets_say_mean_and_interval() -> None:
     # Errors 1.5, 1.55 and 1.6 %: s = .05, half the width t(.975, 2) · .05 / √3 = .1242.
-    said = figures.dense_accuracy(made.dense(seeds=3), VARIANTS).alt
+    said = figures.dense_accuracy(summary.accuracies(made.dense(seeds=3)), VARIANTS).alt
 
     assert "strong recipe: 150-100 98.35 (98.23 to 98.47), 300-100 98.45 (98.33 to 98.57)" in said
 
 
 def test_words_on_the_weights_say_where_the_fullest_bin_is_and_how_empty_the_centre() -> None:
-    dense = figures.weight_histograms(made.histograms(FEW), "strong").alt
-    pruned = figures.pruned_histograms(made.histograms(FEW), "strong").alt
+    dense = unit_figures.weight_histograms(made.histograms(FEW), "strong").alt
+    pruned = unit_figures.pruned_histograms(made.histograms(FEW), "strong").alt
 
     assert "150-100 0.000, 600-100 0.000 weight units" in dense
     assert "150-100 0.00 at 2660, 0.00 at 1641" in pruned  # the centre is empty by construction
 
 
 def test_words_on_the_pixels_tell_lit_from_dark_ones() -> None:
-    assert "150-100 0.0500 and 0.0200" in figures.pixel_weights(made.pixels(FEW), "strong").alt
+    assert "150-100 0.0500 and 0.0200" in unit_figures.pixel_weights(made.pixels(FEW), "strong").alt
 
 
 def test_words_on_rounds_and_layers_say_the_sparsest_round() -> None:
@@ -180,8 +183,8 @@ def test_a_figure_without_rows_is_refused_in_one_line() -> None:
     pruned = made.pruned(FEW, ["strong"], seeds=2)
     table = summary.budget_question(pruned, made.small(2), made.layers(pruned))
     for draw in (
-        lambda: figures.weight_histograms(made.histograms(FEW), "weak"),
-        lambda: figures.pixel_weights(made.pixels(FEW), "weak"),
+        lambda: unit_figures.weight_histograms(made.histograms(FEW), "weak"),
+        lambda: unit_figures.pixel_weights(made.pixels(FEW), "weak"),
         lambda: figures.round_by_round(made.rounds(pruned), "weak"),
         lambda: figures.width_question(table, VARIANTS, "7"),
     ):

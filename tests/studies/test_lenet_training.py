@@ -12,7 +12,6 @@ from pandas.testing import assert_frame_equal
 from scipy import stats
 from torch import nn
 
-from prunelab import records
 from prunelab.data import Images, Split, load_images
 from prunelab.measure import evaluate
 from prunelab.models import build
@@ -20,11 +19,20 @@ from prunelab.pruning import prunable
 from prunelab.pruning.paths import lit, live
 from prunelab.studies.common import nets as common_nets
 from prunelab.studies.common.nets import Net, save_nets
-from prunelab.studies.lenet import dense as lenet_dense
-from prunelab.studies.lenet import pruning as lenet_pruning
-from prunelab.studies.lenet import settings as lenet_settings
-from prunelab.studies.lenet import summary, tables
-from prunelab.studies.lenet import weights as lenet_weights
+from prunelab.studies.lenet import training
+from prunelab.studies.lenet.tables import (
+    SETTING,
+    Dense,
+    Histograms,
+    Layers,
+    Modes,
+    Pixels,
+    Pruned,
+    Rates,
+    Rounds,
+    Setting,
+    Tuning,
+)
 from prunelab.train import Recipe, train
 from prunelab.train.retraining import PATH, Schedule
 
@@ -64,7 +72,7 @@ def made_net(values: np.ndarray, *, seed: int = 0, spec: str = "mlp-50", pruning
 
 
 @pytest.fixture(scope="module")
-def experiment(dense: list[Net], digits: Images) -> lenet_pruning.Experiment:
+def experiment(dense: list[Net], digits: Images) -> training.Experiment:
     return prune(dense, digits, budgets=["global", "layer"])
 
 
@@ -76,8 +84,8 @@ def prune(
     targets: list[str] = TARGETS,
     schedule: Schedule = SCHEDULE,
     split: Split | None = None,
-) -> lenet_pruning.Experiment:
-    return lenet_pruning.prune_nets(
+) -> training.Experiment:
+    return training.prune_nets(
         nets,
         images,
         recipe_name="strong",
@@ -94,10 +102,10 @@ def prune(
 
 
 def test_a_label_says_how_a_net_was_pruned(dense: list[Net]) -> None:
-    setting = lenet_settings.setting_of(replace(dense[0], pruning="regrown-lamp-99.5%"), "source")
+    setting = training.setting_of(replace(dense[0], pruning="regrown-lamp-99.5%"), "source")
 
-    assert list(setting) == list(lenet_settings.SETTING_COLUMNS)
-    assert [setting[name] for name in lenet_settings.SETTING_KEY] == [
+    assert list(setting) == list(Setting.columns())
+    assert [setting[name] for name in SETTING.split()] == [
         "digits",
         "source",
         "regrown",
@@ -105,37 +113,37 @@ def test_a_label_says_how_a_net_was_pruned(dense: list[Net]) -> None:
         SPEC,
         "99.5%",
     ]
-    unpruned = lenet_settings.setting_of(dense[0], "strong")
+    unpruned = training.setting_of(dense[0], "strong")
     assert (unpruned["mode"], unpruned["budget"], unpruned["target"]) == ("dense", "dense", "dense")
 
 
 @pytest.mark.parametrize("label", ["masked", "masked-global", "masked--2660", "-global-2660", "masked-global-"])
 def test_a_label_that_says_less_is_refused(label: str, dense: list[Net]) -> None:
     with pytest.raises(ValueError, match=f"labelled mode-budget-target.*has '{label}'"):
-        lenet_settings.setting_of(replace(dense[0], pruning=label), "strong")
+        training.setting_of(replace(dense[0], pruning=label), "strong")
 
 
 def test_the_two_recipes_are_plain_descent_and_nesterov() -> None:
     common = {"epochs": 7, "learning_rate": 0.3, "l1": 1e-4, "input_dropout": 0.1}
-    source, strong = (lenet_settings.recipe_of(name, **common) for name in ("source", "strong"))
+    source, strong = (training.recipe_of(name, **common) for name in ("source", "strong"))
 
     assert (source.momentum, source.schedule) == (0.0, "constant")
     assert (strong.momentum, strong.schedule) == (0.9, "triangular")
     for recipe in (source, strong):
         assert {name: getattr(recipe, name) for name in common} == common
     with pytest.raises(ValueError, match="recipe is one of strong, source; got 'weak'"):
-        lenet_settings.recipe_of("weak", **common)
+        training.recipe_of("weak", **common)
 
 
 def test_both_parts_are_every_example_that_is_not_tested(digits: Images) -> None:
-    both = lenet_settings.training_part(digits, "train+validation")
+    both = training.training_part(digits, "train+validation")
 
-    assert lenet_settings.training_part(digits, "train") is digits.train
+    assert training.training_part(digits, "train") is digits.train
     assert len(both) == len(digits.train) + len(digits.validation)
     assert torch.equal(both.x[len(digits.train) :], digits.validation.x)
     assert torch.equal(both.y[: len(digits.train)], digits.train.y)
     with pytest.raises(ValueError, match=r"train_on is one of train, train\+validation; got 'test'"):
-        lenet_settings.training_part(digits, "test")
+        training.training_part(digits, "test")
 
 
 @pytest.mark.parametrize(
@@ -149,20 +157,20 @@ def test_both_parts_are_every_example_that_is_not_tested(digits: Images) -> None
     ],
 )
 def test_a_target_counts_weights_or_the_share_removed(target: str, weights: int, kept: int) -> None:
-    assert lenet_settings.parse_target(target, weights) == kept
+    assert training.parse_target(target, weights) == kept
 
 
 @pytest.mark.parametrize("target", ["", "%", "many", "1.5", "99", "0", "-5", "100%", "0%", "nan%", "inf%", "-inf%"])
 def test_a_target_that_keeps_nothing_or_everything_or_is_none_is_refused(target: str) -> None:
     with pytest.raises(ValueError, match="a target ") as refused:
-        lenet_settings.parse_target(target, 99)
+        training.parse_target(target, 99)
 
     assert repr(target) in str(refused.value)
     assert "\n" not in str(refused.value)
 
 
 def test_the_path_leads_to_the_targets_in_weights_or_to_the_smallest_share() -> None:
-    milestones = lenet_settings.milestones_of
+    milestones = training.milestones_of
 
     assert milestones(["99%", "1641", "2660", "99.9%"], 266200, [8, 2]) == [2660, 1641]
     assert milestones(["2660", "2660"], 266200, [8]) == [2660]
@@ -178,11 +186,11 @@ def test_the_path_leads_to_the_targets_in_weights_or_to_the_smallest_share() -> 
 def test_the_densest_weights_of_a_bell_lie_at_zero() -> None:
     generator = np.random.default_rng(0)
     nets = [made_net(0.04 * generator.standard_normal(3200), seed=seed) for seed in range(5)]
-    table = lenet_weights.mode_table(nets, "strong")
+    table = training.mode_table(nets, "strong")
     rows = table[table["layer"] == "fc1"]
 
-    assert list(table.columns) == list(lenet_weights.MODE_COLUMNS)
-    assert not table.duplicated(list(lenet_weights.MODE_KEY)).any()
+    assert list(table.columns) == list(Modes.columns())
+    assert not table.duplicated(list(Modes.key)).any()
     assert set(table["layer"]) == {"all", "fc1"}  # ten weights of the last layer make no histogram
     assert list(rows["weights"]) == [3200] * 5
     # Around its centre a bell is flat: at .5 standard deviations it still has 88 % of its height.
@@ -197,7 +205,7 @@ def test_two_bumps_leave_the_centre_empty(centre: float) -> None:
     generator = np.random.default_rng(0)
     larger, smaller = centre + 0.1 * generator.standard_normal(2000), -centre + 0.1 * generator.standard_normal(1000)
     (row,) = (
-        lenet_weights.mode_table([made_net(np.concatenate([larger, smaller]))], "strong")
+        training.mode_table([made_net(np.concatenate([larger, smaller]))], "strong")
         .query("layer == 'fc1'")
         .itertuples()
     )
@@ -211,7 +219,7 @@ def test_two_bumps_leave_the_centre_empty(centre: float) -> None:
 
 def test_the_mode_is_that_of_numpys_histogram_with_a_bin_at_zero() -> None:
     values = stats.skewnorm(8).rvs(3200, random_state=1) - 0.3
-    (row,) = lenet_weights.mode_table([made_net(values)], "strong").query("layer == 'fc1'").itertuples()
+    (row,) = training.mode_table([made_net(values)], "strong").query("layer == 'fc1'").itertuples()
     values = values.astype(np.float32).astype(float)
     width = np.diff(np.histogram_bin_edges(values, "fd"))[0]
     # numpy divides the range evenly, so its width is up to one bin in all narrower; ours is Freedman's and Diaconis'.
@@ -231,12 +239,12 @@ def test_histograms_share_out_what_lies_within_five_deviations() -> None:
     bell = 0.1 * generator.standard_normal(3000)
     outlying = np.concatenate([bell, np.full(30, 5.0)])
     nets = [made_net(values, seed=seed) for seed, values in enumerate([outlying, bell])]
-    table = lenet_weights.histogram_table(nets, "source")
+    table = training.histogram_table(nets, "source")
     rows = table[table["layer"] == "fc1"]
     pooled = np.concatenate([outlying, bell]).astype(np.float32)
 
-    assert list(table.columns) == list(lenet_weights.HISTOGRAM_COLUMNS)
-    assert not table.duplicated(list(lenet_weights.HISTOGRAM_KEY)).any()
+    assert list(table.columns) == list(Histograms.columns())
+    assert not table.duplicated(list(Histograms.key)).any()
     assert rows["left"].iloc[0] == pytest.approx(-5 * pooled.std(), rel=1e-4)
     assert np.array_equal(rows["right"].to_numpy()[:-1], rows["left"].to_numpy()[1:])
     assert rows["nonzero"].unique() == pytest.approx([3015])
@@ -250,25 +258,25 @@ def test_nets_are_put_together_by_model_and_pruning_only() -> None:
     values = np.random.default_rng(0).standard_normal(3000)
     nets = [made_net(values[:2000], pruning="masked-global-5"), made_net(values), made_net(values, seed=1)]
     shuffled = [nets[2], nets[0], nets[1]]
-    table = lenet_weights.histogram_table(lenet_pruning.by_model(shuffled), "strong")
+    table = training.histogram_table(training.by_model(shuffled), "strong")
 
-    assert not table.duplicated(list(lenet_weights.HISTOGRAM_KEY)).any()
+    assert not table.duplicated(list(Histograms.key)).any()
     assert dict(table[table["layer"] == "fc1"].groupby("target")["nonzero"].first()) == {"5": 2000, "dense": 3000}
 
 
 def test_a_layer_with_too_few_weights_in_one_seed_has_no_histogram() -> None:
     values = np.random.default_rng(0).standard_normal(3000)
-    table = lenet_weights.histogram_table([made_net(values), made_net(values[:19], seed=1)], "strong")
+    table = training.histogram_table([made_net(values), made_net(values[:19], seed=1)], "strong")
 
     assert set(table["layer"]) == {"all"}  # 19 and ten of the second layer
 
 
 def test_pixels_are_means_over_units_and_seeds(digits: Images, dense: list[Net]) -> None:
-    table = lenet_weights.pixel_table(dense, digits, "strong")
+    table = training.pixel_table(dense, digits, "strong")
     first = np.stack([net.module.get_parameter("fc1.weight").detach().numpy() for net in dense])  # (seeds, units, 64)
 
-    assert list(table.columns) == list(lenet_weights.PIXEL_COLUMNS)
-    assert not table.duplicated(list(lenet_weights.PIXEL_KEY)).any()
+    assert list(table.columns) == list(Pixels.columns())
+    assert not table.duplicated(list(Pixels.key)).any()
     grid = table.set_index(["row", "column"])
     for row, column in ((0, 0), (3, 4), (7, 1)):
         pixel = 8 * row + column
@@ -280,9 +288,9 @@ def test_pixels_are_means_over_units_and_seeds(digits: Images, dense: list[Net])
 # Dense nets
 
 
-def dense_run(**changes: object) -> tuple[list[Net], lenet_dense.DataFrame, lenet_dense.DataFrame]:
+def dense_run(**changes: object) -> tuple[list[Net], training.DataFrame, training.DataFrame]:
     settings = {"recipe": "source", "epochs": 2, "learning_rates": [0.01, 0.1, 0.6], "progress": False, **changes}
-    return lenet_dense.train_dense("digits", [SPEC, "lenet-10-8-relu"], [1, 0], **settings)
+    return training.train_dense("digits", [SPEC, "lenet-10-8-relu"], [1, 0], **settings)
 
 
 @pytest.fixture(scope="module")
@@ -305,8 +313,8 @@ def test_without_an_aim_the_lowest_validation_error_is_chosen(tried: dict[float,
     nets, dense, rates = dense_run()
 
     assert list(rates.loc[rates["chosen"], "learning_rate"]) == [min(tried, key=lambda rate: tried[rate])]
-    assert list(dense.columns) == list(lenet_dense.DenseLenet.columns())
-    assert list(rates.columns) == list(lenet_dense.LenetRate.columns())
+    assert list(dense.columns) == list(Dense.columns())
+    assert list(rates.columns) == list(Rates.columns())
     assert [(net.model, net.seed) for net in nets] == [(m, s) for m in (SPEC, "lenet-10-8-relu") for s in (1, 0)]
     lowest = rates.loc[rates["chosen"], "validation_error_percent"].item()
     assert lowest == pytest.approx(100 * (1 - evaluate(nets[0].module, digits.validation).accuracy))
@@ -316,7 +324,7 @@ def test_without_an_aim_the_lowest_validation_error_is_chosen(tried: dict[float,
 
 
 def test_a_dense_net_is_that_of_its_seed_and_recipe_alone(digits: Images) -> None:
-    (net,), _, _ = lenet_dense.train_dense(
+    (net,), _, _ = training.train_dense(
         "digits", [SPEC], [5], recipe="source", epochs=2, learning_rates=[0.2], l1=1e-4, progress=False
     )
     generator = torch.Generator().manual_seed(5)
@@ -349,36 +357,19 @@ def test_what_cannot_be_trained_is_refused(changes: dict[str, object], message: 
         dense_run(**changes)
 
 
-def test_dense_values_quote_each_width(digits: Images) -> None:
-    _, dense, _ = dense_run(learning_rates=[0.3])
-    values = lenet_dense.dense_values(dense)
-    means = {model: 100 - rows["error_percent"].mean() for model, rows in dense.groupby("model")}
-
-    assert values["accuracy-24-16"].value == pytest.approx(means[SPEC])
-    assert values["accuracy-10-8"].n == 2
-    assert values["accuracy-spread"].value == pytest.approx(abs(means[SPEC] - means["lenet-10-8-relu"]))
-    assert (values["learning-rate"].value, values["epochs"].value) == (0.3, 2)
-
-
 # Pruned nets
 
 
-def test_the_tables_hold_one_row_a_key_and_can_be_saved(experiment: lenet_pruning.Experiment, tmp_path: Path) -> None:
-    for name, key, columns in (
-        ("pruned", tables.PRUNED_KEY, tables.PRUNED_COLUMNS),
-        ("rounds", tables.ROUND_KEY, tables.ROUND_COLUMNS),
-        ("layers", tables.LAYER_KEY, tables.LAYER_COLUMNS),
-    ):
-        table = getattr(experiment, name)
-        assert list(table.columns) == list(columns)
-        records.save_table(table, name, key=key, columns=columns, folder=tmp_path)
+def test_the_tables_hold_one_row_a_key_and_can_be_saved(experiment: training.Experiment, tmp_path: Path) -> None:
+    for table in (Pruned, Rounds, Layers):
+        table.save(getattr(experiment, table.table_name), folder=tmp_path)
     path = 3  # three rounds to 300 weights and one to 60; the targets take the places of the last
     assert len(experiment.pruned) == 2 * 2 * 3
     assert len(experiment.rounds) == 2 * 2 * (path + 3)
     assert len(experiment.layers) == 3 * len(experiment.rounds)
 
 
-def test_what_the_tables_say_is_counted_in_the_nets(experiment: lenet_pruning.Experiment, digits: Images) -> None:
+def test_what_the_tables_say_is_counted_in_the_nets(experiment: training.Experiment, digits: Images) -> None:
     reached = lit(digits.train.x)
     for net, row in zip(experiment.nets, experiment.pruned.itertuples(), strict=True):
         assert net.pruning == f"masked-{row.budget}-{row.target}"
@@ -406,9 +397,7 @@ def test_what_the_tables_say_is_counted_in_the_nets(experiment: lenet_pruning.Ex
     assert dict(zip(exact["target"], exact["kept"], strict=False)) == {"300": 300, "95%": 104, "60": 60}
 
 
-def test_a_finished_net_is_its_last_round(
-    experiment: lenet_pruning.Experiment, dense: list[Net], digits: Images
-) -> None:
+def test_a_finished_net_is_its_last_round(experiment: training.Experiment, dense: list[Net], digits: Images) -> None:
     baseline = {net.seed: 100 * (1 - evaluate(net.module, digits.test).accuracy) for net in dense}
     batches = math.ceil(len(digits.train) / 256)
     last = {"300": 3, "95%": 4, "60": 4}
@@ -459,7 +448,7 @@ def test_the_order_of_the_examples_follows_the_nets_seed(dense: list[Net], digit
 
 
 def test_the_threshold_is_the_smallest_weight_kept_and_is_missing_where_layers_have_their_own(
-    experiment: lenet_pruning.Experiment,
+    experiment: training.Experiment,
 ) -> None:
     thresholds = experiment.pruned.set_index("budget")["threshold"]
 
@@ -475,7 +464,7 @@ def test_the_dense_nets_are_left_as_they_were(dense: list[Net], digits: Images) 
 
 
 def test_a_budgets_nets_are_the_same_alone_and_beside_others(
-    experiment: lenet_pruning.Experiment, dense: list[Net], digits: Images
+    experiment: training.Experiment, dense: list[Net], digits: Images
 ) -> None:
     alone = prune(dense[1:], digits, budgets=["layer"]).pruned
     beside = experiment.pruned.query("budget == 'layer' and seed == 3")
@@ -494,7 +483,7 @@ def test_regrown_nets_are_labelled_so(dense: list[Net], digits: Images) -> None:
 
 def test_both_parts_can_be_trained_on(dense: list[Net], digits: Images) -> None:
     schedule = Schedule(rounds=(1,), final_epochs=1)
-    both = lenet_settings.training_part(digits, "train+validation")
+    both = training.training_part(digits, "train+validation")
     found = prune(dense[:1], digits, budgets=["global"], targets=["300"], schedule=schedule, split=both)
 
     assert found.pruned["steps"].item() == math.ceil(len(both) / 256)
@@ -515,20 +504,6 @@ def test_what_cannot_be_pruned_is_refused_in_one_line(dense: list[Net], digits: 
         prune(dense, digits, budgets=["global"], targets=[])
     with pytest.raises(ValueError, match="budget is one of"):
         prune(dense, digits, budgets=["uniform"])
-
-
-def test_values_name_the_net_the_target_and_the_budget(experiment: lenet_pruning.Experiment, tmp_path: Path) -> None:
-    values = summary.pruned_values(experiment.pruned)
-    records.save_values(values, tmp_path)
-
-    assert set(values) == {
-        f"accuracy-24-16-{target}-{budget}" for target in ("300", "95-percent", "60") for budget in ("global", "layer")
-    }
-    rows = experiment.pruned.query("budget == 'layer' and target == '95%'")
-    value = values["accuracy-24-16-95-percent-layer"]
-    interval = stats.t.interval(0.95, 1, *(f(100 - rows["error_percent"]) for f in (np.mean, stats.sem)))
-    assert value.value == pytest.approx(100 - rows["error_percent"].mean())
-    assert (value.low, value.high, value.n) == (*map(pytest.approx, interval), 2)
 
 
 def test_dense_nets_are_opened_by_model(dense: list[Net], digits: Images, tmp_path: Path) -> None:
@@ -554,7 +529,7 @@ def test_without_runs_small_nets_are_trained_on_the_spot(digits: Images) -> None
 # The rate and the penalty
 
 
-def tuning(nets: list[Net], images: Images, **changes: object) -> lenet_pruning.DataFrame:
+def tuning(nets: list[Net], images: Images, **changes: object) -> training.DataFrame:
     settings = {
         "recipe": "strong",
         "learning_rates": [0.001, 0.2],
@@ -563,14 +538,12 @@ def tuning(nets: list[Net], images: Images, **changes: object) -> lenet_pruning.
         "schedule": Schedule(rounds=(2,), final_epochs=2),
         **changes,
     }
-    return lenet_pruning.tuning_table(nets, images, **settings)
+    return training.tuning_table(nets, images, **settings)
 
 
 def test_the_pair_of_lowest_mean_error_is_chosen(dense: list[Net], digits: Images, tmp_path: Path) -> None:
     table = tuning(dense, digits)
-    records.save_table(
-        table, "tuning", key=lenet_pruning.TUNING_KEY, columns=lenet_pruning.TUNING_COLUMNS, folder=tmp_path / "tables"
-    )
+    Tuning.save(table, folder=tmp_path / "tables")
 
     assert list(zip(table["learning_rate"], table["l1"], strict=True)) == [
         (rate, l1) for rate in (0.001, 0.2) for l1 in (0.0, 1e-4)
@@ -580,19 +553,17 @@ def test_the_pair_of_lowest_mean_error_is_chosen(dense: list[Net], digits: Image
     assert best.learning_rate == 0.2  # at .001 two epochs bring nothing back
     assert (table["worst_percent"] >= table["validation_error_percent"]).all()
     assert set(table["nets"]) == {2}
-    values = lenet_pruning.tuning_values(table)
-    assert (values["learning-rate"].value, values["l1"].value, values["pairs"].value) == (0.2, best.l1, 4)
-    assert lenet_pruning.chosen(str(tmp_path), learning_rate=1.0, l1=1.0) == (0.2, best.l1)
-    assert lenet_pruning.chosen("", learning_rate=1.0, l1=0.5) == (1.0, 0.5)
+    assert training.chosen(str(tmp_path), learning_rate=1.0, l1=1.0) == (0.2, best.l1)
+    assert training.chosen("", learning_rate=1.0, l1=0.5) == (1.0, 0.5)
     with pytest.raises(FileNotFoundError):
-        lenet_pruning.chosen(str(tmp_path / "none"), learning_rate=1.0, l1=0.5)
+        training.chosen(str(tmp_path / "none"), learning_rate=1.0, l1=0.5)
 
 
 def test_a_pairs_errors_are_those_of_pruning_with_it(dense: list[Net], digits: Images) -> None:
     schedule = Schedule(rounds=(2,), final_epochs=2)
     (row,) = tuning(dense, digits, recipe="source", learning_rates=[0.1], penalties=[1e-4]).itertuples()
     recipe = Recipe(epochs=9, learning_rate=0.1, l1=1e-4, momentum=0.0, schedule="constant")
-    errors = lenet_pruning.prune_nets(
+    errors = training.prune_nets(
         dense,
         digits,
         recipe_name="source",

@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import nn
 
-from prunelab import records
 from prunelab.data import Images, load_images
 from prunelab.measure import evaluate
 from prunelab.pruning import apply, keep_largest, magnitude, prunable
 from prunelab.studies.common.nets import Net, open_nets
-from prunelab.studies.lenet import activity_figures, removal, summary, tables
+from prunelab.studies.lenet import activations, summary, unit_figures
+from prunelab.studies.lenet.tables import REMOVED, TREATMENTS, Removal
 from prunelab.train import Recipe, train, train_seeds
 
 MODEL = "lenet-24-12-relu"
@@ -37,7 +37,7 @@ def dense(digits: Images) -> list[Net]:
 def pruned(dense: list[Net]) -> list[Net]:
     nets = []
     for net in dense:
-        module = removal.without(net.module, "none")
+        module = activations.without(net.module, "none")
         apply(module, keep_largest(magnitude(prunable(module)), 1 - 300 / (64 * 24 + 24 * 12 + 12 * 10)))
         nets.append(Net(data=net.data, data_id=net.data_id, model=MODEL, seed=net.seed, module=module, pruning=PRUNING))
     return nets
@@ -46,7 +46,7 @@ def pruned(dense: list[Net]) -> list[Net]:
 @pytest.fixture(scope="module")
 def measured(dense: list[Net], pruned: list[Net], digits: Images) -> pd.DataFrame:
     nets = {"strong": [*dense, *pruned], "source": dense[:1]}
-    return removal.removal_table(nets, digits, treatments=removal.TREATMENTS, **SETTINGS)
+    return activations.removal_table(nets, digits, treatments=TREATMENTS, **SETTINGS)
 
 
 def by_hand(module: nn.Sequential, x: torch.Tensor, first: Callable, last: Callable) -> torch.Tensor:
@@ -68,20 +68,20 @@ def relu(x: torch.Tensor) -> torch.Tensor:
 FUNCTIONS = {"none": (relu, relu), "first": (same, relu), "last": (relu, same), "both": (same, same)}
 
 
-@pytest.mark.parametrize("removed", removal.REMOVED)
+@pytest.mark.parametrize("removed", REMOVED)
 def test_a_net_without_an_activation_computes_the_formula_without_it(
     dense: list[Net], digits: Images, removed: str
 ) -> None:
-    clone = removal.without(dense[0].module, removed)
+    clone = activations.without(dense[0].module, removed)
     x = digits.test.x
 
     torch.testing.assert_close(clone(x), by_hand(dense[0].module, x, *FUNCTIONS[removed]))
 
 
-@pytest.mark.parametrize("removed", removal.REMOVED)
+@pytest.mark.parametrize("removed", REMOVED)
 def test_the_copy_shares_no_memory_and_the_original_keeps_its_activations(dense: list[Net], removed: str) -> None:
     original = dense[0].module
-    clone = removal.without(original, removed)
+    clone = activations.without(original, removed)
     theirs = {parameter.data_ptr() for parameter in original.parameters()}
 
     assert not theirs & {parameter.data_ptr() for parameter in clone.parameters()}
@@ -95,14 +95,18 @@ def test_of_three_activations_both_means_the_outer_two() -> None:
         OrderedDict(a=nn.Linear(2, 2), f=nn.ReLU(), b=nn.Linear(2, 2), g=nn.ReLU(), c=nn.Linear(2, 2), h=nn.ReLU())
     )
 
-    assert [type(layer).__name__ for layer in removal.without(module, "both")][1::2] == ["Identity", "ReLU", "Identity"]
-    assert removal.spec_without("mlp-3x8-tanh", "both") == "mlp-8-8-8-none-tanh-none"
+    assert [type(layer).__name__ for layer in activations.without(module, "both")][1::2] == [
+        "Identity",
+        "ReLU",
+        "Identity",
+    ]
+    assert activations.spec_without("mlp-3x8-tanh", "both") == "mlp-8-8-8-none-tanh-none"
 
 
 def test_specs_name_the_net_that_never_had_the_activation() -> None:
-    assert removal.spec_without("lenet-300-100", "last") == "lenet-300-100-relu-none"
-    assert removal.spec_without("lenet-300-100-relu", "first") == "lenet-300-100-none-relu"
-    assert removal.spec_without("lenet-300-100-relu", "none") == "lenet-300-100-relu-relu"
+    assert activations.spec_without("lenet-300-100", "last") == "lenet-300-100-relu-none"
+    assert activations.spec_without("lenet-300-100-relu", "first") == "lenet-300-100-none-relu"
+    assert activations.spec_without("lenet-300-100-relu", "none") == "lenet-300-100-relu-relu"
 
 
 def test_as_trained_each_row_is_the_error_of_the_formula_by_hand(
@@ -149,18 +153,18 @@ def test_a_net_whose_units_are_always_on_loses_nothing_by_any_removal(digits: Im
             net.get_submodule(name).weight.uniform_(0, 1, generator=draw)
             net.get_submodule(name).bias.fill_(0.5)
     always = Net(data=digits.name, data_id=digits.content_id, model=MODEL, seed=0, module=net)
-    table = removal.removal_table({"strong": [always]}, digits, treatments=["as trained"], **SETTINGS)
+    table = activations.removal_table({"strong": [always]}, digits, treatments=["as trained"], **SETTINGS)
 
-    assert list(table["removed"]) == list(removal.REMOVED)
+    assert list(table["removed"]) == list(REMOVED)
     assert (table["drop_points"] == 0).all()
 
 
-@pytest.mark.parametrize("removed", removal.REMOVED)
+@pytest.mark.parametrize("removed", REMOVED)
 def test_retraining_a_pruned_net_keeps_its_removed_weights_at_zero_and_moves_the_others(
     pruned: list[Net], digits: Images, removed: str
 ) -> None:
     before = prunable(pruned[0].module)
-    after = prunable(removal.retrained(pruned[0], removed, digits.train, Recipe(epochs=1, learning_rate=0.1)))
+    after = prunable(activations.retrained(pruned[0], removed, digits.train, Recipe(epochs=1, learning_rate=0.1)))
 
     for name, weight in before.items():
         assert (weight == 0).any()
@@ -174,10 +178,10 @@ def test_retraining_is_plain_training_of_the_changed_net_under_its_masks(
 ) -> None:
     recipe = Recipe(epochs=1, learning_rate=0.05)
     for net in (dense[1], pruned[1]):
-        plain = removal.without(net.module, removed)
+        plain = activations.without(net.module, removed)
         masks = {name: weight != 0 for name, weight in prunable(plain).items()} if net.pruning else None
         train(plain, digits.train, recipe, generator=torch.Generator().manual_seed(net.seed), masks=masks)
-        ours = removal.retrained(net, removed, digits.train, recipe)
+        ours = activations.retrained(net, removed, digits.train, recipe)
 
         # Inputs and units without weights are left out of the sums: rounding may differ, nothing else.
         torch.testing.assert_close(ours(digits.test.x), plain(digits.test.x), rtol=1e-3, atol=1e-3)
@@ -209,8 +213,8 @@ def test_the_same_nets_give_the_same_table_and_stay_as_they_were(
     dense: list[Net], pruned: list[Net], digits: Images, measured: pd.DataFrame
 ) -> None:
     before = [{name: value.clone() for name, value in net.module.state_dict().items()} for net in (*dense, *pruned)]
-    again = removal.removal_table(
-        {"strong": [*dense, *pruned], "source": dense[:1]}, digits, treatments=removal.TREATMENTS, **SETTINGS
+    again = activations.removal_table(
+        {"strong": [*dense, *pruned], "source": dense[:1]}, digits, treatments=TREATMENTS, **SETTINGS
     )
 
     pd.testing.assert_frame_equal(again, measured, check_exact=True)
@@ -222,16 +226,16 @@ def test_nets_that_are_not_named_for_it_are_neither_retrained_nor_trained_from_s
     dense: list[Net], digits: Images
 ) -> None:
     other = open_nets([], digits, models=["lenet-8-6-relu"], seeds=[0], epochs=1)
-    table = removal.removal_table(
+    table = activations.removal_table(
         {"strong": [*dense[:1], *other]},
         digits,
-        treatments=removal.TREATMENTS,
+        treatments=TREATMENTS,
         retrained_models=["lenet-8-6-relu"],
         **SETTINGS,
     )
 
     assert set(table[table["model"] == MODEL]["treatment"]) == {"as trained"}
-    assert set(table[table["model"] == "lenet-8-6-relu"]["treatment"]) == set(removal.TREATMENTS)
+    assert set(table[table["model"] == "lenet-8-6-relu"]["treatment"]) == set(TREATMENTS)
 
 
 @pytest.mark.parametrize("treatments", [[], ["as-trained"], ["retrained", "retrained"]])
@@ -239,7 +243,7 @@ def test_treatments_that_cannot_be_are_refused_in_one_line(
     dense: list[Net], digits: Images, treatments: list[str]
 ) -> None:
     with pytest.raises(ValueError, match="treatments are different ones of as trained, retrained") as caught:
-        removal.removal_table({"strong": dense}, digits, treatments=treatments, **SETTINGS)
+        activations.removal_table({"strong": dense}, digits, treatments=treatments, **SETTINGS)
 
     assert "\n" not in str(caught.value)
 
@@ -247,13 +251,13 @@ def test_treatments_that_cannot_be_are_refused_in_one_line(
 def test_what_cannot_be_removed_or_taken_is_refused(dense: list[Net], digits: Images) -> None:
     shallow = train_seeds("lenet-8-relu", digits, Recipe(epochs=1), [0])[0]
     with pytest.raises(ValueError, match="one of none, first, last, both; got 'second'"):
-        removal.without(dense[0].module, "second")
+        activations.without(dense[0].module, "second")
     with pytest.raises(ValueError, match="from two hidden layers on; the net has 1"):
-        removal.without(shallow, "last")
+        activations.without(shallow, "last")
     with pytest.raises(ValueError, match="'lenet-9-9' is none of lenet-24-12-relu"):
-        removal.take({"strong": dense}, ["lenet-9-9"])
+        activations.take({"strong": dense}, ["lenet-9-9"])
     with pytest.raises(ValueError, match="'lenet-9-9' is none of"):
-        removal.removal_table(
+        activations.removal_table(
             {"strong": dense}, digits, treatments=["retrained"], retrained_models=["lenet-9-9"], **SETTINGS
         )
 
@@ -262,18 +266,13 @@ def test_nets_are_taken_by_their_specs_and_all_where_none_is_named(dense: list[N
     other = open_nets([], digits, models=["lenet-8-6-relu"], seeds=[0], epochs=1)
     nets = {"strong": [*dense, *other], "source": other}
 
-    assert removal.take(nets, []) == nets
-    assert removal.take(nets, [MODEL]) == {"strong": dense, "source": []}
+    assert activations.take(nets, []) == nets
+    assert activations.take(nets, [MODEL]) == {"strong": dense, "source": []}
 
 
 def test_tables_fit_their_declared_columns(tmp_path: Path, measured: pd.DataFrame) -> None:
-    for frame, key, columns in (
-        (measured, tables.REMOVAL_KEY, tables.REMOVAL_COLUMNS),
-        (summary.drop_summary(measured), tables.DROP_KEY, tables.DROP_COLUMNS),
-    ):
-        path = records.save_table(frame, "table", key=key, columns=columns, folder=tmp_path)
-
-        assert list(records.load_table(path).columns) == list(columns)
+    Removal.save(measured, folder=tmp_path)
+    summary.RemovalDrops.save(summary.drop_summary(measured), folder=tmp_path)
 
 
 def test_drops_are_averaged_over_seeds_with_students_interval() -> None:
@@ -292,44 +291,26 @@ def test_drops_are_averaged_over_seeds_with_students_interval() -> None:
         for removed, drop in (("none", 0.0), ("last", last))
     ]
     table = summary.drop_summary(pd.DataFrame(rows))
-    values = summary.removal_values(pd.DataFrame(rows))
-    value = values["drop-last-4-3-strong-masked-lamp-99-5-percent-as-trained"]
 
     # Three values 1, 2, 3: mean 2, deviation 1, and t(0.975, 2) = 4.302653 from the printed tables.
     assert table[["removed", "seeds", "drop_points"]].to_numpy().tolist() == [["last", 3, 2.0]]
     assert table.loc[0, "drop_low"] == pytest.approx(2 - 4.302653 / 3**0.5, abs=1e-6)
-    assert (value.value, value.unit, value.n) == (2.0, "points", 3)
-    assert value.high == pytest.approx(2 + 4.302653 / 3**0.5, abs=1e-6)
-    assert values["error-none-4-3-strong-masked-lamp-99-5-percent-as-trained"].value == 3.0
-    assert len(values) == 3
-
-
-def test_prose_quotes_every_net_treatment_and_removal_by_name(measured: pd.DataFrame, tmp_path: Path) -> None:
-    values = summary.removal_values(measured)
-    last = measured[
-        (measured["removed"] == "last")
-        & (measured["treatment"] == "as trained")
-        & (measured["mode"] == "dense")
-        & (measured["recipe"] == "strong")
-    ]
-
-    assert values["drop-last-24-12-strong-dense-as-trained"].value == pytest.approx(last["drop_points"].mean())
-    assert {"drop-both-24-12-strong-300-retrained", "error-none-24-12-source-dense-retrained"} <= set(values)
-    records.save_values(values, tmp_path)
+    assert table.loc[0, "drop_high"] == pytest.approx(2 + 4.302653 / 3**0.5, abs=1e-6)
+    assert table.loc[0, "error_percent"] == 5.0
 
 
 def test_both_figures_say_in_words_the_errors_they_draw(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, measured: pd.DataFrame
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    drops, nets = activity_figures.removal_drops(measured), activity_figures.removal_by_net(measured)
+    drops, nets = unit_figures.removal_drops(measured), unit_figures.removal_by_net(measured)
     strong = measured[(measured["recipe"] == "strong") & (measured["mode"] == "dense")]
     first = strong[(strong["removed"] == "first") & (strong["treatment"] == "as trained")]["error_percent"].mean()
 
-    assert f"{MODEL} on digits: strong recipe, dense: as trained none " in drops.alt
-    assert f"first {first:.1f} %" in drops.alt
+    assert f"{MODEL} on digits: strong recipe, dense: as trained: none " in drops.alt
+    assert f"first {first:.2f} (" in drops.alt
     assert "of each net, as trained, with none" in nets.alt
-    assert "300 weights left (masked, global)" in nets.alt
+    assert "strong recipe, 300 weights left: none " in nets.alt
     assert "in 3 panels" in drops.alt
     for drawn in (drops, nets):
         assert json.loads(drawn.path.with_suffix(".json").read_text())["table"] == "removal"
@@ -342,6 +323,6 @@ def test_figures_of_one_treatment_of_errors_of_zero_and_of_one_seed_are_drawn_to
 
     retrained = measured[measured["treatment"] == "retrained"]
 
-    assert "of each net, retrained, with none" in activity_figures.removal_by_net(retrained).alt
-    assert activity_figures.removal_drops(measured.assign(error_percent=0.0)).path.exists()
-    assert activity_figures.removal_drops(measured[measured["seed"] == 0]).path.exists()  # one seed has no interval
+    assert "of each net, retrained, with none" in unit_figures.removal_by_net(retrained).alt
+    assert unit_figures.removal_drops(measured.assign(error_percent=0.0)).path.exists()
+    assert unit_figures.removal_drops(measured[measured["seed"] == 0]).path.exists()  # one seed has no interval
