@@ -11,6 +11,7 @@ import pytest
 import made_kinds as made
 from prunelab.decisions import NotCoveredError
 from prunelab.studies.kinds import rules
+from prunelab.studies.kinds.ranking import areas
 
 HALF = 2.4841
 
@@ -24,7 +25,7 @@ def rows(errors: dict[str, tuple[float, float]] | None = None, **settings: objec
 
 
 def test_the_area_is_the_accuracy_averaged_over_sparsity() -> None:
-    found = rules.areas(rows(sway=0.0), ["magnitude", "random"])
+    found = areas(rows(sway=0.0), ["magnitude", "random"])
 
     assert list(found.index) == [0, 1, 2]
     assert found["magnitude"].tolist() == pytest.approx([area(4, 20)] * 3)
@@ -34,11 +35,11 @@ def test_the_area_is_the_accuracy_averaged_over_sparsity() -> None:
 def test_a_net_that_never_errs_has_an_area_of_one_hundred() -> None:
     perfect = rows({"magnitude": (0.0, 0.0)}, sway=0.0).assign(dense_error_percent=0.0)
 
-    assert rules.areas(perfect, ["magnitude"])["magnitude"].tolist() == pytest.approx([100.0] * 3)
+    assert areas(perfect, ["magnitude"])["magnitude"].tolist() == pytest.approx([100.0] * 3)
 
 
 def test_a_word_error_rate_above_one_hundred_has_an_area_below_zero() -> None:
-    assert rules.areas(rows({"random": (400.0, 600.0)}), ["random"]).to_numpy().max() < 0
+    assert areas(rows({"random": (400.0, 600.0)}), ["random"]).to_numpy().max() < 0
 
 
 def test_kinds_that_all_beat_random_reproduce_the_claim_by_the_least_favourable() -> None:

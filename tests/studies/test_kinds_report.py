@@ -11,21 +11,13 @@ import pytest
 from matplotlib.figure import Figure
 
 import made_kinds as made
-from prunelab import records
 from prunelab.figures import style
 from prunelab.figures.style import Saved
-from prunelab.studies.kinds import figures
-from prunelab.studies.kinds import summary as kinds_summary
-from prunelab.studies.kinds.kinds import KINDS
-from prunelab.studies.kinds.summary import (
-    GUIDE_COLUMNS,
-    GUIDE_KEY,
-    SUMMARY_COLUMNS,
-    SUMMARY_KEY,
-    guide_table,
-    quoted,
-    summary_table,
-)
+from prunelab.studies.kinds import figures, summary
+from prunelab.studies.kinds.experiment import KINDS
+from prunelab.studies.kinds.ranking import summary_table
+from prunelab.studies.kinds.summary import guide_table
+from prunelab.studies.kinds.tables import KindsGuide, KindsSummary
 
 SPEECH = "acoustic-6x256-relu"
 FIGURES: dict[str, Callable[[pd.DataFrame], Saved]] = {
@@ -50,8 +42,7 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
         found.append(figure)
         return style.save(figure, name, **words)
 
-    for module in (figures, figures):
-        monkeypatch.setattr(module, "save", keep)
+    monkeypatch.setattr(figures, "save", keep)
     return found
 
 
@@ -81,13 +72,9 @@ def test_kinds_are_ranked_by_area_with_paired_differences_to_random_and_magnitud
 
 def test_one_seed_is_ranked_without_intervals_and_the_tables_can_be_saved() -> None:
     for table in (made.kinds(seeds=1), made.two_nets(), made.kinds({"l2": (4.0, 20.0)})):
-        summary = summary_table(table)
-        path = records.save_table(summary, "kinds-summary", key=SUMMARY_KEY, columns=SUMMARY_COLUMNS)
-        names = dict.fromkeys(summary[["data", "model", "scope"]].itertuples(index=False, name=None), "net")
-        guide = guide_table(summary, made.costs(table), names)
-        records.save_table(guide, "kinds-guide", key=GUIDE_KEY, columns=GUIDE_COLUMNS)
-
-        assert len(records.load_table(path)) == len(summary)
+        ranked = KindsSummary.save(summary_table(table))
+        names = dict.fromkeys(ranked[["data", "model", "scope"]].itertuples(index=False, name=None), "net")
+        KindsGuide.save(guide_table(ranked, made.costs(table), names))
 
 
 def test_the_guide_says_what_a_kind_needs_what_it_costs_and_where_it_won() -> None:
@@ -113,23 +100,6 @@ def test_the_guide_says_what_a_kind_needs_what_it_costs_and_where_it_won() -> No
     assert guide.loc["random", "above_random"] == "not compared"
 
 
-def test_the_numbers_quoted_are_those_of_the_table() -> None:
-    table = made.kinds()
-    values = quoted(summary_table(table), made.tried(table), "lenet")
-
-    assert values["area-l1-lenet-one-shot"].value == pytest.approx(area(4, 16))
-    assert values["area-l1-lenet-retrained"].value == pytest.approx(area(2, 8))
-    assert values["to-random-gradient-lenet-one-shot"].value == pytest.approx(area(10, 60) - area(40, 90))
-    assert values["to-random-gradient-lenet-one-shot"].unit == "points"
-    assert "to-random-random-lenet-one-shot" not in values
-    assert values["rank-random-lenet-one-shot"].value == values["kinds-lenet-one-shot"].value == 10
-    assert values["error-l2-lenet-retrained"].value == pytest.approx(9)
-    assert values["dense-error-l2-lenet"].value == pytest.approx(2)
-    assert values["largest-sparsity-lenet-one-shot"].value == pytest.approx(90)
-    assert values["strength-l1-lenet"].value == 1e-4
-    records.save_values(values)
-
-
 # Runs put together
 
 
@@ -138,18 +108,16 @@ def test_runs_of_one_net_are_joined_and_nets_kept_apart(tmp_path: Path) -> None:
     first = made.run(tmp_path / "first", whole[whole["seed"] < 2])
     second = made.run(tmp_path / "second", whole[whole["seed"] >= 2])
     speech = made.run(tmp_path / "speech", made.kinds(model=SPEECH, data="fsdd"), optional=False)
-    nets = kinds_summary.read([first, speech, second], ["lenet", "acoustic", "lenet"])
-    kinds = kinds_summary.together(nets, "kinds")
-    values = kinds_summary.report_values(nets, summary_table(kinds))
+    nets = summary.read([first, speech, second], ["lenet", "acoustic", "lenet"])
+    ranked = summary_table(summary.together(nets, "kinds")).set_index(["model", "retrained", "kind"])
 
     assert [net.name for net in nets] == ["lenet", "acoustic"]
     assert sorted(nets[0].kinds["seed"].unique()) == [0, 1, 2, 3]
-    assert values["area-l1-lenet-one-shot"].n == 4
-    assert values["area-l1-acoustic-retrained"].n == 3
-    assert len(kinds_summary.together(nets, "weights")) == len(made.weights(made.kinds()))
-    assert len(kinds_summary.together(nets, "tried")) == 4  # both runs of lenet tried the same, and say so once
-    assert set(kinds_summary.called(nets)) == {(made.DATA, made.MODEL, "global"), ("fsdd", SPEECH, "global")}
-    assert "strength-l1-acoustic" not in values
+    assert ranked.loc[(made.MODEL, False, "l1"), "seeds"] == 4
+    assert ranked.loc[(SPEECH, True, "l1"), "seeds"] == 3
+    assert len(summary.together(nets, "weights")) == len(made.weights(made.kinds()))
+    assert len(summary.together(nets, "tried")) == 4  # both runs of lenet tried the same, and say so once
+    assert {net.net for net in nets} == {(made.DATA, made.MODEL, "global"), ("fsdd", SPEECH, "global")}
 
 
 def test_runs_that_do_not_fit_their_names_are_refused(tmp_path: Path) -> None:
@@ -157,11 +125,11 @@ def test_runs_that_do_not_fit_their_names_are_refused(tmp_path: Path) -> None:
     other = made.run(tmp_path / "other", made.kinds(model=SPEECH))
     for runs, names in (([run], []), ([run], ["LeNet"]), ([run], [""])):
         with pytest.raises(ValueError, match="lower-case words joined by hyphens"):
-            kinds_summary.read(runs, names)
+            summary.read(runs, names)
     with pytest.raises(ValueError, match="those of 'net' measured several"):
-        kinds_summary.read([run, other], ["net", "net"])
+        summary.read([run, other], ["net", "net"])
     with pytest.raises(FileNotFoundError, match="pruning-kinds"):
-        kinds_summary.read([], [])
+        summary.read([], [])
 
 
 # Figures

@@ -14,9 +14,11 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import shortest_path
 
-from prunelab import records
-from prunelab.studies.words import search as words_search
-from prunelab.studies.words.search import Found, Knapsack, draw_knapsack, knapsack, queens
+from prunelab.studies.words import problems
+from prunelab.studies.words.figures import nodes_figure
+from prunelab.studies.words.problems import Bound, Found, Knapsack, draw_knapsack, knapsack, queens
+from prunelab.studies.words.search import largest, search_table, summary_table
+from prunelab.studies.words.tables import Searches, SearchSummary
 
 # Ways to place n queens, n from 1 (OEIS A000170).
 PLACEMENTS = [1, 0, 0, 2, 10, 4, 40, 92]
@@ -27,14 +29,14 @@ SMALL = (1, 2, 3, 4, 5, 0)  # two rows of three: 360 of its 720 states can be re
 
 @pytest.fixture(scope="module")
 def small_states() -> list[tuple[int, ...]]:
-    return [state for ring in words_search.rings(SMALL, upto=21) for state in ring]
+    return [state for ring in problems.rings(SMALL, upto=21) for state in ring]
 
 
 @pytest.fixture(scope="module")
 def small_distances(small_states: list[tuple[int, ...]]) -> np.ndarray:
     """All distances of the small puzzle, by scipy."""
     places = {state: place for place, state in enumerate(small_states)}
-    pairs = [(places[a], places[b]) for a in small_states for b in words_search.neighbours(a)]
+    pairs = [(places[a], places[b]) for a in small_states for b in problems.neighbours(a)]
     rows, columns = np.array(pairs).T
     graph = csr_array((np.ones(len(pairs)), (rows, columns)), shape=(len(places), len(places)))
     return np.asarray(shortest_path(graph, unweighted=True))
@@ -42,7 +44,7 @@ def small_distances(small_states: list[tuple[int, ...]]) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def searches() -> pd.DataFrame:
-    return words_search.search_table(boards=[4, 5], items=[3, 8], moves=[6, 14], seeds=[0, 1, 2], weight=3)
+    return search_table(boards=[4, 5], items=[3, 8], moves=[6, 14], seeds=[0, 1, 2], weight=3)
 
 
 def attacked(placed: tuple[int, ...]) -> bool:
@@ -107,7 +109,7 @@ def test_propagation_looks_at_a_placement_if_each_one_before_left_every_later_ro
 
 @given(knapsacks(), st.booleans(), st.sampled_from(["none", "fractional"]), st.booleans())
 def test_no_exact_pruning_of_a_knapsack_changes_its_best_value(
-    problem: Knapsack, feasibility: bool, bound: words_search.Bound, best_first: bool
+    problem: Knapsack, feasibility: bool, bound: Bound, best_first: bool
 ) -> None:
     found = knapsack(problem, feasibility=feasibility, bound=bound, best_first=best_first and bound != "none")
 
@@ -180,13 +182,13 @@ def test_items_that_do_not_fit_leave_an_empty_knapsack() -> None:
 
 
 def test_rings_of_the_eight_puzzle_have_the_published_sizes() -> None:
-    assert [len(ring) for ring in words_search.rings(upto=len(RINGS) - 1)] == RINGS
+    assert [len(ring) for ring in problems.rings(upto=len(RINGS) - 1)] == RINGS
 
 
 def test_the_small_puzzle_has_360_states_at_up_to_21_moves(small_states: list[tuple[int, ...]]) -> None:
     # Half of 6!, and the published longest distance.
     assert len(set(small_states)) == 360
-    assert [bool(ring) for ring in words_search.rings(SMALL, upto=22)] == [True] * 22 + [False]
+    assert [bool(ring) for ring in problems.rings(SMALL, upto=22)] == [True] * 22 + [False]
 
 
 @given(st.integers(0, 359), st.integers(0, 359))
@@ -195,10 +197,10 @@ def test_every_search_finds_the_length_of_a_shortest_path(
 ) -> None:
     start, goal, moves = small_states[a], small_states[b], small_distances[a, b]
 
-    assert words_search.breadth_first(start, goal).answer == moves
-    assert words_search.bidirectional(start, goal).answer == moves
-    assert words_search.a_star(start, goal).answer == moves
-    assert words_search.a_star(start, goal, weight=0).answer == moves
+    assert problems.breadth_first(start, goal).answer == moves
+    assert problems.bidirectional(start, goal).answer == moves
+    assert problems.a_star(start, goal).answer == moves
+    assert problems.a_star(start, goal, weight=0).answer == moves
 
 
 @given(st.integers(0, 359), st.integers(2, 5))
@@ -207,35 +209,35 @@ def test_a_path_by_too_high_an_estimate_is_longer_by_at_most_its_weight(
 ) -> None:
     moves = small_distances[a, 0]
 
-    assert moves <= words_search.a_star(small_states[a], SMALL, weight=weight).answer <= weight * moves
+    assert moves <= problems.a_star(small_states[a], SMALL, weight=weight).answer <= weight * moves
 
 
 def test_too_high_an_estimate_does_find_longer_paths(
     small_states: list[tuple[int, ...]], small_distances: np.ndarray
 ) -> None:
-    found = np.array([words_search.a_star(state, SMALL, weight=3).answer for state in small_states])
+    found = np.array([problems.a_star(state, SMALL, weight=3).answer for state in small_states])
 
     assert (found > small_distances[:, 0]).any()
 
 
 def test_a_start_that_is_the_goal_is_the_only_state_looked_at() -> None:
-    for search, nodes in ((words_search.breadth_first, 1), (words_search.bidirectional, 2), (words_search.a_star, 1)):
-        found = search(words_search.GOAL)
+    for search, nodes in ((problems.breadth_first, 1), (problems.bidirectional, 2), (problems.a_star, 1)):
+        found = search(problems.GOAL)
 
         assert (found.answer, found.nodes) == (0, nodes)
 
 
-@pytest.mark.parametrize("search", [words_search.breadth_first, words_search.bidirectional, words_search.a_star])
+@pytest.mark.parametrize("search", [problems.breadth_first, problems.bidirectional, problems.a_star])
 def test_two_states_with_a_pair_of_tiles_exchanged_are_on_no_path(search: Callable[..., Found]) -> None:
     with pytest.raises(ValueError, match="exchange two tiles"):
         search((2, 1, 3, 4, 5, 0), SMALL)
 
 
 def test_starts_are_drawn_at_their_distance_and_again_the_same() -> None:
-    starts = words_search.draw_starts([3, 9], [0, 1])
+    starts = problems.draw_starts([3, 9], [0, 1])
 
-    assert {words_search.breadth_first(start).answer - moves for (moves, _), start in starts.items()} == {0}
-    assert starts == words_search.draw_starts([9, 3], [1, 0])
+    assert {problems.breadth_first(start).answer - moves for (moves, _), start in starts.items()} == {0}
+    assert starts == problems.draw_starts([9, 3], [1, 0])
 
 
 def test_only_the_estimate_changes_an_answer(searches: pd.DataFrame) -> None:
@@ -246,20 +248,14 @@ def test_only_the_estimate_changes_an_answer(searches: pd.DataFrame) -> None:
     assert searches["nodes_percent"].max() == 100
 
 
-def test_the_tables_are_saved_with_every_column_described(searches: pd.DataFrame, tmp_path: Path) -> None:
-    summary = words_search.summary_table(searches)
-    for table, name, key, columns in (
-        (searches, "searches", words_search.SEARCH_KEY, words_search.SEARCH_COLUMNS),
-        (summary, "search-summary", words_search.SUMMARY_KEY, words_search.SUMMARY_COLUMNS),
-    ):
-        path = records.save_table(table, name, key=key, columns=columns, folder=tmp_path)
-
-        assert len(records.load_table(path)) == len(table)
+def test_the_tables_can_be_saved(searches: pd.DataFrame, tmp_path: Path) -> None:
+    Searches.save(searches, folder=tmp_path)
+    SearchSummary.save(summary_table(searches), folder=tmp_path)
 
 
 def made(nodes: list[int], off: list[float], *, pruning: str = "estimate", size: int = 8) -> pd.DataFrame:
     rows = [
-        words_search.Search(
+        Searches(
             problem="knapsack",
             size=size,
             seed=seed,
@@ -272,11 +268,11 @@ def made(nodes: list[int], off: list[float], *, pruning: str = "estimate", size:
         )
         for seed, (own, own_off) in enumerate(zip(nodes, off, strict=True))
     ]
-    return records.to_frame(rows, words_search.SEARCH_KEY)
+    return Searches.frame(rows)
 
 
 def test_a_summary_holds_geometric_means_and_counts_the_answers_that_are_the_same() -> None:
-    [row] = words_search.summary_table(made([10, 1000], [0.0, 4.0])).to_dict("records")
+    [row] = summary_table(made([10, 1000], [0.0, 4.0])).to_dict("records")
 
     assert row["nodes"] == pytest.approx(100)
     assert row["nodes_percent"] == pytest.approx(1)
@@ -285,34 +281,24 @@ def test_a_summary_holds_geometric_means_and_counts_the_answers_that_are_the_sam
     assert (row["instances"], row["same_answers"], row["worst_percent"], row["checks"]) == (2, 1, 4.0, 1010.0)
 
 
-def test_values_are_of_the_largest_size() -> None:
-    summary = words_search.summary_table(pd.concat([made([10], [0.0], size=4), made([20, 20], [0.0, 3.0])]))
+def test_of_a_problem_the_largest_size_is_kept() -> None:
+    searches = pd.concat([made([10], [0.0], size=4), made([20, 20], [0.0, 3.0])])
 
-    values = words_search.search_values(summary)
-
-    assert {name: round(value.value, 6) for name, value in values.items()} == {
-        "instances": 2,
-        "knapsack-size": 8,
-        "knapsack-estimate-nodes": 20,
-        "knapsack-estimate-share": 0.2,
-        "knapsack-estimate-different": 1,
-        "knapsack-estimate-worst": 3,
-    }
-    assert values["knapsack-estimate-share"].digits == 2
+    assert largest(summary_table(searches))["size"].tolist() == [8]
 
 
 def test_the_figure_says_in_words_what_it_draws(
     searches: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    summary = words_search.summary_table(searches)
-    saved = words_search.nodes_figure(summary)
+    summary = summary_table(searches)
+    saved = nodes_figure(summary)
     once = saved.path.read_bytes()
 
     assert "5 rows of the board, no pruning 3,906, feasibility 221, constraint propagation 54" in saved.alt
     assert "with another answer in" in saved.alt
     assert json.loads(saved.path.with_suffix(".json").read_text("utf-8"))["table"] == "search-summary"
-    assert words_search.nodes_figure(summary).path.read_bytes() == once
+    assert nodes_figure(summary).path.read_bytes() == once
 
 
 @pytest.mark.parametrize(
@@ -324,12 +310,12 @@ def test_the_figure_says_in_words_what_it_draws(
         (lambda: Knapsack(weights=(0,), worths=(1,), capacity=1), "always taken"),
         (lambda: knapsack(draw_knapsack(2, seed=0), best_first=True), "name a bound"),
         (lambda: knapsack(draw_knapsack(2, seed=0), bound="upper"), "none, fractional or greedy"),  # type: ignore[arg-type]
-        (lambda: words_search.breadth_first((1, 1, 0)), "each number from 0 once"),
-        (lambda: words_search.rings((0, 1, 2, 3), upto=1), "in rows of one width"),
-        (lambda: words_search.a_star(words_search.GOAL, weight=-1), "at least 0"),
-        (lambda: words_search.draw_starts([32], [0]), "0 to 31"),
+        (lambda: problems.breadth_first((1, 1, 0)), "each number from 0 once"),
+        (lambda: problems.rings((0, 1, 2, 3), upto=1), "in rows of one width"),
+        (lambda: problems.a_star(problems.GOAL, weight=-1), "at least 0"),
+        (lambda: problems.draw_starts([32], [0]), "0 to 31"),
         (
-            lambda: words_search.search_table(boards=[2], items=[2], moves=[2], seeds=[0], weight=1),
+            lambda: search_table(boards=[2], items=[2], moves=[2], seeds=[0], weight=1),
             "at least 2; got 1",
         ),
     ],

@@ -16,16 +16,17 @@ from hypothesis import strategies as st
 from sklearn.tree import DecisionTreeClassifier
 
 from properties import tries
-from prunelab import project, records
-from prunelab.studies.words import trees as words_trees
-from prunelab.studies.words.trees import Step, choose, leaf_impurity
+from prunelab import project
+from prunelab.studies.words.figures import leaves_figure
+from prunelab.studies.words.tables import Chosen, ChosenSummary, TreePath
+from prunelab.studies.words.trees import CHOICES, choose, leaf_impurity, prune_trees, summary_table
 
 HELD_OUT = 100
 
 
 @pytest.fixture(scope="module")
 def tables() -> tuple[pd.DataFrame, pd.DataFrame]:
-    return words_trees.prune_trees("digits", seeds=[0, 1], points=4)
+    return prune_trees("digits", seeds=[0, 1], points=4)
 
 
 def grown(seed: int, alpha: float = 0.0) -> tuple[DecisionTreeClassifier, np.ndarray, np.ndarray]:
@@ -55,8 +56,8 @@ def splits(tree: Any, node: int = 0, way: str = "") -> set[tuple[str, int, float
     return {(way, int(tree.feature[node]), float(tree.threshold[node]))}.union(*below)
 
 
-def step(place: int, leaves: int, validation: float, test: float = 50.0, seed: int = 0) -> Step:
-    return Step(
+def step(place: int, leaves: int, validation: float, test: float = 50.0, seed: int = 0) -> TreePath:
+    return TreePath(
         data="made",
         data_id="0",
         seed=seed,
@@ -133,7 +134,7 @@ def test_of_a_path_the_smallest_tree_that_is_good_enough_is_chosen(choice: str, 
 def test_the_test_part_chooses_nothing(accuracies: list[float]) -> None:
     others = [replace(one, test_percent=accuracy) for one, accuracy in zip(STEPS, accuracies, strict=True)]
 
-    for choice in words_trees.CHOICES:
+    for choice in CHOICES:
         assert choose(others, choice, held_out=HELD_OUT).step == choose(STEPS, choice, held_out=HELD_OUT).step
 
 
@@ -141,7 +142,7 @@ def test_chosen_trees_are_trees_of_the_path(tables: tuple[pd.DataFrame, pd.DataF
     path, chosen = tables
     columns = [name for name in chosen.columns if name != "choice"]
 
-    assert len(chosen) == 2 * len(words_trees.CHOICES)
+    assert len(chosen) == 2 * len(CHOICES)
     assert len(chosen.merge(path, on=columns)) == len(chosen)
 
 
@@ -152,40 +153,32 @@ def test_a_gain_is_paired_by_seed() -> None:
         for choice, accuracies in tests.items()
         for seed, test in enumerate(accuracies)
     ]
-    values = words_trees.tree_values(pd.DataFrame(rows))
+    found = summary_table(pd.DataFrame(rows)).set_index("choice")
 
     # Differences 1 and 3: mean 2, t(.975, 1) · √2 / √2 = 12.706; both -1: no spread.
-    gain = values["gain-best"]
-    assert (gain.value, gain.low, gain.high) == pytest.approx((2, 2 - 12.7062, 2 + 12.7062), abs=1e-4)
-    assert (values["gain-one-se"].low, values["gain-one-se"].high) == (-1, -1)
-    assert values["leaves-best"].value == 10.5
-    assert values["test-best"].value == 77
+    ends = ["gain", "gain_low", "gain_high"]
+    assert found.loc["best", ends].tolist() == pytest.approx([2, 2 - 12.7062, 2 + 12.7062], abs=1e-4)
+    assert found.loc["one-se", ends].tolist() == [-1, -1, -1]
+    assert found.loc["best", ["leaves", "test_percent"]].tolist() == [10.5, 77]
 
 
-def test_the_tables_are_saved_with_every_column_described(
-    tables: tuple[pd.DataFrame, pd.DataFrame], tmp_path: Path
-) -> None:
-    path, chosen = tables
-    for table, name, key, columns in (
-        (path, "path", words_trees.PATH_KEY, words_trees.PATH_COLUMNS),
-        (chosen, "chosen", words_trees.CHOICE_KEY, words_trees.CHOICE_COLUMNS),
-    ):
-        saved = records.save_table(table, name, key=key, columns=columns, folder=tmp_path)
-
-        assert len(records.load_table(saved)) == len(table)
+def test_the_tables_can_be_saved(tables: tuple[pd.DataFrame, pd.DataFrame], tmp_path: Path) -> None:
+    TreePath.save(tables[0], folder=tmp_path)
+    Chosen.save(tables[1], folder=tmp_path)
+    ChosenSummary.save(summary_table(tables[1]), folder=tmp_path)
 
 
 def test_the_figure_says_in_words_what_it_draws(
     tables: tuple[pd.DataFrame, pd.DataFrame], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    saved = words_trees.leaves_figure(*tables)
+    saved = leaves_figure(*tables)
     once = saved.path.read_bytes()
     whole = tables[1][tables[1]["choice"] == "unpruned"]
 
     assert f"unpruned {whole['leaves'].mean():.0f} leaves, training part 100.0 %" in saved.alt
     assert json.loads(saved.path.with_suffix(".json").read_text("utf-8"))["table"] == "path"
-    assert words_trees.leaves_figure(*tables).path.read_bytes() == once
+    assert leaves_figure(*tables).path.read_bytes() == once
 
 
 def test_the_example_in_the_book_runs_and_prunes() -> None:
@@ -201,7 +194,7 @@ def test_the_example_in_the_book_runs_and_prunes() -> None:
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: words_trees.prune_trees("digits", seeds=[0], points=1), "points=1"),
+        (lambda: prune_trees("digits", seeds=[0], points=1), "points=1"),
         (lambda: choose(STEPS, "widest", held_out=HELD_OUT), "unpruned, best, one-se"),
     ],
 )

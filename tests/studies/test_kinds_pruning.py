@@ -12,9 +12,10 @@ from torch.nn.utils import prune
 from made_nets import Examples, examples, net, specs
 from properties import tries
 from prunelab.pruning import prunable
+from prunelab.pruning.unit_removal import units_within
 from prunelab.pruning.unit_scores import measure_units
 from prunelab.pruning.units import layer_of, sites
-from prunelab.studies.kinds.kinds import KINDS, Pruned, drawing, pruned, units_within
+from prunelab.studies.kinds.experiment import KINDS, Pruned, drawing, pruned
 
 SINGLE = [kind for kind in KINDS if not KINDS[kind].units]
 UNITS = [kind for kind in KINDS if KINDS[kind].units]

@@ -11,15 +11,16 @@ import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from prunelab import records
+from prunelab import tables
 from prunelab.choosing import FAMILIES, Bounds, by_global, choose, classification
 from prunelab.data import load_images
 from prunelab.measure import evaluate
-from prunelab.studies.choices import experiment, summary
+from prunelab.studies.choices import experiment
 from prunelab.studies.choices.experiment import Ask, Settings
+from prunelab.studies.choices.figures import found_by_bound
 from prunelab.studies.choices.rules import threshold_choice
-from prunelab.studies.choices.summary import choice_values
-from prunelab.studies.choices.tables import CHOICE_COLUMNS, CHOICE_KEY, TESTED_COLUMNS, TESTED_KEY
+from prunelab.studies.choices.summary import found_table, held_table
+from prunelab.studies.choices.tables import ThresholdChoices, ThresholdTests
 from prunelab.studies.common.nets import Net, save_nets
 
 IMAGES = load_images("digits")
@@ -66,12 +67,10 @@ def test_every_bound_is_searched_for_in_every_family_and_net(choices: pd.DataFra
 
 
 def test_tables_are_saved_described_and_come_back(made: tuple[pd.DataFrame, pd.DataFrame], here: Path) -> None:
-    described = ((CHOICE_KEY, CHOICE_COLUMNS), (TESTED_KEY, TESTED_COLUMNS))
-    for table, name, (key, columns) in zip(made, ("choices", "tests"), described, strict=True):
-        path = records.save_table(table, name, key=key, columns=columns)
-        loaded = records.load_table(path)
+    for table, kind in zip(made, (ThresholdChoices, ThresholdTests), strict=True):
+        kind.save(table)
+        loaded = tables.load(Path(f"tables/{kind.table_name}.csv"))
 
-        assert list(loaded.columns) == list(columns)
         pd.testing.assert_series_equal(loaded["level"], table["level"], check_dtype=False)
         assert loaded["held"].fillna("").tolist() == table["held"].tolist()
 
@@ -260,7 +259,7 @@ def test_runs_of_pruned_nets_alone_and_models_they_lack_are_refused(nets: list[N
         experiment.nets_of(["./a"], IMAGES, models=["mlp-3"], seeds=[], epochs=0)
 
 
-# --- the figure and the values ---
+# --- the figure and the summaries ---
 
 
 def rows(seeds: int = 3, models: tuple[str, ...] = ("lenet-8-6-relu",)) -> pd.DataFrame:
@@ -279,6 +278,7 @@ def rows(seeds: int = 3, models: tuple[str, ...] = ("lenet-8-6-relu",)) -> pd.Da
                 made.append(
                     {
                         "data": "digits",
+                        "data_id": "0123456789ab",
                         "model": model,
                         "seed": seed,
                         "family": family,
@@ -296,7 +296,7 @@ def rows(seeds: int = 3, models: tuple[str, ...] = ("lenet-8-6-relu",)) -> pd.Da
 
 
 def test_the_figure_says_the_weights_left_with_their_interval_and_what_found_none(here: Path) -> None:
-    saved = summary.found_by_bound(rows())
+    saved = found_by_bound(rows())
     about = json.loads(saved.path.with_suffix(".json").read_text("utf-8"))
     once = saved.path.read_bytes()
 
@@ -304,14 +304,14 @@ def test_the_figure_says_the_weights_left_with_their_interval_and_what_found_non
     assert "one threshold: accuracy lost ≤ 1 points 9.0 (6.5 to 11.5), bytes ≤ 10 % 20.0 (20.0 to 20.0)" in saved.alt
     assert "whole units, replaced by their means: accuracy lost ≤ 1 points 30.0 (30.0 to 30.0)." in saved.alt
     assert about["table"] == "threshold-choices"
-    assert summary.found_by_bound(rows()).path.read_bytes() == once
+    assert found_by_bound(rows()).path.read_bytes() == once
 
 
 def test_the_figure_of_one_seed_two_nets_and_an_unknown_family_is_drawn_too(here: Path) -> None:
     table = rows(1, ("lenet-8-6-relu", "conv-4k3-8")).replace(
         {"family": {"units": "own"}, "kind": {"max_bytes": "odd"}}
     )
-    saved = summary.found_by_bound(table)
+    saved = found_by_bound(table)
 
     assert "conv-4k3-8, own: accuracy lost ≤ 1 points 30.0." in saved.alt
     assert "odd 10 % 20.0" in saved.alt
@@ -320,30 +320,30 @@ def test_the_figure_of_one_seed_two_nets_and_an_unknown_family_is_drawn_too(here
 
 def test_a_figure_of_no_pruning_is_refused(here: Path) -> None:
     with pytest.raises(ValueError, match="no search found one: loosen the bounds"):
-        summary.found_by_bound(rows().assign(found=False))
+        found_by_bound(rows().assign(found=False))
 
 
-def test_values_quote_the_mean_over_seeds_and_how_often_the_drop_held(here: Path) -> None:
-    values = choice_values(rows())
-    records.save_values(values)
+def test_what_bounds_allow_is_averaged_over_the_seeds_that_found_a_pruning() -> None:
+    found = found_table(rows()).set_index(["family", "kind"])
 
-    assert values["pruned-global-max-drop-1-points"].value == 91.0
-    assert values["pruned-global-max-drop-1-points"].low == pytest.approx(91 - 2.484, abs=1e-3)
-    assert "pruned-units-max-bytes-10" not in values
-    assert (values["searches"].value, values["found"].value) == (12, 9)
-    assert (values["counts-found"].value, values["counts-held"].value) == (3, 3)
-    assert values["measurements"].value == 8
-    assert values["held-upper-bound"].value == 100
-    assert values["held-upper-bound"].low == pytest.approx(100 * 0.025 ** (1 / 6))
-    assert values["held-value"].value == pytest.approx(100 / 3)
-    assert values["found-value"].value == 3
+    # 90, 91 and 92 %: s = 1, half the width t(.975, 2) / sqrt(3) = 2.484.
+    assert found.loc[("global", "max_drop"), ["sparsity_percent", "low", "seeds"]].tolist() == pytest.approx(
+        [91, 91 - 2.484, 3], abs=1e-3
+    )
+    assert found.loc[("global", "max_bytes"), "sparsity_percent"] == 80
+    assert ("units", "max_bytes") not in found.index
 
 
-def test_values_of_several_nets_carry_their_names() -> None:
-    values = choice_values(rows(2, ("lenet-8-6-relu", "conv-4k3-8")))
+def test_how_often_a_bound_held_is_counted_by_what_decided() -> None:
+    found = held_table(rows()).set_index("decided_by")
 
-    assert values["pruned-global-max-bytes-10-conv-4k3-8"].value == 80.0
-    assert values["pruned-global-max-bytes-10-lenet-8-6-relu"].n == 2
+    assert found["found"].to_dict() == {"count": 3, "upper bound": 6, "value": 3}
+    assert found["held"].to_dict() == {"count": 3, "upper bound": 6, "value": 1}
+    assert found.loc["upper bound", ["held_percent", "low", "high"]].tolist() == pytest.approx(
+        [100, 100 * 0.025 ** (1 / 6), 100]
+    )
+    assert found.loc["value", "held_percent"] == pytest.approx(100 / 3)
+    assert found.loc[["upper bound", "value"], "measurements"].tolist() == [8, 8]
 
 
 def test_calls_are_timed_with_the_threads_asked_for(nets: list[Net]) -> None:

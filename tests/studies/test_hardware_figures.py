@@ -13,7 +13,7 @@ import made_hardware as made
 from prunelab.deploy import FORMS
 from prunelab.figures import Saved
 from prunelab.studies.hardware import figures
-from prunelab.studies.hardware.summary import crossover_table, latency_table
+from prunelab.studies.hardware.times import crossover_table, latency_table
 
 
 def latency(rounds: DataFrame) -> Saved:

@@ -11,30 +11,16 @@ from torch import nn
 from torch.nn.utils import prune
 
 import drawn
-from prunelab import records
 from prunelab.data import load_images
 from prunelab.measure import evaluate
 from prunelab.pruning import prunable
 from prunelab.studies.common import nets as common_nets
 from prunelab.studies.common.recognisers import Listener
 from prunelab.studies.common.units import subsets
-from prunelab.studies.kinds import experiment, tables
-from prunelab.studies.kinds.experiment import (
-    Plan,
-    Task,
-    choose,
-    counted,
-    edges_of,
-    images_task,
-    measured,
-    open_task,
-    retrain,
-    speech_task,
-    stored,
-    trained,
-    weight_table,
-)
-from prunelab.studies.kinds.kinds import pruned
+from prunelab.studies.kinds import experiment
+from prunelab.studies.kinds.experiment import Plan, choose, counted, edges_of, measured, pruned, retrain, weight_table
+from prunelab.studies.kinds.tables import Kinds, KindsCosts, Tried, Weights
+from prunelab.studies.kinds.task import Task, images_task, open_task, plain_nets, speech_task, trained
 from prunelab.train import Recipe, train_seeds
 
 DIGITS = load_images("digits")
@@ -64,7 +50,7 @@ def task() -> Task:
 
 @pytest.fixture(scope="module")
 def nets(task: Task) -> list[common_nets.Net]:
-    return experiment.plain_nets(task, [], [0, 1], progress=False)
+    return plain_nets(task, [], [0, 1], progress=False)
 
 
 @pytest.fixture(scope="module")
@@ -155,14 +141,14 @@ def test_stored_nets_are_taken_by_seed_and_by_how_long_they_were_trained(
     own = [*nets, replace(nets[0], step=7), replace(nets[0], pruning="masked-global-20")]
     common_nets.save_nets(own, folder=Path(folder) / "nets")
 
-    assert [net.seed for net in stored(task, [folder], [])] == [0, 1]
-    assert [net.seed for net in experiment.plain_nets(task, [folder], [1])] == [1]
-    assert [net.seed for net in stored(task, [folder], [], steps=7)] == [0]
+    assert [net.seed for net in plain_nets(task, [folder], [])] == [0, 1]
+    assert [net.seed for net in plain_nets(task, [folder], [1])] == [1]
+    assert [net.seed for net in plain_nets(task, [folder], [], steps=7)] == [0]
     for wanted, steps in (([2], 0), ([1], 7), ([], 8)):
         with pytest.raises(ValueError, match="name other runs, or train here"):
-            stored(task, [folder], wanted, steps=steps)
+            plain_nets(task, [folder], wanted, steps=steps)
     with pytest.raises(ValueError, match="each seed of mlp-16-8-relu once"):
-        stored(task, [folder, folder], [])
+        plain_nets(task, [folder, folder], [])
 
 
 # Measuring
@@ -170,10 +156,8 @@ def test_stored_nets_are_taken_by_seed_and_by_how_long_they_were_trained(
 
 def test_every_kind_is_measured_at_every_budget_with_every_seed(compared: experiment.Comparison) -> None:
     table = compared.kinds
-    assert list(table.columns) == list(tables.KINDS_COLUMNS)
     assert list(dict.fromkeys(table["kind"])) == ALL
     assert len(table) == len(ALL) * 2 * 3  # seeds; two budgets one-shot and one retrained
-    assert not table.duplicated(list(tables.KINDS_KEY)).any()
     exact = table[~table["kind"].str.startswith("units-")]
     assert (exact["kept"] == (exact["weights"] * (1 - exact["sparsity_asked"])).round()).all()
     assert table.groupby(["kind", "seed"])["dense_error_percent"].nunique().max() == 1
@@ -237,7 +221,7 @@ def test_the_same_comparison_is_the_same_tables(
     few = ["random", "saliency", "units-mrs-abs"]
     again = experiment.compare(task, nets, kinds=few, plan=PLAN, strengths={}, drawn=0.9, progress=False)
     before = compared.kinds[compared.kinds["kind"].isin(few)]
-    key = list(tables.KINDS_KEY)
+    key = list(Kinds.key)
 
     assert again.tried is None
     assert again.kinds.sort_values(key).to_csv(index=False) == before.sort_values(key).to_csv(index=False)
@@ -299,20 +283,13 @@ def test_costs_are_counted_in_passes_over_the_training_part(compared: experiment
     assert set(costs.index[costs["removes"] == "whole units"]) == {"units-norm", "units-mrs-abs"}
 
 
-def test_the_tables_are_described_to_the_last_column(
-    compared: experiment.Comparison, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    for name, table in {
-        "kinds": compared.kinds,
-        "tried": compared.tried,
-        "weights": compared.weights,
-        "costs": compared.costs,
-    }.items():
-        key, columns = (getattr(tables, f"{name.upper()}_{part}") for part in ("KEY", "COLUMNS"))
-        assert table is not None
-        path = records.save_table(table, name, key=key, columns=columns)
-        assert len(records.load_table(path)) == len(table)
+def test_the_tables_can_be_saved(compared: experiment.Comparison, tmp_path: Path) -> None:
+    assert compared.tried is not None
+    assert compared.weights is not None
+    Kinds.save(compared.kinds, folder=tmp_path)
+    Tried.save(compared.tried, folder=tmp_path)
+    Weights.save(compared.weights, folder=tmp_path)
+    KindsCosts.save(compared.costs, folder=tmp_path)
 
 
 # Tasks
@@ -321,7 +298,7 @@ def test_the_tables_are_described_to_the_last_column(
 def test_a_convolutional_net_sees_standardised_images_at_a_constant_rate() -> None:
     settings = SETTINGS | {"learning_rate": 0.01, "steps": 5}
     task = open_task("conv-3k3p-4k3-8", data="digits", examples=50, **settings)
-    (net,) = experiment.plain_nets(task, [], [0], progress=False)
+    (net,) = plain_nets(task, [], [0], progress=False)
     found = experiment.compare(
         task, [net], kinds=["magnitude", "units-norm"], plan=PLAN, strengths={}, drawn=0.9, progress=False
     )
@@ -336,7 +313,7 @@ def test_a_recogniser_is_measured_by_its_word_errors() -> None:
     corpus = drawn.corpus()
     settings = SETTINGS | {"learning_rate": 0.01, "epochs": 2}
     task = speech_task(corpus, "acoustic-2x16-relu", **settings)  # type: ignore[arg-type]
-    nets = experiment.plain_nets(task, [], [0], progress=False)
+    nets = plain_nets(task, [], [0], progress=False)
     kinds = ["magnitude", "l1", "saliency", "random", "units-mrs-abs"]
     found = experiment.compare(
         task, nets, kinds=kinds, plan=PLAN, strengths={"l1": [1e-4]}, drawn=0.9, progress=False

@@ -12,15 +12,16 @@ from hypothesis import strategies as st
 import made_hardware as made
 from made_nets import net, specs
 from properties import tries
-from prunelab import deploy, records
+from prunelab import deploy
 from prunelab.deploy.export import refuse_other_outputs
 from prunelab.measure import count
 from prunelab.measure.memory import Peak, measurable
 from prunelab.pruning import keep_largest, magnitude, prunable
 from prunelab.pruning.unit_removal import remove, shrink
 from prunelab.pruning.units import sites
-from prunelab.studies.hardware import experiment, tables
-from prunelab.studies.hardware.experiment import one_shot, widths_within
+from prunelab.studies.hardware import forms, nets
+from prunelab.studies.hardware.nets import one_shot, widths_within
+from prunelab.studies.hardware.tables import Forms, Memory
 
 # 64 inputs, 12 and 8 units, 10 classes.
 WEIGHTS = 64 * 12 + 12 * 8 + 8 * 10
@@ -121,8 +122,8 @@ def test_a_net_that_is_pruned_already_is_refused() -> None:
 
 
 def test_every_form_is_counted_and_the_table_can_be_saved(tmp_path: Path) -> None:
-    found = experiment.form_table(made.pruned(seeds=2), made.digits(), examples=100)
-    records.save_table(found, "forms", key=tables.FORM_KEY, columns=tables.FORM_COLUMNS, folder=tmp_path)
+    found = forms.form_table(made.pruned(seeds=2), made.digits(), examples=100)
+    Forms.save(found, folder=tmp_path)
     first = found[found["seed"] == 0].set_index(["pruning", "form"])
 
     assert len(found) == 2 * (2 + 4 + 3)
@@ -149,16 +150,16 @@ def test_a_form_that_puts_out_something_else_is_refused(monkeypatch: pytest.Monk
         form = real(name, model, shape, **settings_)
         return form if name != "csr-scipy" else replace(form, run=lambda x: form.run(x) + 1)
 
-    monkeypatch.setattr(experiment, "make", wrong)
+    monkeypatch.setattr(forms, "make", wrong)
     with pytest.raises(ValueError, match=r"csr-scipy of mlp-12-8-relu, seed 0, weights pruned to 0\.5: outputs are"):
-        experiment.form_table(made.pruned(), made.digits(), examples=100)
+        forms.form_table(made.pruned(), made.digits(), examples=100)
     with pytest.raises(ValueError, match="csr-scipy of mlp-12-8-relu"):
-        experiment.time_forms(made.pruned(), made.digits(), batches=[2], calls=[1], rounds=1, counts=[1])
+        forms.time_forms(made.pruned(), made.digits(), batches=[2], calls=[1], rounds=1, counts=[1])
 
 
 def test_every_form_is_timed_in_every_round_and_the_threads_are_given_back() -> None:
     before = torch.get_num_threads()
-    found = experiment.time_forms(
+    found = forms.time_forms(
         made.pruned(seeds=2), made.digits(), batches=[1, 9], calls=[2, 1], rounds=3, counts=[1, 2], progress=False
     )
 
@@ -172,8 +173,8 @@ def test_every_form_is_timed_in_every_round_and_the_threads_are_given_back() -> 
 
 
 def test_zero_stands_for_all_threads_and_the_same_number_is_measured_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(experiment, "all_threads", lambda: 2)
-    found = experiment.time_forms(
+    monkeypatch.setattr(forms, "all_threads", lambda: 2)
+    found = forms.time_forms(
         made.pruned(), made.digits(), batches=[1], calls=[1], rounds=1, counts=[2, 0, 1], progress=False
     )
 
@@ -205,14 +206,14 @@ def test_what_cannot_be_timed_is_refused(settings_: dict[str, Any], message: str
     given_: dict[str, Any] = {"batches": [1], "calls": [1], "rounds": 1, "counts": [1], "progress": False}
 
     with pytest.raises(ValueError, match=message):
-        experiment.time_forms(made.pruned(), made.digits(), **(given_ | settings_))
+        forms.time_forms(made.pruned(), made.digits(), **(given_ | settings_))
 
 
 def test_no_net_and_no_example_are_refused() -> None:
     with pytest.raises(ValueError, match="at least one net; got none"):
-        experiment.form_table([], made.digits())
+        forms.form_table([], made.digits())
     with pytest.raises(ValueError, match="1 example or more; got 0"):
-        experiment.form_table(made.pruned(), made.digits(), examples=0)
+        forms.form_table(made.pruned(), made.digits(), examples=0)
 
 
 @pytest.mark.parametrize("spec", [made.SPEC, "conv-4k3p-3k3-6-same"])
@@ -224,13 +225,13 @@ def test_what_a_child_process_makes_of_each_file_computes_what_the_form_does(
 
     def here(prepare: str, arguments: dict[str, Any]) -> Peak:
         module, name = prepare.split(":")
-        assert getattr(__import__(module, fromlist=[name]), name) is experiment.prepared
-        made_of.append(torch.as_tensor(experiment.prepared(**arguments)()))
+        assert getattr(__import__(module, fromlist=[name]), name) is forms.prepared
+        made_of.append(torch.as_tensor(forms.prepared(**arguments)()))
         return Peak(held=len(made_of), peak=10)
 
-    monkeypatch.setattr(experiment, "child_peak", here)
-    monkeypatch.setattr(experiment, "measurable", lambda: True)
-    found = experiment.memory_table(pruned, images, sparsities=[0.5], batch=2, progress=False)
+    monkeypatch.setattr(forms, "child_peak", here)
+    monkeypatch.setattr(forms, "measurable", lambda: True)
+    found = forms.memory_table(pruned, images, sparsities=[0.5], batch=2, progress=False)
 
     assert list(found["seed"].unique()) == [0]  # it stands for the other
     assert list(found["held_bytes"]) == list(range(1, 2 + 4 + 3 + 1))
@@ -242,10 +243,10 @@ def test_what_a_child_process_makes_of_each_file_computes_what_the_form_does(
 
 @pytest.mark.skipif(not measurable(), reason="the system keeps no record of the most a process held")
 def test_memory_is_measured_in_a_fresh_process(tmp_path: Path) -> None:
-    forms = {"none": ["dense"], "weights": ["masked"], "units": ["masked"]}
+    asked = {"none": ["dense"], "weights": ["masked"], "units": ["masked"]}
     pruned = made.pruned("mlp-2000-1000", sparsities=(0.5,))
-    found = experiment.memory_table(pruned, made.digits(), forms=forms, sparsities=[], batch=256, progress=False)
-    records.save_table(found, "memory", key=tables.MEMORY_KEY, columns=tables.MEMORY_COLUMNS, folder=tmp_path)
+    found = forms.memory_table(pruned, made.digits(), forms=asked, sparsities=[], batch=256, progress=False)
+    Memory.save(found, folder=tmp_path)
     held, peak = found.loc[0, ["held_bytes", "peak_bytes"]]
 
     weights = 4 * (64 * 2000 + 2000 + 2000 * 1000 + 1000 + 1000 * 10 + 10)
@@ -256,9 +257,9 @@ def test_memory_is_measured_in_a_fresh_process(tmp_path: Path) -> None:
 
 
 def test_where_the_system_keeps_no_peak_the_bytes_are_empty(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(experiment, "measurable", lambda: False)
-    found = experiment.memory_table(made.pruned(), made.digits(), sparsities=[0.5], batch=1, progress=False)
-    records.save_table(found, "memory", key=tables.MEMORY_KEY, columns=tables.MEMORY_COLUMNS, folder=tmp_path)
+    monkeypatch.setattr(forms, "measurable", lambda: False)
+    found = forms.memory_table(made.pruned(), made.digits(), sparsities=[0.5], batch=1, progress=False)
+    Memory.save(found, folder=tmp_path)
 
     assert found[["held_bytes", "peak_bytes"]].isna().all(axis=None)
 
@@ -268,11 +269,11 @@ def test_memory_of_what_is_not_there_is_refused(settings_: dict[str, Any]) -> No
     asked: dict[str, Any] = {"pruned": made.pruned(), "images": made.digits(), "sparsities": [0.5], "batch": 1}
 
     with pytest.raises(ValueError, match="memory is measured of nets pruned to"):
-        experiment.memory_table(**(asked | settings_))
+        forms.memory_table(**(asked | settings_))
 
 
 def test_nets_of_the_study_on_units_see_standardised_images() -> None:
-    raw, scaled = (experiment.load("digits", standardised=flag).train.x for flag in (False, True))
+    raw, scaled = (nets.load("digits", standardised=flag).train.x for flag in (False, True))
 
     assert float(raw.min()) == 0.0
     assert float(scaled.mean()) == pytest.approx(0.0, abs=1e-5)

@@ -7,20 +7,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pandas import DataFrame
 
 import made_hardware as made
 from properties import tries
-from prunelab import records
 from prunelab.stats import bootstrap_interval
-from prunelab.studies.hardware import summary, tables
-from prunelab.studies.hardware.summary import crossover, crossover_table, latency_table, time_table
-
-
-def only(table: DataFrame, **wanted: object) -> DataFrame:
-    for column, value in wanted.items():
-        table = table[table[column] == value]
-    return table
+from prunelab.studies.common.runs import only
+from prunelab.studies.hardware.tables import Crossovers, Latency, Times
+from prunelab.studies.hardware.times import crossover, crossover_table, latency_table, time_table
 
 
 def test_times_without_noise_are_what_they_are_with_intervals_of_no_width() -> None:
@@ -75,16 +68,12 @@ def test_the_interval_of_one_net_is_the_bootstrap_of_the_median() -> None:
 
 def test_the_tables_are_the_same_again_and_can_be_saved(tmp_path: Path) -> None:
     rows = made.rounds(noise=0.1, threads=(1,))
-    for name, make, key, columns in (
-        ("times", time_table, tables.TIME_KEY, tables.TIME_COLUMNS),
-        ("latency", latency_table, tables.LATENCY_KEY, tables.LATENCY_COLUMNS),
-        ("crossovers", crossover_table, tables.CROSSOVER_KEY, tables.CROSSOVER_COLUMNS),
-    ):
-        first, second = (
-            records.save_table(make(rows), name, key=key, columns=columns, folder=tmp_path / side).read_bytes()
-            for side in "ab"
-        )
-        assert first == second
+    for table, make in ((Times, time_table), (Latency, latency_table), (Crossovers, crossover_table)):
+        for side in "ab":
+            table.save(make(rows), folder=tmp_path / side)
+        first, second = (tmp_path / side / f"{table.table_name}.csv" for side in "ab")
+
+        assert first.read_bytes() == second.read_bytes()
 
 
 def test_sparse_rows_cross_where_the_line_between_two_sparsities_does() -> None:
@@ -165,61 +154,9 @@ def test_a_form_that_is_faster_everywhere_crosses_no_later(ratios: list[float], 
     assert crossover(sparsities, [ratio - faster for ratio in ratios]) <= crossover(sparsities, ratios)
 
 
-def test_values_are_named_by_what_they_are_of_and_only_those_by_the_clock_vary(tmp_path: Path) -> None:
-    rounds = made.rounds(threads=(1,))
-    memory = DataFrame(
-        {
-            **{name: [value] * 2 for name, value in made.IDENTITY.items()},
-            "pruning": ["none", "weights"],
-            "sparsity_asked": [0.0, 0.9],
-            "form": ["dense", "masked"],
-            "peak_bytes": [2048.0, math.nan],
-        }
-    )
-    counted = summary.counted_values(made.forms())
-    timed = summary.timed_values(latency_table(rounds), crossover_table(rounds), memory)
-    records.save_values({**counted, **timed}, tmp_path)
-
-    assert counted["weights"].value == 266200
-    assert counted["accuracy-none"].value == pytest.approx(98.1)
-    assert counted["accuracy-units-90"].value == pytest.approx(98.1 - 50 * 0.729)
-    assert counted["file-units-shrunk-98"].value == pytest.approx(4 * 5324 / 1024)
-    assert counted["flops-weights-csr-torch-50"].value == pytest.approx(266.2)
-    assert timed["time-none-dense-1-1"].value == pytest.approx(0.06)
-    assert timed["ratio-units-shrunk-90-256-1"].value == pytest.approx((0.02 + 0.261) / 2.61)
-    assert timed["crossover-weights-csr-torch-dense-1-1"].low is not None
-    assert "crossover-weights-shrunk-onnx-1-1" not in timed
-    assert timed["memory-none-dense"].value == 2
-    assert "memory-weights-masked-90" not in timed
-    assert not any(value.varies for value in counted.values())
-    assert all(value.varies for value in timed.values())
-
-
-def test_sparsities_with_decimals_are_part_of_a_name() -> None:
-    assert "accuracy-weights-99-5" in summary.counted_values(made.forms(sparsities=(0.995,)))
-
-
-def test_an_end_beyond_what_was_measured_leaves_the_interval_out() -> None:
-    rounds = made.rounds(threads=(1,), batches=(1,))
-    crossovers = crossover_table(rounds)
-    crossovers["high"] = math.nan
-    memory = DataFrame(columns=["peak_bytes", "pruning"])
-    values = summary.timed_values(latency_table(rounds), crossovers, memory)
-
-    assert values["crossover-weights-csr-torch-dense-1-1"].low is None
-
-
-def test_values_of_several_nets_are_refused() -> None:
-    two = made.forms()
-    two.loc[two["seed"] == 1, "model"] = "lenet-600-100-relu"
-
-    with pytest.raises(ValueError, match="the table has 2: give it one's"):
-        summary.counted_values(two)
-
-
 def test_resampling_does_not_depend_on_the_other_settings_in_the_table() -> None:
     rows = made.rounds(noise=0.1)
     one = rows[(rows["batch"] == 256) & (rows["threads"] == 2)]
-    whole = only(summary.latency_table(rows), batch=256, threads=2).reset_index(drop=True)
+    whole = only(latency_table(rows), batch=256, threads=2).reset_index(drop=True)
 
-    assert whole.equals(summary.latency_table(one))
+    assert whole.equals(latency_table(one))
