@@ -9,7 +9,7 @@ import pandas as pd
 from pandas import DataFrame
 
 from prunelab import records
-from prunelab.studies.kinds.kinds import KINDS, whole_units
+from prunelab.studies.kinds.kinds import KINDS
 from prunelab.studies.kinds.summary import SUMMARY_COLUMNS, SUMMARY_KEY, summary_table
 from prunelab.studies.kinds.tables import (
     COSTS_COLUMNS,
@@ -56,7 +56,7 @@ def kinds(
     for (kind, levels), way, seed in itertools.product(errors.items(), ways, range(seeds)):
         off = 0.0 if kind == "random" else sway * (seed - (seeds - 1) / 2)
         for budget, level in zip(BUDGETS, levels, strict=True):
-            kept = round((1 - budget) * WEIGHTS) + (3 if whole_units(kind) else 0)
+            kept = round((1 - budget) * WEIGHTS) + (3 if KINDS[kind].units else 0)
             error = level / (2 if way else 1) + off
             rows.append(
                 {
@@ -88,7 +88,7 @@ def costs(table: DataFrame) -> DataFrame:
     rows = [
         {
             **{name: row[name] for name in ("data", "data_id", "model", "kind")},
-            "removes": "whole units" if whole_units(row["kind"]) else "single weights",
+            "removes": "whole units" if KINDS[row["kind"]].units else "single weights",
             "ranks_by": KINDS[row["kind"]].ranks_by,
             "forward_passes": 0.1 if row["kind"] == "units-norm" else 0.0,
             "gradient_passes": 0.1 if KINDS[row["kind"]].backward else 0.0,

@@ -14,10 +14,10 @@ from properties import tries
 from prunelab.pruning import prunable
 from prunelab.pruning.unit_scores import measure_units
 from prunelab.pruning.units import layer_of, sites
-from prunelab.studies.kinds.kinds import KINDS, Pruned, check_kinds, drawing, pruned, units_within, whole_units
+from prunelab.studies.kinds.kinds import KINDS, Pruned, drawing, pruned, units_within
 
-SINGLE = [kind for kind in KINDS if not whole_units(kind)]
-UNITS = [kind for kind in KINDS if whole_units(kind)]
+SINGLE = [kind for kind in KINDS if not KINDS[kind].units]
+UNITS = [kind for kind in KINDS if KINDS[kind].units]
 BUDGETS = (0.3, 0.75, 0.9)
 
 
@@ -194,11 +194,3 @@ def test_what_cannot_be_compared_is_refused(change: dict[str, object], message: 
     asked = {"kinds": ["magnitude"], "sparsities": [0.5]} | change
     with pytest.raises(ValueError, match=message):
         list(pruned(model, asked.pop("kinds"), asked.pop("sparsities"), scoring=split, seed=0, **asked))  # type: ignore[arg-type]
-
-
-def test_every_kind_is_told_apart_by_its_looks_and_its_words() -> None:
-    looks = {(kind.line.colour, kind.line.marker, kind.line.dash) for kind in KINDS.values()}
-
-    assert len(looks) == len({kind.label for kind in KINDS.values()}) == len(KINDS)
-    assert not any("," in kind.label for kind in KINDS.values())  # they stand in lists
-    check_kinds(list(KINDS))

@@ -21,7 +21,6 @@ from prunelab.tables import Table
 
 NOT_YET = "not yet decided"
 
-
 # From least to most in favour of a claim; which of its subjects a verdict quotes follows this order.
 _FAVOUR: tuple[Decision, ...] = ("not-reproduced", "inconclusive", "partly", "reproduced")
 

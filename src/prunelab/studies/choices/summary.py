@@ -1,14 +1,12 @@
 """The choice of a threshold summed up: what prose quotes."""
 
-from collections.abc import Mapping
-
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from pandas import DataFrame
 
 from prunelab.choosing.bounds import clopper_pearson
 from prunelab.figures.panels import BARS, said, shifts, spots
-from prunelab.figures.style import Line, Saved, legend, panels, save, style
+from prunelab.figures.style import Line, Saved, legend, lines, panels, save, style
 from prunelab.records import Value, quote
 from prunelab.stats import LEVEL, Interval, t_interval
 from prunelab.studies.choices.tables import COUNT, SEVERAL, UPPER, VALUE, YES
@@ -61,13 +59,7 @@ def choice_values(choices: DataFrame) -> dict[str, Value]:
     return values
 
 
-# Okabe and Ito (2008): told apart with every common colour vision. The marker repeats what the colour says.
-FAMILY_LINES: Mapping[str, Line] = {
-    "global": Line(label="one threshold", colour="#0072b2", marker="o"),
-    "quality": Line(label="quality × deviation of each layer", colour="#d55e00", marker="^"),
-    "sensitivity": Line(label="by sensitivity of the layers", colour="#009e73", marker="s"),
-    "units": Line(label="whole units, replaced by their means", colour="#cc79a7", marker="D"),
-}
+FAMILY_LINES = lines("family")
 
 
 _OTHER = Line(label="", colour="#7a7a7a", marker="p")

@@ -47,7 +47,6 @@ _RANGES = {
     "seed": (0, 2**63 - 1),
 }
 
-
 _LOUDEST = 100.0  # dB; beyond it 16 bit hold either the speech or the noise alone
 
 
@@ -118,8 +117,6 @@ class Alignment(Table, key="data round"):
 
 # The net that aligns: small, trained for one pass each round; what it aligns trains the nets that are measured.
 _ALIGNER = "acoustic-2x256-relu"
-
-
 _SHIFT_SECONDS = 0.01  # of the features
 
 

@@ -19,14 +19,8 @@ from prunelab.train import Recipe, check_seeds, train
 
 # Chosen so that the best on the development part lies inside for nets that still hear something.
 SCALES = (0.2, 0.5, 1.0)
-
-
 PENALTIES = (-20.0, -10.0, -5.0, 0.0, 5.0)
-
-
 GRID = tuple(Setting(scale=scale, penalty=penalty) for scale in SCALES for penalty in PENALTIES)
-
-
 _BOOTSTRAP_SEED = 0  # every setting of every net is measured on the same draws of utterances
 
 

@@ -18,6 +18,7 @@ from prunelab.measure import evaluate
 from prunelab.measure.sparsity import count
 from prunelab.models import build, is_conv
 from prunelab.pruning import check, prunable
+from prunelab.pruning.kinds import Penalty, check_names
 from prunelab.records import to_frame
 from prunelab.speech import Corpus
 from prunelab.studies.common import nets as common_nets
@@ -25,7 +26,7 @@ from prunelab.studies.common import recognisers, units
 from prunelab.studies.common.corpora import Frames, open_or_make
 from prunelab.studies.common.nets import Fit, Net, error_percent, open_stored
 from prunelab.studies.common.recognisers import Listener
-from prunelab.studies.kinds.kinds import KINDS, Penalty, Pruned, check_kinds, drawing, pruned, whole_units
+from prunelab.studies.kinds.kinds import KINDS, Pruned, drawing, pruned
 from prunelab.studies.kinds.tables import (
     COSTS_COLUMNS,
     COSTS_KEY,
@@ -574,7 +575,7 @@ def compare(
     Raises:
         ValueError: an unknown kind, no net, a diverged training, or what pruning refuses.
     """
-    check_kinds(kinds)
+    check_names("kind", kinds)
     check_seeds([net.seed for net in nets])
     gathered = _Gathered(drawn=drawn, edges=edges_of(nets[0].weight_rms))
     plain = [kind for kind in kinds if KINDS[kind].penalty == "none"]
@@ -613,7 +614,7 @@ def costs(task: Task, kinds: Sequence[str], plan: Plan, tried: Sequence[Tried]) 
                 data_id=task.fit.data_id,
                 model=task.model,
                 kind=name,
-                removes="whole units" if whole_units(name) else "single weights",
+                removes="whole units" if kind.units else "single weights",
                 ranks_by=kind.ranks_by,
                 forward_passes=share if kind.forward and not kind.backward else 0.0,
                 gradient_passes=share if kind.backward else 0.0,

@@ -15,11 +15,14 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, LogLo
 from pandas import DataFrame
 
 from prunelab.figures.panels import BAND, WIDTH, columns_for, grid, mean_curve, outer, said
-from prunelab.figures.style import INK, Line, Saved, legend, save, style
+from prunelab.figures.style import INK, Line, Saved, legend, lines, save, style
 from prunelab.stats import Interval, t_interval
 from prunelab.studies.common.runs import only
 from prunelab.studies.kinds.kinds import KINDS, PLAIN, REFERENCE, kinds_in
 from prunelab.studies.kinds.summary import NET, SUBJECT
+
+_LINES = lines("kind")
+
 
 BARS = "Bars: 95 % t interval over seeds."
 
@@ -142,7 +145,7 @@ def _apart(ticks: Sequence[float], span: float) -> list[float]:
     return chosen
 
 
-_PENALTIES = {"l1": "L1 penalty", "l2": "L2 penalty", PLAIN: "no penalty"}
+_PENALTIES = {name: kind.label for name, kind in KINDS.items() if kind.penalty != "none"} | {PLAIN: "no penalty"}
 
 
 _DEEPEST = -12.0  # points of accuracy; what falls further leaves the figure
@@ -172,7 +175,7 @@ def error_by_kind(kinds: DataFrame, *, suffix: str = "", table: str = "kinds") -
             for kind, dodge in zip(found, np.geomspace(_DODGE, 1 / _DODGE, len(found)), strict=True):
                 own = only(drawn, kind=kind, retrained=way)
                 if len(own):
-                    bars(axis, own, line=KINDS[kind].line, dodge=float(dodge))
+                    bars(axis, own, line=_LINES[kind], dodge=float(dodge))
         sparsity_axis(axes, drawn["sparsity"].tolist())
         error_axis(axes, means.tolist())
         outer(axes, columns=2, xlabel="weights removed (%)", ylabel=f"{metric(net)} (%)")
@@ -219,7 +222,7 @@ def ranking(summary: DataFrame, *, suffix: str = "", table: str = "kinds-summary
                 if len(chance):
                     axis.axvline(float(chance.iloc[0]), color=INK, linewidth=0.8, linestyle=(0, (1, 2)))
                 for place, area in enumerate(best.to_dict("records")):
-                    line = KINDS[area["kind"]].line
+                    line = _LINES[area["kind"]]
                     ends = [0.0 if math.isnan(end) else abs(end - area["area"]) for end in (area["low"], area["high"])]
                     bar = [[end] for end in ends]
                     axis.errorbar(
@@ -274,12 +277,11 @@ def penalties_and_retraining(kinds: DataFrame, *, suffix: str = "", table: str =
         for kind in found:
             for way in ways:
                 own = only(drawn, kind=kind, retrained=way)
-                lowest += mean_curve(axis, own, "removed", "change", line=KINDS[kind].line, replaced=way)
+                lowest += mean_curve(axis, own, "removed", "change", line=_LINES[kind], replaced=way)
         axis.set_ylim(max(_DEEPEST, 1.1 * min(lowest) - 0.1), max(0.5, 1.2 * max(lowest)))
         axis.set_xlabel("weights removed (%)")
         axis.set_ylabel("accuracy gained (points)")
-        lines = [KINDS[kind].line for kind in found]
-        handles = [Line2D([], [], color=line.colour, marker=line.marker) for line in lines]
+        handles = [Line2D([], [], color=_LINES[kind].colour, marker=_LINES[kind].marker) for kind in found]
         for way in ways:
             looks: dict[str, Any] = {} if way else {"linestyle": (0, (4, 2)), "markerfacecolor": "white"}
             handles.append(Line2D([], [], color=INK, marker="o", **looks))
