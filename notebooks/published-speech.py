@@ -24,7 +24,7 @@ output_scale = 0.5  # root mean square weights; where figures show outputs at on
 
 # %%
 from prunelab import project, records
-from prunelab.studies.outputs import figures, tables
+from prunelab.studies.outputs import explorer, figures, tables
 from prunelab.studies.sparseness import figures as sparseness_figures, rescaling, tables as sparseness_tables
 from prunelab.studies.sparseness.figures import SPEECH
 from prunelab.studies.common.runs import table_of
@@ -89,7 +89,7 @@ records.save_table(posteriors, "posteriors", key=tables.POSTERIORS_KEY, columns=
 figures.order_and_wer(posteriors)
 
 # %%
-figures.output_explorer(histograms, posteriors, start=output_scale)
+explorer.output_explorer(histograms, posteriors, start=output_scale)
 
 # %%
 predicted = table_of(outputs, "predicted-shifts")

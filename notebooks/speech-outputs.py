@@ -27,7 +27,7 @@ device = "cpu"  # where to train and measure: cpu or cuda
 # %%
 from prunelab import records
 from prunelab.studies.common import prunings
-from prunelab.studies.outputs import experiment, figures, summary as outputs_summary, tables
+from prunelab.studies.outputs import experiment, explorer, figures, summary as outputs_summary, tables
 from prunelab.studies.common.corpora import open_or_make
 from prunelab.studies.common.recognisers import open_recognisers
 
@@ -67,7 +67,7 @@ measured.posteriors
 figures.order_and_wer(measured.posteriors)
 
 # %%
-figures.output_explorer(measured.histograms, measured.posteriors, start=threshold_scale)
+explorer.output_explorer(measured.histograms, measured.posteriors, start=threshold_scale)
 
 # %% [markdown]
 # Can the shift be foretold? From the removed weights and the mean input of a layer in the unpruned net alone, and with
