@@ -11,7 +11,6 @@ from pandas import DataFrame
 from prunelab.figures import INK, METHODS, MUTED, interactive
 from prunelab.studies.common import captions
 from prunelab.studies.common.captions import by_model
-from prunelab.studies.common.curves import named
 from prunelab.studies.common.runs import only
 from prunelab.studies.outputs.figures import LAST_BIN, NAMES, SIGNS
 
@@ -38,7 +37,9 @@ def output_explorer(histograms: DataFrame, posteriors: DataFrame, *, start: floa
             differ between the thresholds of one net.
     """
     settings, (edges, shares) = _settings(histograms, posteriors), _bins(histograms)
-    nets, short = captions.titles(settings), [name for name, _ in named(settings)]
+    nets = captions.titles(settings)
+    short = [model.rsplit("-", 1)[-1] for model, _ in by_model(settings)]  # the activation, where that tells them apart
+    short = short if len(set(short)) == len(nets) else nets
     # The largest share of each net over all thresholds (%), so that its axes stand still while bars move.
     tops = {net: max(*map(max, only(settings, net=net)["share"]), *shares[net]) for net in nets}
     largest, step = float(f"{settings['scale'].max():.3g}"), _step(settings["scale"])
