@@ -95,7 +95,7 @@ def ranking(summary: DataFrame, *, suffix: str = "") -> Saved:
     subjects = list(dict.fromkeys(summary[list(SUBJECT)].itertuples(index=False, name=None)))
     # Panels are narrow beside the names of the kinds.
     titles = [f"{named(net)},\n{WAYS[way]}".replace(" on ", "\non ") for *net, way in subjects]
-    tall = 0.8 + 0.2 * summary.groupby(list(SUBJECT)).size().max()
+    tall = max(1.6, 0.8 + 0.2 * summary.groupby(list(SUBJECT)).size().max())
     figure, axes = grid(
         titles, columns=len(ways_in(summary)), height=tall, xlabel="accuracy averaged\nover sparsity (%)"
     )
