@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from made_data import encode, spread, zipped
 from prunelab import data
-from prunelab.data import archive as data_archive
-from prunelab.data import folder, idx
-from test_data_idx import encode
+from prunelab.data import idx, own_images
 
 
 def picture(shade, mode="L", size=(4, 3)):
@@ -24,28 +23,11 @@ def stored(image, kind="PNG", **options):
     return buffer.getvalue()
 
 
-def pack(path, members):
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, content in members.items():
-            archive.writestr(name, content)
-    return path
-
-
-def spread(path, members):
-    for name, content in members.items():
-        if name.endswith("/"):
-            (path / name).mkdir(parents=True)
-        else:
-            (path / name).parent.mkdir(parents=True, exist_ok=True)
-            (path / name).write_bytes(content)
-    return path
-
-
 @pytest.fixture(params=["folder", "zip"])
 def place(request, tmp_path):
     """Lay members out as a folder and as an archive: both must behave alike."""
     if request.param == "zip":
-        return lambda members: pack(tmp_path / "set.zip", members)
+        return lambda members: zipped(tmp_path / "set.zip", members)
     return lambda members: spread(tmp_path / "set", members)
 
 
@@ -58,7 +40,7 @@ def by_class(*classes, count=3, prefix="", seed=0):
 
 
 def test_a_layout_by_class_gives_one_training_part(place):
-    raw = folder.load(place(by_class("cat", "dog")))
+    raw = own_images.load(place(by_class("cat", "dog")))
 
     assert raw.name == "set"
     assert raw.classes == ("cat", "dog")
@@ -69,7 +51,7 @@ def test_a_layout_by_class_gives_one_training_part(place):
 
 def test_a_layout_with_train_and_test_keeps_them_apart(place):
     members = by_class("cat", "dog", prefix="train/") | by_class("cat", "dog", prefix="test/", count=1, seed=50)
-    raw = folder.load(place(members))
+    raw = own_images.load(place(members))
 
     assert raw.test is not None
     assert (raw.train.labels.tolist(), raw.test.labels.tolist()) == ([0, 0, 0, 1, 1, 1], [0, 1])
@@ -79,22 +61,22 @@ def test_a_layout_with_train_and_test_keeps_them_apart(place):
 def test_a_folder_around_everything_is_passed_over(place):
     members = by_class("cat", "dog", prefix="a/b/train/") | by_class("cat", "dog", prefix="a/b/test/")
 
-    assert folder.load(place(members)).classes == ("cat", "dog")
+    assert own_images.load(place(members)).classes == ("cat", "dog")
 
 
 def test_classes_and_files_come_in_natural_order(place):
     members = by_class("10", "9", "1-2", "1", count=11)
-    tree = data_archive.by_class(folder.Path("set"), dict.fromkeys(members, 0))
+    tree = own_images.by_class(own_images.Path("set"), dict.fromkeys(members, 0))
 
-    assert folder.load(place(members)).classes == ("1", "1-2", "9", "10")
+    assert own_images.load(place(members)).classes == ("1", "1-2", "9", "10")
     assert tree["train"]["9"] == [f"9/{number}.png" for number in range(11)]
 
 
 def test_the_same_pixels_have_one_id_in_a_folder_an_archive_and_idx_files(tmp_path):
     members = by_class("0", "1", prefix="train/") | by_class("0", "1", prefix="test/", count=2)
     spread(tmp_path / "folder", members)
-    pack(tmp_path / "packed.zip", dict(reversed(members.items())))
-    raw = folder.load(tmp_path / "folder")
+    zipped(tmp_path / "packed.zip", dict(reversed(members.items())))
+    raw = own_images.load(tmp_path / "folder")
     assert raw.test is not None
     parts = (raw.train.pixels[:, 0], raw.train.labels, raw.test.pixels[:, 0], raw.test.labels)
     for name, array in zip(idx.FILES, parts, strict=True):
@@ -114,14 +96,14 @@ def test_a_set_without_a_test_part_gets_a_fixed_stratified_one(place):
 
 def test_colour_images_keep_their_three_channels_in_order(place):
     images = {f"{name}/{n}.png": stored(picture(n, "RGB")) for name in ("a", "b") for n in range(3)}
-    raw = folder.load(place(images))
+    raw = own_images.load(place(images))
 
     assert raw.train.pixels.shape == (6, 3, 3, 4)
     assert np.array_equal(raw.train.pixels[2, 1], np.asarray(picture(2, "RGB"))[:, :, 1])
 
 
 def test_one_colour_image_makes_the_whole_set_colour(place):
-    raw = folder.load(place(by_class("a", "b") | {"b/9.png": stored(picture(9, "RGB"))}))
+    raw = own_images.load(place(by_class("a", "b") | {"b/9.png": stored(picture(9, "RGB"))}))
 
     assert raw.train.pixels.shape == (7, 3, 3, 4)
     assert np.array_equal(raw.train.pixels[0], np.stack([np.asarray(picture(0))] * 3))
@@ -129,7 +111,7 @@ def test_one_colour_image_makes_the_whole_set_colour(place):
 
 def test_transparent_pixels_lie_over_white(place):
     image = picture(3, "RGBA")
-    raw = folder.load(place({"a/1.png": stored(image), "b/1.png": stored(image)}))
+    raw = own_images.load(place({"a/1.png": stored(image), "b/1.png": stored(image)}))
     colour, alpha = np.asarray(image)[..., :3].astype(float), np.asarray(image)[..., 3:] / 255
 
     expected = colour * alpha + 255 * (1 - alpha)
@@ -141,7 +123,7 @@ def test_palette_images_get_the_channels_their_colours_need(colours, place):
     image = Image.new("P", (2, 2))
     image.putpalette(colours)
     image.putpixel((1, 0), 1)
-    raw = folder.load(place({"a/1.png": stored(image), "b/1.png": stored(image)}))
+    raw = own_images.load(place({"a/1.png": stored(image), "b/1.png": stored(image)}))
 
     channels = colours[3:4] if len(set(colours[3:])) == 1 else colours[3:]
     assert raw.train.pixels[0, :, 0, 1].tolist() == channels
@@ -151,7 +133,7 @@ def test_palette_images_get_the_channels_their_colours_need(colours, place):
 @pytest.mark.parametrize("mode", ["LA", "1"])
 def test_grey_images_with_alpha_or_one_bit_stay_grey(mode, place):
     image = Image.new(mode, (2, 2), 1 if mode == "1" else (200, 255))
-    raw = folder.load(place({"a/1.png": stored(image), "b/1.png": stored(image)}))
+    raw = own_images.load(place({"a/1.png": stored(image), "b/1.png": stored(image)}))
 
     assert raw.train.pixels.shape == (2, 1, 2, 2)
     assert set(raw.train.pixels.ravel().tolist()) == {255 if mode == "1" else 200}
@@ -161,7 +143,7 @@ def test_grey_images_with_alpha_or_one_bit_stay_grey(mode, place):
 def test_lossless_kinds_of_files_give_the_same_pixels(kind, suffix, place):
     members = {f"{name}/1.{suffix}": stored(picture(1), kind) for name in ("a", "b")}
 
-    assert np.array_equal(folder.load(place(members)).train.pixels[0, 0], np.asarray(picture(1)))
+    assert np.array_equal(own_images.load(place(members)).train.pixels[0, 0], np.asarray(picture(1)))
 
 
 GOOD = by_class("cat", "dog")
@@ -192,7 +174,7 @@ TRAIN = by_class("cat", "dog", prefix="train/")
 )
 def test_an_unusable_set_is_refused_in_one_line_that_names_the_file(members, rule, place):
     with pytest.raises(ValueError, match=rule) as caught:
-        folder.load(place(members))
+        own_images.load(place(members))
 
     assert "\n" not in str(caught.value)
     assert "0x" not in str(caught.value)
@@ -201,26 +183,26 @@ def test_an_unusable_set_is_refused_in_one_line_that_names_the_file(members, rul
 def test_what_operating_systems_and_people_leave_beside_the_classes_is_ignored(place):
     left = {"__MACOSX/cat/0.png": b"", ".git/1.png": b"", "cat/.DS_Store": b"", "dog/Thumbs.db": b"", "README": b"hi"}
 
-    assert len(folder.load(place(GOOD | left)).train.labels) == 6
+    assert len(own_images.load(place(GOOD | left)).train.labels) == 6
 
 
 @pytest.mark.parametrize("name", ["../cat/7.png", "/cat/7.png", "cat/../../7.png", "C:/cat/7.png", "cat\\..\\7.png"])
 def test_a_name_that_leads_out_of_the_archive_is_refused(name, tmp_path):
-    path = pack(tmp_path / "set.zip", GOOD | {name: GOOD["dog/0.png"]})
+    path = zipped(tmp_path / "set.zip", GOOD | {name: GOOD["dog/0.png"]})
 
     with pytest.raises(ValueError, match="leads out of the archive"):
-        folder.load(path)
+        own_images.load(path)
 
 
 def test_a_link_in_an_archive_is_refused(tmp_path):
     link = zipfile.ZipInfo("dog/7.png")
     link.external_attr = (stat.S_IFLNK | 0o777) << 16
-    path = pack(tmp_path / "set.zip", GOOD)
+    path = zipped(tmp_path / "set.zip", GOOD)
     with zipfile.ZipFile(path, "a") as archive:
         archive.writestr(link, "/etc/passwd")
 
     with pytest.raises(ValueError, match=r"dog/7.png in .*a symbolic link"):
-        folder.load(path)
+        own_images.load(path)
 
 
 def test_a_link_to_a_folder_is_refused_rather_than_passed_over(tmp_path):
@@ -228,54 +210,54 @@ def test_a_link_to_a_folder_is_refused_rather_than_passed_over(tmp_path):
     (tmp_path / "set" / "eel").symlink_to(tmp_path / "set" / "dog")
 
     with pytest.raises(ValueError, match="eel: a link to a folder"):
-        folder.load(tmp_path / "set")
+        own_images.load(tmp_path / "set")
 
 
 def test_a_member_that_stands_twice_is_refused(tmp_path):
-    path = pack(tmp_path / "set.zip", GOOD)
+    path = zipped(tmp_path / "set.zip", GOOD)
     with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):
         archive.writestr("dog/0.png", GOOD["dog/1.png"])
 
     with pytest.raises(ValueError, match=r"dog/0.png in .*there twice"):
-        folder.load(path)
+        own_images.load(path)
 
 
 def test_a_member_whose_checksum_is_wrong_is_named(tmp_path):
-    path = pack(tmp_path / "set.zip", GOOD)  # stored, so that the image's bytes can be found and changed
+    path = zipped(tmp_path / "set.zip", GOOD)  # stored, so that the image's bytes can be found and changed
     content = path.read_bytes()
     position = content.index(GOOD["dog/1.png"]) + 20
     path.write_bytes(content[:position] + bytes([content[position] ^ 1]) + content[position + 1 :])
 
     with pytest.raises(ValueError, match=r"dog/1.png in .*CRC"):
-        folder.load(path)
+        own_images.load(path)
 
 
 def test_a_truncated_archive_is_named(tmp_path):
-    path = pack(tmp_path / "set.zip", GOOD)
+    path = zipped(tmp_path / "set.zip", GOOD)
     path.write_bytes(path.read_bytes()[:-30])
 
     with pytest.raises(ValueError, match=r"set.zip: neither a folder nor a readable zip"):
-        folder.load(path)
+        own_images.load(path)
 
 
 @pytest.mark.parametrize(("limit", "rule"), [("_IMAGE_LIMIT", "an image file may have 40"), ("_TOTAL_LIMIT", "a set")])
 def test_files_of_absurd_size_are_refused_before_they_are_read(limit, rule, place, monkeypatch):
-    monkeypatch.setattr(data_archive, limit, 40)
+    monkeypatch.setattr(own_images, limit, 40)
 
     with pytest.raises(ValueError, match=rule):
-        folder.load(place(GOOD))
+        own_images.load(place(GOOD))
 
 
 def test_more_pixels_than_memory_holds_are_refused_before_they_are_decoded(place, monkeypatch):
-    monkeypatch.setattr(folder, "PIXEL_LIMIT", 3 * 6 * 12 - 1)
-    monkeypatch.setattr(folder, "_pixels", lambda image: pytest.fail("decoded"))
+    monkeypatch.setattr(own_images, "PIXEL_LIMIT", 3 * 6 * 12 - 1)
+    monkeypatch.setattr(own_images, "_pixels", lambda image: pytest.fail("decoded"))
 
     with pytest.raises(ValueError, match="6 images of 4×3 pixels"):
-        folder.load(place(GOOD))
+        own_images.load(place(GOOD))
 
 
 def test_an_image_that_claims_a_billion_pixels_is_refused(place, monkeypatch):
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 10)
 
     with pytest.raises(ValueError, match=r"cat/0.png in .*exceeds limit"):
-        folder.load(place(GOOD))
+        own_images.load(place(GOOD))

@@ -1,18 +1,20 @@
-"""Images by class, one file an image, in a folder or a zip archive that is read in place."""
+"""A user's own images by class, one file an image, in a folder or a zip archive that is read in place."""
 
 import io
+import re
 import warnings
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from statistics import mode
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from prunelab.data.archive import Tree, by_class, folder_sizes, zip_sizes
+from prunelab.data.archive import folder_sizes, zip_sizes
 from prunelab.data.raw import PIXEL_LIMIT, Part, Raw
 
 # Named, so that a file cannot choose a decoder that starts other programs (EPS) or is rarely exercised.
@@ -31,6 +33,14 @@ _UNREADABLE = (
     Image.DecompressionBombError,
     Image.DecompressionBombWarning,
 )
+
+
+SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+_IMAGE_LIMIT = 64 * 2**20  # bytes of one file, stored uncompressed; a 4000×4000 RGB bitmap has 48 MB
+_TOTAL_LIMIT = 4 * 2**30  # bytes of all files together
+_LEFT_BY_SYSTEMS = ("__macosx", "thumbs.db", "desktop.ini")
+
+Tree = dict[str, dict[str, list[str]]]  # "train" and maybe "test" -> class -> names, all in natural order
 
 
 def load(path: Path) -> Raw:
@@ -75,7 +85,7 @@ def assemble(path: Path, tree: Tree, read: Callable[[str], bytes], *, name: str)
 
     Args:
         path: the folder or archive, for the messages.
-        tree: part -> class -> names of files, see `listing.by_class`.
+        tree: part -> class -> names of files, see `by_class`.
         read: returns a file's content by its name.
         name: what the set is called.
 
@@ -173,3 +183,95 @@ def _one_line(error: BaseException) -> str:
     if isinstance(error, UnidentifiedImageError):
         return "its content is of no known image format"
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def by_class(path: Path, sizes: Mapping[str, int]) -> Tree:
+    """Sort image files by part and class.
+
+    Args:
+        path: the folder or archive, for the messages.
+        sizes: its listing, see `archive.folder_sizes`.
+
+    Returns:
+        Part -> class -> names. Every part has the same classes, at least two, each with at least one name.
+
+    Raises:
+        ValueError: files too large, an image or another file where none belongs, or a class that is empty or
+            missing in one part.
+    """
+    entries = {name: PurePosixPath(name).parts for name in sizes if not _is_left_over(name)}
+    files = {name: parts for name, parts in entries.items() if not name.endswith("/")}
+    images = {name: parts for name, parts in files.items() if name.lower().endswith(SUFFIXES)}
+    if not images:
+        raise ValueError(f"{path}: no images (*{', *'.join(SUFFIXES)}); one folder of them for each class is needed")
+    depth = mode(len(parts) for parts in images.values())
+    _check_files(path, files, images, depth)
+    _check_sizes(path, {name: sizes[name] for name in images})
+    folders = {parts for name, parts in entries.items() if name.endswith("/")} | {p[:-1] for p in files.values()}
+    _check_folders(path, folders, {parts[:-1] for parts in images.values()})
+
+    outer = {parts[:-2] for parts in images.values()}  # the folders around the class folders
+    if len(outer) > 1 and ({parts[-1] for parts in outer} != {"train", "test"} or len(outer) > 2):
+        raise ValueError(
+            f"{path}: the class folders stand in {', '.join(sorted('/'.join(parts) for parts in outer))}; only train "
+            "and test are read (the validation part is carved from train)"
+        )
+    tree: Tree = {part: {} for part in ("train", "test")[: len(outer)]}
+    for name, parts in sorted(images.items(), key=lambda item: [natural(part) for part in item[1]]):
+        tree["train" if len(outer) == 1 else parts[-3]].setdefault(parts[-2], []).append(name)
+    _check_classes(path, tree)
+    return tree
+
+
+def natural(name: str) -> tuple[list[tuple[int, str]], str]:
+    """Return a key that sorts the numbers in names by value: 2 before 10."""
+    pieces = re.split(r"([0-9]+)", name)  # text at even places, digits at odd ones
+    return [(int(piece), "") if place % 2 else (-1, piece) for place, piece in enumerate(pieces)], name
+
+
+def _is_left_over(name: str) -> bool:
+    """Tell hidden files and what operating systems leave in folders and archives."""
+    parts = PurePosixPath(name).parts
+    return any(part.startswith(".") or part.lower() in _LEFT_BY_SYSTEMS for part in parts)
+
+
+def _check_files(
+    path: Path, files: Mapping[str, tuple[str, ...]], images: Mapping[str, tuple[str, ...]], depth: int
+) -> None:
+    for name, parts in images.items():
+        if len(parts) != depth or depth < 2:
+            raise ValueError(
+                f"{name} in {path}: an image outside the class folders; "
+                "the layout is {class}/image or {train,test}/{class}/image"
+            )
+    for name, parts in files.items():
+        # Loose files elsewhere are read-me files; among the images one may be an image that would go missing.
+        if name not in images and len(parts) >= depth:
+            raise ValueError(f"{name} in {path}: not an image file (*{', *'.join(SUFFIXES)}); convert or remove it")
+
+
+def _check_sizes(path: Path, sizes: Mapping[str, int]) -> None:
+    for name, size in sizes.items():
+        if size > _IMAGE_LIMIT:
+            raise ValueError(f"{name} in {path}: {size} bytes; an image file may have {_IMAGE_LIMIT}")
+    if sum(sizes.values()) > _TOTAL_LIMIT:
+        raise ValueError(f"{path}: {sum(sizes.values())} bytes of image files; a set may have {_TOTAL_LIMIT}")
+
+
+def _check_folders(path: Path, folders: set[tuple[str, ...]], filled: set[tuple[str, ...]]) -> None:
+    """Refuse folders down to the class folders' level that have no image below them."""
+    depth = len(next(iter(filled)))
+    above = {parts[:level] for parts in filled for level in range(depth + 1)}
+    empty = sorted(parts for parts in folders - above if len(parts) <= depth)
+    if empty:
+        raise ValueError(f"{'/'.join(empty[0])} in {path}: a folder without images; fill or remove it")
+
+
+def _check_classes(path: Path, tree: Tree) -> None:
+    for part, other in (("train", "test"), ("test", "train")) if len(tree) == 2 else ():
+        for name in tree[part]:
+            if name not in tree[other]:
+                raise ValueError(f"{path}: {other}/{name} is missing, though {part}/{name} has images")
+    classes = list(tree["train"])
+    if len(classes) < 2:
+        raise ValueError(f"{path}: found one class, {classes[0]!r}; at least 2 are needed, each a folder of images")

@@ -77,6 +77,11 @@ def posteriors(
     )
 
 
+def verdicts(tables, **options):
+    where = {name: f"run/tables/{name}.csv" for name in ("layers", "posteriors")}
+    return rules.verdicts(tables, where=where, **options)
+
+
 def both(left=None, right=None):
     return rules.joined(
         {"layers": layers() if left is None else left, "posteriors": posteriors() if right is None else right}
@@ -84,24 +89,24 @@ def both(left=None, right=None):
 
 
 def test_the_sources_account_reproduces_every_claim() -> None:
-    verdicts = rules.verdicts({"layers": layers(), "posteriors": posteriors()}, run="speech-outputs")
+    decided = verdicts({"layers": layers(), "posteriors": posteriors()})
 
-    assert [verdict.id for verdict in verdicts] == [claim.id for claim in claims.load() if claim.study == "outputs"]
-    assert {verdict.verdict for verdict in verdicts} == {"reproduced"}
-    assert {verdict.case for verdict in verdicts} == {"acoustic-3x8-tanh on spoken"}
-    assert {verdict.id: verdict.table for verdict in verdicts} == {
-        "abs-concentrates": "speech-outputs/tables/layers.csv",
-        "one-sign-shifts": "speech-outputs/tables/layers.csv",
-        "saturation": "speech-outputs/tables/layers.csv",
-        "order-destroyed": "speech-outputs/tables/posteriors.csv",
-        "every-activation": "speech-outputs/tables/layers.csv",
+    assert [verdict.id for verdict in decided] == [claim.id for claim in claims.load() if claim.study == "outputs"]
+    assert {verdict.verdict for verdict in decided} == {"reproduced"}
+    assert {verdict.case for verdict in decided} == {"acoustic-3x8-tanh on spoken"}
+    assert {verdict.id: verdict.table for verdict in decided} == {
+        "abs-concentrates": "run/tables/layers.csv",
+        "one-sign-shifts": "run/tables/layers.csv",
+        "saturation": "run/tables/layers.csv",
+        "order-destroyed": "run/tables/posteriors.csv",
+        "every-activation": "run/tables/layers.csv",
     }
 
 
 def test_one_seed_decides_nothing() -> None:
-    verdicts = rules.verdicts({"layers": layers(seeds=[0]), "posteriors": posteriors(seeds=[0])}, run="r")
+    decided = verdicts({"layers": layers(seeds=[0]), "posteriors": posteriors(seeds=[0])})
 
-    assert {verdict.verdict for verdict in verdicts} == {"inconclusive"}
+    assert {verdict.verdict for verdict in decided} == {"inconclusive"}
 
 
 def test_the_reference_threshold_is_the_largest_short_of_the_abs_knee() -> None:
@@ -126,7 +131,7 @@ def test_without_the_knee_in_range_every_claim_stays_open_and_says_so(errors, th
         "layers": layers(thresholds=thresholds),
         "posteriors": posteriors(errors=errors, thresholds=thresholds),
     }
-    *four, last = rules.verdicts(tables, run="r")
+    *four, last = verdicts(tables)
 
     assert {verdict.verdict for verdict in (*four, last)} == {"inconclusive"}
     for verdict in four:
@@ -291,7 +296,7 @@ def test_nets_that_differ_make_a_claim_hold_in_part() -> None:
         "layers": pd.concat([layers(), layers(model=relu, final=1.0)]),
         "posteriors": pd.concat([posteriors(), posteriors(model=relu)]),
     }
-    found = {verdict.id: verdict for verdict in rules.verdicts(tables, run="r")}
+    found = {verdict.id: verdict for verdict in verdicts(tables)}
 
     assert (found["abs-concentrates"].verdict, found["every-activation"].verdict) == ("partly", "partly")
     assert found["abs-concentrates"].case == f"{relu} on spoken"
@@ -302,7 +307,7 @@ def test_a_sign_not_measured_at_the_reference_threshold_leaves_its_claims_open()
     rows, frames = (
         table[(table["method"] != "negative") | (table["threshold"] != 0.2)] for table in (layers(), posteriors())
     )
-    found = {verdict.id: verdict for verdict in rules.verdicts({"layers": rows, "posteriors": frames}, run="r")}
+    found = {verdict.id: verdict for verdict in verdicts({"layers": rows, "posteriors": frames})}
 
     assert found["abs-concentrates"].verdict == "reproduced"
     assert "negative pruning was not measured at threshold 0.2" in found["order-destroyed"].reason
@@ -315,15 +320,17 @@ def test_a_net_of_one_hidden_layer_has_no_growth() -> None:
 
 
 def test_tables_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(ValueError, match="posteriors is missing or has no rows"):
-        rules.verdicts({"layers": layers()}, run="r")
+    with pytest.raises(ValueError, match="posteriors is missing"):
+        verdicts({"layers": layers()})
+    with pytest.raises(ValueError, match="posteriors has no rows"):
+        verdicts({"layers": layers(), "posteriors": posteriors().iloc[:0]})
     with pytest.raises(ValueError, match=r"missing: \['spread'\]"):
-        rules.verdicts({"layers": layers().drop(columns="spread"), "posteriors": posteriors()}, run="r")
+        verdicts({"layers": layers().drop(columns="spread"), "posteriors": posteriors()})
     with pytest.raises(ValueError, match=r"seed=2.*of two runs"):
-        rules.verdicts({"layers": layers(), "posteriors": posteriors(seeds=[0, 1])}, run="r")
+        verdicts({"layers": layers(), "posteriors": posteriors(seeds=[0, 1])})
 
 
 def test_a_claim_without_a_rule_is_named() -> None:
     odd = claims.Claim(study="outputs", id="odd", statement="", published=None, rule="")
     with pytest.raises(ValueError, match="'odd' has none"):
-        rules.verdicts({"layers": layers(), "posteriors": posteriors()}, run="r", known=[odd])
+        verdicts({"layers": layers(), "posteriors": posteriors()}, known=[odd])

@@ -54,6 +54,10 @@ def published(layer="all", *, seeds=(0, 1), baseline=BASELINE):
     return pd.concat([frame.assign(seed=seed) for seed in seeds], ignore_index=True)
 
 
+def verdicts(tables, **options):
+    return rules.verdicts(tables, where={name: f"run/tables/{name}.csv" for name in tables}, **options)
+
+
 def fact(name):
     return next(claim.published for claim in claims.load() if claim.id == name)
 
@@ -154,10 +158,10 @@ def test_one_seed_of_the_published_curves_decides_nothing():
     rows = {"threshold-sweep": published(seeds=[0]), "percentile": published(seeds=[0])}
     rows["layer-sensitivity"] = published(layer="single", seeds=[0])
 
-    verdicts = rules.verdicts(rows, run="source")
+    decided = verdicts(rows)
 
-    assert [verdict.id for verdict in verdicts] == [claim.id for claim in claims.load() if claim.study == "sparseness"]
-    assert {verdict.verdict for verdict in verdicts} == {"inconclusive"}
+    assert [verdict.id for verdict in decided] == [claim.id for claim in claims.load() if claim.study == "sparseness"]
+    assert {verdict.verdict for verdict in decided} == {"inconclusive"}
 
 
 # --- synthetic curves ---
@@ -179,7 +183,7 @@ def test_free_lunch_takes_the_largest_increase_of_the_range(points, increase, ve
 
 
 def test_free_lunch_without_the_range_is_inconclusive_and_says_so():
-    (verdict, *_) = rules.verdicts({"threshold-sweep": table({"abs": [(1, 36.9, 10)]})}, run="sweep")
+    (verdict, *_) = verdicts({"threshold-sweep": table({"abs": [(1, 36.9, 10)]})})
 
     assert (verdict.id, verdict.verdict, verdict.effect) == ("abs-free-lunch", "inconclusive", None)
     assert "short of 37 %" in verdict.reason
@@ -220,11 +224,9 @@ def test_one_sign_knees_against_the_abs_knee(one, ratio, verdict):
 
 
 def test_an_abs_curve_without_knee_leaves_one_sign_knees_open():
-    verdicts = rules.verdicts(
-        {"threshold-sweep": table({"abs": [(1, 40, 10)], "positive": ABS, "negative": ABS})}, run="s"
-    )
+    decided = verdicts({"threshold-sweep": table({"abs": [(1, 40, 10)], "positive": ABS, "negative": ABS})})
 
-    knees = [verdict for verdict in verdicts if verdict.id in ("positive-knee", "negative-knee")]
+    knees = [verdict for verdict in decided if verdict.id in ("positive-knee", "negative-knee")]
     assert [verdict.verdict for verdict in knees] == ["inconclusive"] * 2
     assert all("abs pruning never exceeds baseline + 20 points" in verdict.reason for verdict in knees)
 
@@ -355,14 +357,13 @@ def test_layers_without_an_order_are_judged_by_their_spread():
 
 
 def test_layers_are_compared_at_the_one_threshold_named():
-    rows = layers([10, 13], [0.2, 0.1], thresholds=(0.1, 0.2))
+    rows = layers([10, 13], [0.2, 0.1], thresholds=(0.1, 0.2)).assign(scale=lambda table: 10 * table["threshold"])
+    (verdict,) = verdicts({"layer-sensitivity": rows}, threshold_scale=1.9)
 
-    assert rules.layers_differ(rows, threshold=0.2).verdict == "reproduced"
+    assert verdict.verdict == "reproduced"
+    assert "threshold 0.2" in verdict.reason
     with pytest.raises(ValueError, match=r"at one threshold; the table has \[0\.1, 0\.2\]"):
         rules.layers_differ(rows)
-    (verdict,) = rules.verdicts({"layer-sensitivity": rows}, run="layers", threshold=0.3)
-    assert verdict.verdict == "inconclusive"
-    assert "not measured at threshold 0.3" in verdict.reason
 
 
 @pytest.mark.parametrize(
@@ -450,14 +451,14 @@ def test_subjects_are_decided_one_by_one_and_joined():
     steep, slow = [(1, 30, 10), (2, 40, 70)], [(1, 30, 10), (2, 80, 70)]
     rows = pd.concat([table({"abs": steep}), table({"abs": slow}, model="tanh")])
 
-    verdict = next(v for v in rules.verdicts({"threshold-sweep": rows}, run="sweep") if v.id == "abs-knee")
+    verdict = next(v for v in verdicts({"threshold-sweep": rows}) if v.id == "abs-knee")
 
     assert {case.case: case.verdict for case in verdict.cases} == {
         "relu on digits": "reproduced",
         "tanh on digits": "not-reproduced",
     }
     assert (verdict.verdict, verdict.case) == ("partly", "tanh on digits")
-    assert verdict.table == "sweep/tables/threshold-sweep.csv"
+    assert verdict.table == "run/tables/threshold-sweep.csv"
 
 
 @pytest.mark.parametrize(
@@ -471,7 +472,7 @@ def test_subjects_are_decided_one_by_one_and_joined():
 )
 def test_a_bad_table_is_refused_in_one_line(tables, message):
     with pytest.raises(ValueError, match=message) as error:
-        rules.verdicts(tables, run="run")
+        verdicts(tables)
 
     assert "\n" not in str(error.value)
 
@@ -480,5 +481,5 @@ def test_every_claim_of_the_study_has_a_rule():
     odd = claims.Claim(study="sparseness", id="new", statement="s", published=None, rule="r")
 
     with pytest.raises(ValueError, match="'new' has none"):
-        rules.verdicts({}, run="run", known=[odd])
-    assert rules.verdicts({}, run="run") == []
+        verdicts({}, known=[odd])
+    assert verdicts({}) == []

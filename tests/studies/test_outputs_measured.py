@@ -12,13 +12,15 @@ from torch import Tensor, nn
 
 import drawn
 from by_torch import pruned, small
-from prunelab import claims, records
+from prunelab import claims
 from prunelab.speech import Corpus
+from prunelab.studies.common.curves import MeanOfNets
 from prunelab.studies.common.nets import Net
 from prunelab.studies.common.prunings import thresholds_of
-from prunelab.studies.common.recognisers import Listener, open_recognisers
-from prunelab.studies.outputs import experiment, summary, tables
-from prunelab.studies.sparseness.experiment import speech_threshold_table
+from prunelab.studies.common.recognisers import Listener
+from prunelab.studies.outputs import experiment, rules, summary, tables
+from prunelab.studies.sparseness.experiment import threshold_table
+from prunelab.tables import Table
 
 MODELS = ["acoustic-3x16-relu", "acoustic-3x16-tanh"]
 SCALES = [0.0, 0.3, 0.6, 1.2, 4.0]
@@ -31,8 +33,8 @@ def corpus() -> Corpus:
 
 
 @pytest.fixture(scope="module")
-def nets(corpus: Corpus) -> list[Net]:
-    return open_recognisers([], corpus, models=MODELS, seeds=[0, 1], epochs=12)
+def nets() -> list[Net]:
+    return drawn.nets(*MODELS)
 
 
 @pytest.fixture(scope="module")
@@ -42,12 +44,12 @@ def thresholds(nets: list[Net]) -> dict[str, dict[float, float]]:
 
 @pytest.fixture(scope="module")
 def measured(nets: list[Net], corpus: Corpus, thresholds: dict[str, dict[float, float]]) -> experiment.Outputs:
-    return experiment.measure(nets, corpus, thresholds, progress=False)
+    return experiment.measure(nets, corpus, thresholds)
 
 
 @pytest.fixture(scope="module")
 def corrected(nets: list[Net], corpus: Corpus, thresholds: dict[str, dict[float, float]]) -> pd.DataFrame:
-    return experiment.correction_table(nets, corpus, thresholds, progress=False)
+    return experiment.correction_table(nets, corpus, thresholds)
 
 
 def run(module: nn.Sequential, x: Tensor) -> dict[str, np.ndarray]:
@@ -166,7 +168,7 @@ def test_predictions_come_from_the_training_frames_and_are_held_against_the_test
         assert row.predicted_local == pytest.approx((shift / deviations).mean(), abs=1e-4)
         if row.depth == 1:
             assert row.predicted_cascade == pytest.approx(row.predicted_local, abs=1e-9)
-    table = measured.layers.merge(measured.shifts, on=list(tables.LAYERS_KEY), validate="one_to_one")
+    table = measured.layers.merge(measured.shifts, on=list(tables.Layers.key), validate="one_to_one")
     assert (table["measured"] == table["mean_shift"]).all()
 
 
@@ -178,37 +180,37 @@ def test_the_cascade_predicts_deeper_layers_better_than_each_layer_alone(measure
 
 
 def test_prose_quotes_the_tables(measured: experiment.Outputs) -> None:
-    values = summary.outputs_values(measured.layers, measured.posteriors, measured.shifts)
-    relu = measured.posteriors[measured.posteriors["model"] == MODELS[0]]
+    means = summary.net_means(measured.layers, measured.posteriors, measured.shifts)
+    means = means.set_index(["model", "quantity"])["value"]
+    found = summary.at_reference(measured.layers, measured.posteriors)
+    at_reference = found.set_index(["model", "method", "quantity"])["value"]
+    frames = measured.posteriors.merge(measured.layers, on=list(tables.Posteriors.key), suffixes=("", "_of_layer"))
+    for model in MODELS:
+        own = frames[frames["model"] == model]
+        scales, correlations = [], []
+        for _, rows in own.groupby("seed"):
+            at = rules.reference_threshold(rows)
+            here = rows[(rows["threshold"] == at) & (rows["method"] == "positive")]
+            scales.append(here["scale"].iloc[0])
+            correlations.append(here["rank_correlation"].iloc[0])
 
-    assert values["baseline-relu"].value == pytest.approx(relu.groupby("seed")["baseline_error_percent"].first().mean())
-    scale = values["reference-scale-relu"]
-    if scale.low == scale.high:  # both seeds have one reference threshold
-        at = relu[np.isclose(relu["scale"], scale.value) & (relu["method"] == "positive")]
-        assert values["rank-correlation-positive-relu"].value == pytest.approx(at["rank_correlation"].mean())
-        assert values["wer-positive-relu"].value == pytest.approx(at["error_percent"].mean())
-    for name in ("output-shift-abs", "hidden-shift-negative", "fixed-positive", "local-fit", "cascade-slope"):
-        assert f"{name}-relu" in values
-    assert values["cascade-fit-tanh"].value > values["local-fit-tanh"].value
+        assert means[model, "reference-scale"] == pytest.approx(np.mean(scales))
+        assert at_reference[model, "positive", "rank-correlation"] == pytest.approx(np.mean(correlations))
+        unpruned = own.groupby("seed")["baseline_entropy"].first()
+        assert means[model, "baseline-entropy"] == pytest.approx(unpruned.mean())
+    quantities = {"output-shift", "output-spread", "hidden-shift", "saturated", "fixed"}
+    assert set(found["quantity"]) == quantities | {"rank-correlation", "agreement", "entropy", "wer"}
+    assert means[MODELS[1], "cascade-fit"] > means[MODELS[1], "local-fit"]
 
 
-def test_verdicts_decide_every_claim_for_every_net(tmp_path: Path, measured: experiment.Outputs) -> None:
-    folder = tmp_path / "speech-outputs"
-    for name, frame, key, columns in (
-        ("layers", measured.layers, tables.LAYERS_KEY, tables.LAYERS_COLUMNS),
-        ("posteriors", measured.posteriors, tables.POSTERIORS_KEY, tables.POSTERIORS_COLUMNS),
-        ("histograms", measured.histograms, tables.HISTOGRAMS_KEY, tables.HISTOGRAMS_COLUMNS),
-        ("predicted-shifts", measured.shifts, tables.SHIFTS_KEY, tables.SHIFTS_COLUMNS),
-    ):
-        records.save_table(frame, name, key=key, columns=columns, folder=folder / "tables")
-    verdicts = summary.decide(str(folder))
+def test_verdicts_decide_every_claim_for_every_net(measured: experiment.Outputs) -> None:
+    own = {"layers": measured.layers, "posteriors": measured.posteriors}
+    verdicts = rules.verdicts(own, where={name: f"speech-outputs/tables/{name}.csv" for name in own})
 
     assert [verdict.id for verdict in verdicts] == [claim.id for claim in claims.load() if claim.study == "outputs"]
     assert all(
         {case.case for case in verdict.cases} == {f"{model} on drawn" for model in MODELS} for verdict in verdicts
     )
-    with pytest.raises(FileNotFoundError, match="no folder is given"):
-        summary.decide("")
 
 
 def test_correction_rows_pair_every_pruning_with_its_corrected_self(
@@ -284,7 +286,7 @@ def test_knees_with_and_without_correction_are_found_by_hand() -> None:
     # Baseline + 20 = 30 lies half way from 20 to 40: 15 % without, 25 % with correction.
     table = sweep({("abs", False): [20, 40, 90], ("abs", True): [10, 20, 40], ("positive", False): [90] * 3})
     table = pd.concat([table, sweep({("positive", True): [10, 11, 12]})])
-    knees = experiment.knee_table(table).set_index("method")
+    knees = summary.correction_knees(table).set_index("method")
 
     assert knees.loc["abs", ["knee_percent", "corrected_knee_percent", "gain"]].tolist() == pytest.approx([15, 25, 10])
     assert knees.loc["abs", ["gain_low", "gain_high"]].tolist() == pytest.approx([10, 10])
@@ -295,51 +297,44 @@ def test_knees_with_and_without_correction_are_found_by_hand() -> None:
 
 def test_savings_are_paired_and_the_largest_is_quoted() -> None:
     table = sweep({("negative", False): [12, 50, 90], ("negative", True): [11, 14, 80]})
-    gains = experiment.gain_table(table)
-    values = experiment.correction_values(table)
+    gains, largest = summary.savings(table)
+    most = largest.iloc[0]
 
     assert gains["saved"].tolist() == pytest.approx([1, 36, 10])
     assert gains["saved_low"].tolist() == pytest.approx([1, 36, 10])  # the seeds differ alike with and without
-    assert values["negative-saved-relu"].value == pytest.approx(36)
-    assert values["negative-saved-at-relu"].value == pytest.approx(4.0)
-    assert values["negative-error-there-relu"].value == pytest.approx(51)
-    assert values["negative-corrected-error-there-relu"].value == pytest.approx(15)
+    assert (len(largest), most["saved"], most["scale"]) == (1, pytest.approx(36), pytest.approx(4.0))
+    assert (most["error_percent"], most["corrected_error_percent"]) == (pytest.approx(51), pytest.approx(15))
 
 
-def test_the_corrections_tables_can_be_saved(tmp_path: Path, corrected: pd.DataFrame) -> None:
-    for name, frame, key, columns in (
-        ("correction", corrected, tables.CORRECTION_KEY, tables.CORRECTION_COLUMNS),
-        (
-            "correction-knees",
-            experiment.knee_table(corrected),
-            tables.CORRECTION_KNEE_KEY,
-            tables.CORRECTION_KNEE_COLUMNS,
-        ),
-        (
-            "correction-gains",
-            experiment.gain_table(corrected),
-            tables.CORRECTION_GAIN_KEY,
-            tables.CORRECTION_GAIN_COLUMNS,
-        ),
-    ):
-        path = records.save_table(frame, name, key=key, columns=columns, folder=tmp_path)
-        assert len(records.load_table(path)) == len(frame)
-    values = experiment.correction_values(corrected)
-    assert {f"{sign}-saved-{name}" for sign in ("abs", "positive", "negative") for name in ("relu", "tanh")} <= set(
-        values
-    )
+def test_every_table_can_be_saved(tmp_path: Path, measured: experiment.Outputs, corrected: pd.DataFrame) -> None:
+    gains, largest = summary.savings(corrected)
+    frames: dict[type[Table], pd.DataFrame] = {
+        tables.Layers: measured.layers,
+        tables.Posteriors: measured.posteriors,
+        tables.Histograms: measured.histograms,
+        tables.PredictedShifts: measured.shifts,
+        MeanOfNets: summary.net_means(measured.layers, measured.posteriors, measured.shifts),
+        tables.AtReference: summary.at_reference(measured.layers, measured.posteriors),
+        tables.Correction: corrected,
+        tables.CorrectionKnees: summary.correction_knees(corrected),
+        tables.CorrectionGains: gains,
+        tables.LargestSavings: largest,
+    }
+    for table, frame in frames.items():
+        assert len(table.save(frame, folder=tmp_path)) == len(frame)
+    assert len(largest) == len(MODELS) * 3
 
 
 def test_a_sweep_that_stands_need_not_be_repeated_to_be_compared_with(
     nets: list[Net], corpus: Corpus, thresholds: dict[str, dict[float, float]], corrected: pd.DataFrame
 ) -> None:
-    sweep = speech_threshold_table(nets, corpus, thresholds)
+    sweep = threshold_table(nets, corpus, thresholds)
 
-    compared = experiment.correction_table(nets, corpus, thresholds, plain=sweep, progress=False)
+    compared = experiment.correction_table(nets, corpus, thresholds, plain=sweep)
 
     key = ["model", "seed", "method", "threshold", "corrected"]
     pd.testing.assert_frame_equal(
         compared.sort_values(key, ignore_index=True), corrected.sort_values(key, ignore_index=True)
     )
     with pytest.raises(ValueError, match="every net and setting once"):
-        experiment.correction_table(nets, corpus, thresholds, plain=sweep[sweep["seed"] == 0], progress=False)
+        experiment.correction_table(nets, corpus, thresholds, plain=sweep[sweep["seed"] == 0])
