@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from prunelab.figures.style import Saved
+from prunelab.figures import Saved
 from prunelab.studies.outputs import figures
 
 ACTIVATIONS = ("sigmoid", "tanh", "relu")
