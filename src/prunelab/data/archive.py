@@ -42,11 +42,6 @@ class Wanted:
 
         Returns:
             The member pattern's group "file" -> content, with their `manifest` as identity.
-
-        Raises:
-            ValueError: no wanted file in the archive, wanted files in several folders or of absurd size, a damaged
-                archive, or a member or link that an honest one does not hold.
-            FileNotFoundError: no wanted file in the folder.
         """
         if path.is_dir():
             below = path / self.below
@@ -101,11 +96,7 @@ def md5(content: bytes) -> str:
 
 
 def whole(path: Path) -> Contents:
-    """Return a file as it is, under its name, with its MD5 as identity.
-
-    Raises:
-        ValueError: more bytes than are read.
-    """
+    """Return a file as it is, under its name, with its MD5 as identity."""
     content = read_bytes(path)
     return Contents(path=path, files={path.name: content}, identity=md5(content))
 
@@ -118,12 +109,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 def folder_sizes(path: Path) -> dict[str, int]:
-    """List a folder: name below it -> size in bytes; folders end in "/" and have size 0.
-
-    Raises:
-        ValueError: a folder below it is a link, which could lead out of it or in a circle, or a file a link to nothing.
-        OSError: a folder cannot be listed.
-    """
+    """List a folder: name below it -> size in bytes; folders end in "/" and have size 0."""
     sizes: dict[str, int] = {}
     for place, folders, files in os.walk(path, onerror=_raise):
         here = Path(place)
@@ -144,12 +130,7 @@ def _raise(error: OSError) -> None:
 
 
 def zip_sizes(path: Path, archive: zipfile.ZipFile) -> dict[str, int]:
-    """List a zip archive like `folder_sizes`, refusing what an honest archive of files does not hold.
-
-    Raises:
-        ValueError: a member has an absolute or backslashed name or one with "..", is a link, is encrypted, or
-            stands in the archive twice.
-    """
+    """List a zip archive like `folder_sizes`, refusing what an honest archive of files does not hold."""
     sizes: dict[str, int] = {}
     for member in archive.infolist():
         name = member.filename

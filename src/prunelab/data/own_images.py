@@ -91,9 +91,6 @@ def assemble(path: Path, tree: Tree, read: Callable[[str], bytes], *, name: str)
 
     Returns:
         The images in the tree's order.
-
-    Raises:
-        ValueError: a file that is not a readable image, or images of several sizes.
     """
     parts = {part: [file for files in classes.values() for file in files] for part, classes in tree.items()}
     pixels = _decode(path, [file for files in parts.values() for file in files], read)
@@ -194,10 +191,6 @@ def by_class(path: Path, sizes: Mapping[str, int]) -> Tree:
 
     Returns:
         Part -> class -> names. Every part has the same classes, at least two, each with at least one name.
-
-    Raises:
-        ValueError: files too large, an image or another file where none belongs, or a class that is empty or
-            missing in one part.
     """
     entries = {name: PurePosixPath(name).parts for name in sizes if not _is_left_over(name)}
     files = {name: parts for name, parts in entries.items() if not name.endswith("/")}

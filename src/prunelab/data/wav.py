@@ -35,9 +35,6 @@ def decode(content: bytes) -> tuple[int, NDArray[np.float64]]:
     Returns:
         Its sampling rate in Hz, and (n,) samples, full scale = 1.0; the mean of two channels. Floating-point
         samples are as they are in the file: NaN and values beyond 1 among them.
-
-    Raises:
-        ValueError: not such a file, or one that ends too early.
     """
     try:
         with warnings.catch_warnings():
@@ -68,11 +65,7 @@ def _mono(stored: NDArray[np.generic]) -> NDArray[np.float64]:
 
 
 def check_rate(rate: int) -> None:
-    """Refuse what cannot be resampled to RATE.
-
-    Raises:
-        ValueError: a lower rate, which lacks frequencies that all other recordings have, or an absurd one.
-    """
+    """Refuse what cannot be resampled to RATE."""
     if not RATE <= rate <= _RATE_LIMIT:
         raise ValueError(
             f"a sampling rate from {RATE} to {_RATE_LIMIT} Hz is needed; got {rate}: record or export at such a rate"
@@ -88,9 +81,6 @@ def at_rate(samples: NDArray[np.float64], rate: int) -> NDArray[np.float32]:
 
     Returns:
         (ceil(n · RATE / rate),), [-1, 1); a filter's overshoot is clipped.
-
-    Raises:
-        ValueError: as `check_rate`.
     """
     check_rate(rate)
     if rate != RATE:
