@@ -67,13 +67,18 @@ class Wanted:
         around = {match["around"] for match in matches}
         if len(around) > 1:
             raise ValueError(f"{path}: {self.things} in {len(around)} folders; the data set has one: pack it anew")
-        largest = max((match.string for match in matches), key=sizes.__getitem__)
-        if sizes[largest] > self.each:
-            raise ValueError(f"{largest} in {path}: {sizes[largest]} bytes; {self.thing} may have {self.each}")
-        total = sum(sizes[match.string] for match in matches)
-        if total > self.total:
-            raise ValueError(f"{path}: {total} bytes of {self.things}; a data set may have {self.total}")
+        found = {match.string: sizes[match.string] for match in matches}
+        check_sizes(path, found, each=self.each, total=self.total, thing=self.thing, things=self.things)
         return {match["file"]: read(match.string) for match in matches}
+
+
+def check_sizes(path: Path, sizes: Mapping[str, int], *, each: int, total: int, thing: str, things: str) -> None:
+    """Refuse, before anything is read, what would unpack to more bytes than a data set's files can have."""
+    largest = max(sizes, key=sizes.__getitem__)
+    if sizes[largest] > each:
+        raise ValueError(f"{largest} in {path}: {sizes[largest]} bytes; {thing} may have {each}")
+    if sum(sizes.values()) > total:
+        raise ValueError(f"{path}: {sum(sizes.values())} bytes of {things}; a data set may have {total}")
 
 
 def manifest(files: Mapping[str, bytes], *, below: str = "") -> str:
@@ -106,6 +111,11 @@ def read_bytes(path: Path) -> bytes:
     if path.stat().st_size > PIXEL_LIMIT:
         raise ValueError(f"{path}: {path.stat().st_size} bytes, more than the {PIXEL_LIMIT} that are read")
     return path.read_bytes()
+
+
+def name_of(path: Path) -> str:
+    """Return what a set at a path is called: the folder's name, or the archive's without its suffix."""
+    return path.resolve().stem if path.is_file() else path.resolve().name
 
 
 def folder_sizes(path: Path) -> dict[str, int]:

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 import pooch
 
-from prunelab.data.archive import Contents
+from prunelab.data.archive import Contents, name_of
 
 Read = TypeVar("Read")
 Report = Callable[[str], None]
@@ -56,10 +56,9 @@ class DataSet(Generic[Read]):
 
     def is_at(self, path: Path) -> bool:
         """Tell whether what stands at a path claims to be this set: results would be published under its name."""
-        if path.is_dir() and path.resolve().name == self.name:
-            return len(self.files) == 1 or any(find(path, file.names) for file in self.files)
-        single = path.is_file() and len(self.files) == 1
-        return single and (path.resolve().stem == self.name or path.resolve().name == self.files[0].name)
+        if len(self.files) > 1:
+            return name_of(path) == self.name and any(find(path, file.names) for file in self.files)
+        return name_of(path) == self.name or (path.is_file() and path.resolve().name == self.files[0].name)
 
 
 def find(folder: Path, names: Sequence[str]) -> Path | None:
