@@ -22,18 +22,18 @@ targets = ["2660", "1641"]  # labels at which masks and weights trained again ar
 
 # %%
 from prunelab import claims
+from prunelab.studies.common import runs
 from prunelab.studies.lenet import rules
 
-verdicts = rules.decide_runs(
+tables, where = runs.deciding(
     {
-        "dense": dense,
-        "modes": [*dense, *pruned],
-        "pruned": pruned,
-        "layers": pruned,
+        "dense": dense or [""],
+        "modes": [*dense, *pruned] or [""],
+        "pruned": pruned or [""],
+        "layers": pruned or [""],
         "active": [active],
         "removal": [removal],
     },
-    target=target,
-    targets=targets,
+    rules.RUNS,
 )
-claims.publish(verdicts)
+claims.publish(rules.verdicts(tables, where=where, target=target, targets=targets))

@@ -98,7 +98,7 @@ def written(frame):
 
 def test_published_means_over_seeds_come_out_again():
     removed = published("lenet-removal", "removal", "removed != 'none'")
-    drops = published("lenet-removal", "removal-drops")
+    drops = published("lenet-report", "removal-drops")
     key = ["data", "recipe", "mode", "budget", "model", "target", "treatment", "removed"]
 
     found = over_seeds(removed, key, {"drop_points": "drop_"}, means=["error_percent"])

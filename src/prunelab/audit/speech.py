@@ -13,7 +13,6 @@ from prunelab.tables import Table
 
 Status = Literal["holds", "fails", "doubtful"]
 
-
 # Sums of decimal numbers in binary are off by about 1e-14; the printed digits end at 1e-4.
 _ARITHMETIC = 1e-9
 
@@ -92,14 +91,8 @@ def half_unit(text: str) -> float:
 
 
 TABLE = "connection-sparseness"
-
-
 SPARSITY = "sparsity [%]"
-
-
 WORD_ERROR = "word error [%]"
-
-
 THRESHOLD = "threshold"
 
 
@@ -330,11 +323,7 @@ def _excess(net: Net, rows: Sequence[Net]) -> float:
 # A net this many points above the best word error is on the steep part of its curve. On the flat part nets share
 # their two decimals as a matter of course.
 _STEEP = 1.0
-
-
 _OWN_SPARSITY = "each layer has a sparsity of its own"
-
-
 _OWN_WORD_ERROR = "each net has a word error of its own where the curve is steep"
 
 

@@ -12,14 +12,13 @@ from prunelab.data import Split
 from prunelab.measure import evaluate
 from prunelab.measure.modes import evaluating
 from prunelab.pruning import apply, magnitude, prunable
-from prunelab.pruning.thresholds import Curve, by_sensitivity, cut, in_deviations, kept_at, order, smallest_kept
+from prunelab.pruning.kinds import find, named
+from prunelab.pruning.thresholds import Curve, by_sensitivity, cut, kept_at, order, smallest_kept
 from prunelab.pruning.unit_removal import remove, shift, shrink
-from prunelab.pruning.unit_scores import SCORES, Measured, measure_units
+from prunelab.pruning.unit_scores import Measured, measure_units
 from prunelab.pruning.units import Site, layer_of, sites
 
 SPARSITIES = (0.25, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 1.0)  # of one layer alone, at which its sensitivity is measured
-
-
 Scores = Mapping[str, Tensor]
 
 
@@ -67,8 +66,7 @@ def by_masks(
 
 def by_global(module: nn.Module) -> Family:
     """Prune the smallest magnitudes of all layers: one threshold. A level is a weight."""
-    scores = magnitude(prunable(module))
-    return _ranked(module, order(scores), "global", scores)
+    return _scored(module, "global")
 
 
 def by_quality(module: nn.Module) -> Family:
@@ -76,8 +74,7 @@ def by_quality(module: nn.Module) -> Family:
 
     A level is a weight, its threshold the quality: see `prunelab.pruning.thresholds.in_deviations`.
     """
-    scores = in_deviations(prunable(module))
-    return _ranked(module, order(scores), "quality", scores)
+    return _scored(module, "quality")
 
 
 def by_sensitivities(
@@ -110,6 +107,12 @@ def by_sensitivities(
             own.get_parameter(name).copy_(weight)
         curves[name] = Curve(removed=tuple(counts), loss=tuple(losses))
     return _ranked(module, by_sensitivity(weights, curves, unpruned), "sensitivity", None)
+
+
+def _scored(module: nn.Module, name: str) -> Family:
+    """Make a family of the list that ranks weights by themselves; its levels have a threshold on the scores."""
+    scores = find("family", name).scores({"weights": lambda: prunable(module)})
+    return _ranked(module, order(scores), name, scores)
 
 
 def _ranked(module: nn.Module, ranks: Mapping[str, Tensor], name: str, scores: Scores | None) -> Family:
@@ -212,15 +215,14 @@ def unit_scores(
     Raises:
         ValueError: an unknown score, or one that needs examples without any.
     """
-    if score not in SCORES:
-        raise ValueError(f"units are scored by one of {', '.join(SCORES)}; got {score!r}")
+    kind = find("score", score)
     if x is not None and y is not None:
         measured = measure_units(module, x, y, generator=torch.Generator().manual_seed(seed))
         return {name: one.scores[score] for name, one in measured.items()}
-    if score != "norm":
+    if kind.needs != ("weights",):
         raise ValueError(f'without examples units are scored by "norm"; got {score!r}')
     weights = {name: layer_of(module, name).weight.detach() for name in sites(module)}
-    return {name: weight.double().flatten(1).square().mean(1).cpu() for name, weight in weights.items()}
+    return {name: kind.score(weight) for name, weight in weights.items()}
 
 
 def _mean_shift(net: nn.Module, site: Site, gone: Tensor, x: Tensor, batch_size: int = 250) -> Tensor:
@@ -245,7 +247,7 @@ def _mean_shift(net: nn.Module, site: Site, gone: Tensor, x: Tensor, batch_size:
     return shift(net, site, gone, means, mean="per position")
 
 
-FAMILIES = ("global", "quality", "sensitivity", "units")
+FAMILIES = tuple(named("family"))
 
 
 def by_name(name: str, module: nn.Module, examples: Split, *, seed: int = 0) -> Family:
@@ -260,12 +262,10 @@ def by_name(name: str, module: nn.Module, examples: Split, *, seed: int = 0) -> 
     Raises:
         ValueError: an unknown family, or a net that it cannot prune.
     """
-    if name == "global":
-        return by_global(module)
-    if name == "quality":
-        return by_quality(module)
-    if name == "sensitivity":
+    family = find("family", name)
+    if family.units:
+        scores = unit_scores(module, examples.x, examples.y, score=family.units, seed=seed)
+        return by_units(module, scores, examples.x)
+    if "curves" in family.needs:
         return by_sensitivities(module, lambda net: evaluate(net, examples).loss)
-    if name == "units":
-        return by_units(module, unit_scores(module, examples.x, examples.y, seed=seed), examples.x)
-    raise ValueError(f"a family is one of {', '.join(FAMILIES)}; got {name!r}")
+    return _scored(module, name)

@@ -13,7 +13,7 @@ from torch import Tensor
 from prunelab.choosing.bench import Timer, classification, timed, verify
 from prunelab.choosing.bisection import TESTS, Choice, choose
 from prunelab.choosing.bounds import Bounds, Kept, worded
-from prunelab.choosing.families import FAMILIES, by_name
+from prunelab.choosing.families import by_name
 from prunelab.data import Images, Split, load_images
 from prunelab.data.images import standardised as standardise
 from prunelab.data.images import stratified
@@ -21,6 +21,7 @@ from prunelab.deploy.shrinking import smaller_spec
 from prunelab.deploy.stored import NetFile, open_net, read, refuse_other_data, refuse_other_net, write
 from prunelab.measure import evaluate
 from prunelab.measure.latency import Call, threads
+from prunelab.pruning.kinds import find
 from prunelab.stats import LEVEL
 
 SUMMARY = ("bound", "limit", "found", "at most", "verified", "held")
@@ -91,8 +92,7 @@ def choose_stored(
         ImpossibleError: no pruning meets a bound; a ValueError.
         ValueError: a file that does not fit the spec or the data, an unknown family, or a setting out of range.
     """
-    if family not in FAMILIES:
-        raise ValueError(f"a family is one of {', '.join(FAMILIES)}; got {family!r}")
+    find("family", family)
     _check_out(out, path)
     file = read(path)
     refuse_other_net(path, file.identity.get("model"), arch)

@@ -1,20 +1,17 @@
 """Budgets: how a number of kept weights is shared among the layers, and the masks that keep exactly that many."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
 import torch
 from torch import Tensor
 
-from prunelab.pruning.criteria import lamp, magnitude
+from prunelab.pruning.kinds import find, named
 from prunelab.pruning.paths import live
 from prunelab.pruning.selection import kept_after_removing, refuse_nan
 
-BUDGETS = ("global", "layer", "erk", "lamp")
-
-
-_FIXED = ("layer", "erk")  # the shapes of the layers alone decide how many weights each keeps
+BUDGETS = tuple(named("budget"))
 
 
 def erk_densities(shapes: Mapping[str, Sequence[int]], density: float) -> dict[str, float]:
@@ -64,15 +61,13 @@ def layer_counts(shapes: Mapping[str, Sequence[int]], kept: int, budget: str) ->
         ValueError: `kept` is out of range, `budget` is neither of the two, there is no layer, or a shape is empty or
             holds a number below 1.
     """
-    if budget not in _FIXED:
-        raise ValueError(f'a budget that shapes alone decide is "layer" or "erk"; got {budget!r}')
+    share = find("budget", budget).share
+    if share not in _SHARES:
+        fixed = " or ".join(f'"{name}"' for name, kind in named("budget").items() if kind.share in _SHARES)
+        raise ValueError(f"a budget that shapes alone decide is {fixed}; got {budget!r}")
     sizes = _sizes(shapes)
-    total = sum(sizes.values())
-    _check_kept(kept, total)
-    if budget == "erk":
-        shares = _erk_shares(shapes, sizes, Fraction(kept))
-    else:
-        shares = {name: Fraction(kept * size, total) for name, size in sizes.items()}
+    _check_kept(kept, sum(sizes.values()))
+    shares = _SHARES[share](shapes, sizes, Fraction(kept))
     counts = {name: math.floor(share) for name, share in shares.items()}
     by_remainder = sorted(counts, key=lambda name: counts[name] - shares[name])
     for name in by_remainder[: kept - sum(counts.values())]:
@@ -130,15 +125,18 @@ def keep_within(weights: Mapping[str, Tensor], kept: int, budget: str = "global"
         ValueError: a weight is NaN, or infinite with "lamp"; `kept` is out of range; `budget` is none of the four;
             or a layer has no weights, with "layer" or "erk".
     """
-    if budget not in BUDGETS:
-        raise ValueError(f'budget is "global", "layer", "erk" or "lamp"; got {budget!r}')
+    chosen = find("budget", budget)
     total = sum(weight.numel() for weight in weights.values())
     _check_kept(kept, total)
-    if budget in _FIXED:
-        shapes = {name: tuple(weight.shape) for name, weight in weights.items()}
-        return keep_counts(magnitude(weights), layer_counts(shapes, kept, budget))
-    scores = lamp(weights) if budget == "lamp" else magnitude(weights)
+    scores = chosen.scores({"weights": lambda: weights})
+    if chosen.share != "all layers":
+        return keep_counts(scores, layer_counts({name: weight.shape for name, weight in weights.items()}, kept, budget))
     return dict(zip(scores, kept_after_removing(list(scores.values()), total - kept), strict=True))
+
+
+def _even_shares(shapes: Mapping[str, Sequence[int]], sizes: Mapping[str, int], kept: Fraction) -> dict[str, Fraction]:
+    """Return the same fraction of each layer."""
+    return {name: kept * size / sum(sizes.values()) for name, size in sizes.items()}
 
 
 def _erk_shares(shapes: Mapping[str, Sequence[int]], sizes: Mapping[str, int], kept: Fraction) -> dict[str, Fraction]:
@@ -155,6 +153,12 @@ def _erk_shares(shapes: Mapping[str, Sequence[int]], sizes: Mapping[str, int], k
             }
         # Keeping these whole takes less than their share, so the scale grows and none of them would come back.
         whole |= above
+
+
+_SHARES: Mapping[str, Callable[[Mapping[str, Sequence[int]], Mapping[str, int], Fraction], dict[str, Fraction]]] = {
+    "each layer": _even_shares,
+    "erk": _erk_shares,
+}
 
 
 def _sizes(shapes: Mapping[str, Sequence[int]]) -> dict[str, int]:

@@ -1,7 +1,8 @@
-"""Criteria: how much each weight is worth. Pure functions, weights -> scores, higher = kept."""
+"""Criteria: how much each weight, or each unit, is worth. Pure functions, weights -> scores, higher = kept."""
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -27,6 +28,16 @@ def magnitude(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """
     refuse_nan(weights, what="weights")
     return {name: weight.detach().abs() for name, weight in weights.items()}
+
+
+def positive(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Score each positive weight by its value and every other inf, so that no threshold removes it; see `magnitude`."""
+    return {name: size.where(weights[name] > 0, torch.inf) for name, size in magnitude(weights).items()}
+
+
+def negative(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Score each negative weight by its magnitude and every other inf; see `positive`."""
+    return {name: size.where(weights[name] < 0, torch.inf) for name, size in magnitude(weights).items()}
 
 
 def lamp(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -200,3 +211,59 @@ def saliency(weights: Mapping[str, Tensor], gradients: Mapping[str, Tensor]) -> 
             f"{shapes[0].get(odd[0])} and {shapes[1].get(odd[0])}"
         )
     return {name: (weight.detach() * gradients[name].detach()).abs() for name, weight in weights.items()}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class UnitActivations:
+    """What the units of one layer give on examples, averaged over examples and positions."""
+
+    mean: Tensor  # (U,) ā
+    size: Tensor  # (U,) mean |a|
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class UnitGradients:
+    """How the loss depends on the units of one layer, g = ∂L/∂a, example by example."""
+
+    slopes: Tensor  # (N, U) Σₚ g over positions
+    products: Tensor  # (N, U) Σₚ a g
+
+
+def unit_random(weight: Tensor, generator: torch.Generator) -> Tensor:
+    """Score each unit of a layer by a random number, uniform in [0, 1); (U, ...) -> (U,) float64."""
+    return torch.rand(len(weight), generator=generator, dtype=torch.float64)
+
+
+def unit_norm(weight: Tensor) -> Tensor:
+    """Score each unit by its incoming weights, ‖w‖² / fan-in; (U, ...) -> (U,) float64 on the CPU."""
+    return weight.double().flatten(1).square().mean(1).cpu()
+
+
+def unit_activation(activations: UnitActivations) -> Tensor:
+    """Score each unit by its mean magnitude, E[mean over p of |a|]."""
+    return activations.size
+
+
+def unit_taylor(gradients: UnitGradients) -> Tensor:
+    """Score each unit by the first-order change of the loss from zeroing it, E[Σₚ −a g]."""
+    return -gradients.products.mean(0)
+
+
+def unit_taylor_size(gradients: UnitGradients) -> Tensor:
+    """Score each unit by the size of that change in each example, E[|Σₚ a g|]; see `unit_taylor`."""
+    return gradients.products.abs().mean(0)
+
+
+def unit_replacement(activations: UnitActivations, gradients: UnitGradients) -> Tensor:
+    """Score each unit by the first-order change of the loss from replacing it by its mean, E[Σₚ (ā − a) g]."""
+    return _replaced(activations, gradients).mean(0)
+
+
+def unit_replacement_size(activations: UnitActivations, gradients: UnitGradients) -> Tensor:
+    """Score each unit by the size of that change in each example, E[|Σₚ (ā − a) g|]; see `unit_replacement`."""
+    return _replaced(activations, gradients).abs().mean(0)
+
+
+def _replaced(activations: UnitActivations, gradients: UnitGradients) -> Tensor:
+    """Give Σₚ (ā − a) g of each example, (N, U)."""
+    return activations.mean * gradients.slopes - gradients.products

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from prunelab.pruning import below_threshold, keep_largest, magnitude, masked, percentile, prunable
+from prunelab.pruning import below_threshold, keep_largest, masked, percentile, prunable
+from prunelab.pruning.kinds import find, named
 from prunelab.pruning.masks import SIGNS
 from prunelab.studies.common.nets import Net
 
-METHODS = ("percentile", "abs")
+METHODS = tuple(named("method"))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -111,18 +112,19 @@ def by_fraction(net: Net, fractions: Sequence[float], methods: Sequence[str] = M
     Args:
         net: a trained net.
         fractions: parts of the weights to remove, [0, 1), for every method.
-        methods: of "percentile" and "abs".
+        methods: of `METHODS`.
 
     Raises:
-        ValueError: no fraction, one outside [0, 1), or one that rounds to all weights.
+        ValueError: no fraction, one outside [0, 1), one that rounds to all weights, or an unknown method.
     """
     if not fractions:
         raise ValueError("a comparison needs at least one fraction of weights to remove; fractions is empty")
     weights = prunable(net.module)
-    scores = magnitude(weights) if "abs" in methods else {}
     for method in methods:
+        kind = find("method", method)
+        scores = {} if kind.share == "each sign" else kind.scores({"weights": lambda: weights})
         for fraction in fractions:
-            masks = percentile(weights, fraction) if method == "percentile" else keep_largest(scores, fraction)
+            masks = keep_largest(scores, fraction) if scores else percentile(weights, fraction)
             if not any(bool(mask.any()) for mask in masks.values()):
                 raise ValueError(f"fractions leave some weights; {fraction!r} takes all from {net.model}: lower it")
             fields = {"method": method, "setting": fraction, "sparsity_asked": fraction}

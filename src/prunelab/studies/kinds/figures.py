@@ -15,11 +15,14 @@ from matplotlib.ticker import FixedFormatter, FixedLocator, FuncFormatter, LogLo
 from pandas import DataFrame
 
 from prunelab.figures.panels import BAND, WIDTH, columns_for, grid, mean_curve, outer, said
-from prunelab.figures.style import INK, Line, Saved, legend, save, style
+from prunelab.figures.style import INK, Line, Saved, legend, lines, save, style
+from prunelab.pruning.kinds import KINDS
 from prunelab.stats import Interval, t_interval
 from prunelab.studies.common.runs import only
-from prunelab.studies.kinds.kinds import KINDS, PLAIN, REFERENCE, kinds_in
-from prunelab.studies.kinds.summary import NET, SUBJECT
+from prunelab.studies.kinds.ranking import NET, PLAIN, RANDOM, SUBJECT, kinds_in
+
+_LINES = lines("kind")
+
 
 BARS = "Bars: 95 % t interval over seeds."
 
@@ -142,7 +145,7 @@ def _apart(ticks: Sequence[float], span: float) -> list[float]:
     return chosen
 
 
-_PENALTIES = {"l1": "L1 penalty", "l2": "L2 penalty", PLAIN: "no penalty"}
+_PENALTIES = {kind.name: kind.label for kind in KINDS["kind"] if kind.penalty != "none"} | {PLAIN: "no penalty"}
 
 
 _DEEPEST = -12.0  # points of accuracy; what falls further leaves the figure
@@ -172,7 +175,7 @@ def error_by_kind(kinds: DataFrame, *, suffix: str = "", table: str = "kinds") -
             for kind, dodge in zip(found, np.geomspace(_DODGE, 1 / _DODGE, len(found)), strict=True):
                 own = only(drawn, kind=kind, retrained=way)
                 if len(own):
-                    bars(axis, own, line=KINDS[kind].line, dodge=float(dodge))
+                    bars(axis, own, line=_LINES[kind], dodge=float(dodge))
         sparsity_axis(axes, drawn["sparsity"].tolist())
         error_axis(axes, means.tolist())
         outer(axes, columns=2, xlabel="weights removed (%)", ylabel=f"{metric(net)} (%)")
@@ -212,14 +215,14 @@ def ranking(summary: DataFrame, *, suffix: str = "", table: str = "kinds-summary
                 own = only(summary, **dict(zip(SUBJECT, (*net, way), strict=True)))
                 axis.set_title(f"{named(net)},\n{WAYS[way]}", loc="left", fontsize=9)
                 best = own.sort_values("rank", ascending=False)  # from the bottom up
-                axis.set_yticks(range(len(best)), [KINDS[kind].label for kind in best["kind"]], fontsize=8)
+                axis.set_yticks(range(len(best)), [_LINES[kind].label for kind in best["kind"]], fontsize=8)
                 axis.set_ylim(-0.7, len(best) - 0.3)
                 axis.grid(False, axis="y")
-                chance = own.loc[own["kind"] == REFERENCE, "area"]
+                chance = own.loc[own["kind"] == RANDOM, "area"]
                 if len(chance):
                     axis.axvline(float(chance.iloc[0]), color=INK, linewidth=0.8, linestyle=(0, (1, 2)))
                 for place, area in enumerate(best.to_dict("records")):
-                    line = KINDS[area["kind"]].line
+                    line = _LINES[area["kind"]]
                     ends = [0.0 if math.isnan(end) else abs(end - area["area"]) for end in (area["low"], area["high"])]
                     bar = [[end] for end in ends]
                     axis.errorbar(
@@ -231,7 +234,7 @@ def ranking(summary: DataFrame, *, suffix: str = "", table: str = "kinds-summary
                         markersize=5,
                         capsize=3,
                     )
-                order = ", ".join(f"{KINDS[kind].label} {area:.1f}" for kind, area in _best_first(own))
+                order = ", ".join(f"{_LINES[kind].label} {area:.1f}" for kind, area in _best_first(own))
                 words.append(f"{named(net)}, {WAYS[way]}, best first: {order}")
         for axis in every[-1]:
             axis.set_xlabel("accuracy averaged over sparsity (%)")
@@ -274,12 +277,11 @@ def penalties_and_retraining(kinds: DataFrame, *, suffix: str = "", table: str =
         for kind in found:
             for way in ways:
                 own = only(drawn, kind=kind, retrained=way)
-                lowest += mean_curve(axis, own, "removed", "change", line=KINDS[kind].line, replaced=way)
+                lowest += mean_curve(axis, own, "removed", "change", line=_LINES[kind], replaced=way)
         axis.set_ylim(max(_DEEPEST, 1.1 * min(lowest) - 0.1), max(0.5, 1.2 * max(lowest)))
         axis.set_xlabel("weights removed (%)")
         axis.set_ylabel("accuracy gained (points)")
-        lines = [KINDS[kind].line for kind in found]
-        handles = [Line2D([], [], color=line.colour, marker=line.marker) for line in lines]
+        handles = [Line2D([], [], color=_LINES[kind].colour, marker=_LINES[kind].marker) for kind in found]
         for way in ways:
             looks: dict[str, Any] = {} if way else {"linestyle": (0, (4, 2)), "markerfacecolor": "white"}
             handles.append(Line2D([], [], color=INK, marker="o", **looks))
@@ -313,7 +315,7 @@ def _ends_in_words(kinds: DataFrame, way: bool) -> str:
     own = kinds[kinds["retrained"] == way]
     most = own["sparsity_asked"].max()
     each = own[own["sparsity_asked"] == most]
-    said_of = (f"{KINDS[kind].label} {said(_mean(each, kind, 'error_percent'))}" for kind in kinds_in(each))
+    said_of = (f"{_LINES[kind].label} {said(_mean(each, kind, 'error_percent'))}" for kind in kinds_in(each))
     return f"{WAYS[way].capitalize()} at {100 * most:g} % removed, in %, mean with 95 % interval: {', '.join(said_of)}."
 
 
@@ -351,7 +353,7 @@ def weight_distributions(weights: DataFrame, *, suffix: str = "", table: str = "
     floor, columns = float(shares.min()) / 2, 3 if len(kinds) % 3 == 0 else columns_for(len(kinds))
     retrained = bool((rows["which"] == "retrained").any())
     with style():
-        figure, axes = grid([KINDS[kind].label for kind in kinds], columns=columns, height=1.8)
+        figure, axes = grid([_LINES[kind].label for kind in kinds], columns=columns, height=1.8)
         for axis, kind in zip(axes, kinds, strict=True):
             axis.set_yscale("log")
             for which, (_, colour, alpha) in _LOOKS.items():
@@ -393,4 +395,4 @@ def _in_words(rows: DataFrame, kind: str) -> str:
         own = only(rows, kind=kind, which=which)
         centres, whole = (own["left"] + own["right"]).abs() / 2, own["share_percent"].sum()
         means.append(f"{(centres * own['share_percent']).sum() / whole:.4f}" if whole > 0 else "none")
-    return f"{KINDS[kind].label} {means[0]} and {means[1]}"
+    return f"{_LINES[kind].label} {means[0]} and {means[1]}"

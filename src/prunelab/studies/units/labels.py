@@ -4,18 +4,12 @@ from collections.abc import Mapping
 
 from pandas import DataFrame
 
-from prunelab.figures.style import Line
+from prunelab.figures.style import Line, lines
 
 # Okabe and Ito (2008): told apart with every common colour vision; the marker repeats what the colour says. The dash
 # and the filling of the marker are kept for the replacement: solid and filled with it, dashed and open without.
 SCORE_LINES: Mapping[str, Line] = {
-    "random": Line(label="random", colour="#000000", marker="X"),
-    "norm": Line(label="norm", colour="#e69f00", marker="s"),
-    "activation": Line(label="activation", colour="#009e73", marker="D"),
-    "taylor": Line(label="signed Taylor", colour="#56b4e9", marker="v"),
-    "taylor-abs": Line(label="absolute Taylor", colour="#0072b2", marker="^"),
-    "mrs": Line(label="signed MRS", colour="#cc79a7", marker="P"),
-    "mrs-abs": Line(label="absolute MRS", colour="#d55e00", marker="o"),
+    **lines("score"),
     "exact": Line(label="exact loss change", colour="#7a7a7a", marker="*"),
 }
 
