@@ -22,7 +22,7 @@ def grid(
     titles: Sequence[str],
     *,
     columns: int = 2,
-    height: float = 2.6,
+    height: float = 2.7,
     width: float | None = None,
     same: bool = False,
     xlabel: str = "",

@@ -60,7 +60,7 @@ _SEVEN: tuple[tuple[str, str, Dash], ...] = (
     ("#7c2d6b", "D", "-"),
     ("#c2477f", "v", LONG),
     ("#e07b39", "P", SHORT),
-    ("#d9a400", "X", "-"),
+    ("#b8860b", "X", "-"),
 )
 
 

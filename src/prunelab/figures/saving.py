@@ -67,7 +67,7 @@ def save(figure: Figure, name: str, *, alt: str, caption: str, table: str, folde
     """Save a figure as SVG beside what a page needs to show it, then close it.
 
     Args:
-        figure: made by `grid` or `matrix`, whose layout keeps everything within the figure.
+        figure: of `grid` or `matrix`, whose layout keeps all within its edges; any other is cut to what is drawn.
         name: file name without ending; lower-case letters, digits and hyphens.
         alt: what the figure shows, in words, for who does not see it; at least 40 characters, no file name.
         caption: one or two sentences beneath the figure.
@@ -82,9 +82,10 @@ def save(figure: Figure, name: str, *, alt: str, caption: str, table: str, folde
     """
     words = checked_words(name, "figure", alt=alt, caption=caption)
     path = folder / f"{name}.svg"
-    # No tight bounding box: that would lay the figure out and measure all of it once more.
+    # Where a layout keeps everything within the figure, a tight bounding box would measure all of it once more.
+    box = None if figure.get_layout_engine() else "tight"
     with drawing(), files.replacing(path) as temporary:
-        figure.savefig(temporary, format="svg", metadata={"Date": None, "Title": words["alt"]})
+        figure.savefig(temporary, format="svg", bbox_inches=box, metadata={"Date": None, "Title": words["alt"]})
     plt.close(figure)
     files.write_json(path.with_suffix(".json"), {**words, "table": table})
     return Saved(path=path, alt=words["alt"])
