@@ -1,4 +1,5 @@
 import math
+from fractions import Fraction
 
 import pytest
 import torch
@@ -8,8 +9,16 @@ from scipy.optimize import brentq
 from torch import nn
 from torch.nn.utils import prune
 
-from prunelab.pruning import erk_densities, keep_counts, keep_largest, keep_within, lamp, layer_counts
+from prunelab.pruning import budgets, keep_counts, keep_largest, keep_within, lamp, layer_counts
 from prunelab.pruning.budgets import BUDGETS
+
+
+def erk_densities(shapes, density):
+    """Give the fraction of each layer's weights that it keeps before counts are rounded."""
+    sizes = {name: math.prod(shape) for name, shape in shapes.items()}
+    shares = budgets._erk_shares(shapes, sizes, Fraction(density) * sum(sizes.values()))
+    return {name: float(share / sizes[name]) for name, share in shares.items()}
+
 
 LENET = {"fc1": (300, 784), "fc2": (100, 300), "fc3": (10, 100)}  # LeNet-300-100: 266,200 weights
 
@@ -271,9 +280,9 @@ def test_a_number_of_weights_that_cannot_be_kept_is_refused(budget, kept):
         (lambda: layer_counts(LENET, 9, "lamp"), "shapes alone decide .*; got 'lamp'"),
         (lambda: layer_counts({}, 9, "layer"), "at least one layer; got none"),
         (lambda: layer_counts({"fc1": (3, 0)}, 9, "erk"), r"'fc1' has \(3, 0\)"),
-        (lambda: erk_densities({"fc1": ()}, 0.5), r"'fc1' has \(\)"),
-        (lambda: erk_densities(LENET, 0), r"in \(0, 1\]; got 0"),
-        (lambda: erk_densities(LENET, 1.5), r"in \(0, 1\]; got 1.5"),
+        (lambda: layer_counts({"fc1": ()}, 1, "erk"), r"'fc1' has \(\)"),
+        (lambda: layer_counts(LENET, 0, "erk"), "1 to 266200; got 0"),
+        (lambda: layer_counts(LENET, 399300, "erk"), "1 to 266200; got 399300"),
         (lambda: keep_counts(random_weights(), {"fc1": 3}), "only one of them has fc2"),
         (lambda: keep_counts(random_weights(), {"fc1": 3, "fc2": 301}), "0 to 300, the scores of 'fc2'; got 301"),
         (lambda: keep_counts(random_weights(), {"fc1": 3, "fc2": -1}), "0 to 300, the scores of 'fc2'; got -1"),

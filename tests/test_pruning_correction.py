@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from prunelab.measure.activations import mean_inputs, trace
 from prunelab.models import build
 from prunelab.pruning import below_threshold, keep_largest, magnitude, masked, percentile, prunable
-from prunelab.pruning.correction import corrected_biases
+from prunelab.pruning.reconstruction import corrected_biases
 
 LAYERS = ["affine1", "affine2", "final-affine"]
 

@@ -10,9 +10,9 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from torch import Tensor
 
+from prunelab.speech import Topology
 from prunelab.speech.alignment import forced, uniform
 from prunelab.speech.strings import Utterance
-from prunelab.speech.topology import Topology
 
 SMALL = Topology(words=3, states_per_word=2)  # silence is state 6
 

@@ -9,6 +9,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from prunelab.speech import Topology
 from prunelab.speech.corpus import (
     PARTS,
     Corpus,
@@ -19,7 +20,6 @@ from prunelab.speech.corpus import (
     open_corpus,
     save_corpus,
 )
-from prunelab.speech.topology import Topology
 
 TOPOLOGY = Topology(words=2, states_per_word=2)
 

@@ -10,8 +10,8 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 from torch import Tensor
 
+from prunelab.speech import Topology
 from prunelab.speech.decoding import Setting, decode
-from prunelab.speech.topology import Topology
 
 PLAIN = Setting(scale=1.0, penalty=0.0)
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from prunelab.data import Images, Split, load_images
-from prunelab.measure.accuracy import evaluate
+from prunelab.measure import evaluate
 from prunelab.models import build
 from prunelab.pruning import check, keep_largest, magnitude, prunable
 from prunelab.train import Recipe, train, train_seeds, training

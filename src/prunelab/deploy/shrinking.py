@@ -16,8 +16,8 @@ from prunelab import files
 from prunelab.data import Images, Split
 from prunelab.deploy.export import TOLERANCE, refuse_other_outputs
 from prunelab.deploy.forms import exporter, operations, without_dead_units
-from prunelab.measure.modes import evaluating
 from prunelab.models import build, is_conv, parse, parse_conv
+from prunelab.models.modes import evaluating
 from prunelab.pruning.units import outputs
 
 

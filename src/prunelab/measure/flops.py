@@ -7,8 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from prunelab.measure.modes import evaluating
 from prunelab.measure.sparsity import WHOLE
+from prunelab.models.modes import evaluating
 
 
 @dataclass(frozen=True, kw_only=True)

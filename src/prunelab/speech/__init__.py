@@ -2,11 +2,10 @@
 
 from prunelab.speech.alignment import forced, uniform
 from prunelab.speech.corpus import Corpus, Part, content_id, log_priors, log_transitions, open_corpus, save_corpus
-from prunelab.speech.decoding import Setting, decode
+from prunelab.speech.decoding import Setting, Topology, decode
 from prunelab.speech.features import log_mel, splice
 from prunelab.speech.scoring import WordErrors, utterance_interval, word_errors
 from prunelab.speech.strings import Stringing, Utterance, join, whole
-from prunelab.speech.topology import Topology
 
 __all__ = [
     "Corpus",

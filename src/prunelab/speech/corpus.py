@@ -13,8 +13,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from prunelab import files
+from prunelab.speech.decoding import Topology
 from prunelab.speech.features import splice
-from prunelab.speech.topology import Topology
 
 PARTS = ("train", "dev", "test")
 

@@ -1,6 +1,5 @@
 """The choice of a threshold summed up: what prose quotes."""
 
-
 from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from pandas import DataFrame

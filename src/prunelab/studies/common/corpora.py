@@ -35,7 +35,7 @@ from prunelab.speech import (
     uniform,
     whole,
 )
-from prunelab.train import Recipe, train
+from prunelab.train import Frames, Recipe, train
 
 # Smallest and largest value of each whole number. The largest are far beyond use, and below what memory cannot hold.
 _RANGES = {
@@ -281,18 +281,6 @@ def _utterances(recordings: Recordings, part: str, shape: Shape) -> list[Utteran
         return whole(own, snr_db=snr, seed=seed)
     words = {"train": shape.train_words, "dev": shape.dev_words, "test": shape.test_words}[part]
     return join(own, Stringing(words=words, snr_db=snr), seed=seed)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Frames:
-    """Scored frames and their states, as training takes them."""
-
-    x: Tensor  # (G, inputs) float32
-    y: Tensor  # (G,) int64
-
-    def __len__(self) -> int:
-        """Count the frames."""
-        return len(self.y)
 
 
 def _realigned(

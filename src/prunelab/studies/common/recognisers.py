@@ -14,9 +14,8 @@ from prunelab.pruning import prunable
 from prunelab.records import Value, to_frame
 from prunelab.speech import Corpus, Setting, WordErrors, decode, utterance_interval, word_errors
 from prunelab.stats import t_interval
-from prunelab.studies.common.corpora import Frames
 from prunelab.studies.common.nets import Fit, Net, check_models, open_stored
-from prunelab.train import Recipe, check_seeds, train
+from prunelab.train import Frames, Recipe, check_seeds, train
 
 # Chosen so that the best on the development part lies inside for nets that still hear something.
 SCALES = (0.2, 0.5, 1.0)

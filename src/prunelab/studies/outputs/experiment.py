@@ -25,7 +25,7 @@ from prunelab.measure.perceptron import layers_of
 from prunelab.measure.posteriors import compare, entropies, reference
 from prunelab.measure.shift import cascade_shift, local_shift
 from prunelab.measure.sweep import logits
-from prunelab.pruning.correction import corrected_biases
+from prunelab.pruning.reconstruction import corrected_biases
 from prunelab.records import Value, quote, to_frame
 from prunelab.speech import Corpus
 from prunelab.stats import Array, Interval, paired, t_interval

@@ -14,8 +14,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
 from prunelab.data import Images, Split
-from prunelab.measure.modes import evaluating
 from prunelab.measure.penalty import Probe
+from prunelab.models.modes import evaluating
 from prunelab.pruning.reconstruction import InputMoments, gather, refit, squared_error
 from prunelab.pruning.unit_removal import lowest, remove, shift
 from prunelab.pruning.unit_scores import Measured, measure_units

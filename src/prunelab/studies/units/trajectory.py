@@ -32,7 +32,7 @@ from prunelab.studies.units.tables import (
     Penalty,
     Square,
 )
-from prunelab.train import Recipe, check_seeds, training
+from prunelab.train import Recipe, check_rules, check_seeds, training
 
 
 def penalty_rows(
@@ -104,9 +104,7 @@ class Plan:
             "fraction is the part of a layer's units to remove, in (0, 1)": 0 < self.fraction < 1,
             "store holds iterations of the training": all(1 <= step <= self.iterations for step in self.store),
         }
-        for rule, holds in rules.items():
-            if not holds:
-                raise ValueError(f"{rule}; got {getattr(self, rule.split(maxsplit=1)[0])!r}")
+        check_rules(self, rules)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
