@@ -169,89 +169,17 @@ def test_lamp_refuses_weights_without_a_finite_square_sum_and_names_the_layer(ba
         pruning.lamp({"fc1.weight": torch.tensor([1.0, bad])})
 
 
-@pytest.fixture(params=[10**9, 0], ids=["every origin kept", "tied ones followed"])
-def either_way(request, monkeypatch):
-    if not selection._replay_agrees():
-        pytest.skip("another C++ library: torch.topk is asked instead")
-    monkeypatch.setattr(selection, "_FOLLOWED_SHARE", request.param)
-    monkeypatch.setattr(selection, "_BLOCK", 7)
-
-
-@pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("seed", range(60))
-def test_the_replayed_choice_among_equal_scores_is_that_of_topk(seed):
+def test_the_choice_among_equal_scores_is_that_of_topk(seed):
     rng = np.random.default_rng(seed)
-    scores = rng.integers(0, rng.integers(1, 30), rng.integers(1, 400)).astype(np.float32)
-    count = int(rng.integers(len(scores) // 64 + 1, len(scores) + 1))
-    cut = float(np.sort(scores)[count - 1])
-    chosen = torch.topk(torch.from_numpy(scores), count, largest=False).indices.numpy()
-
-    assert set(selection._replayed(scores.copy(), count, cut).tolist()) == set(chosen[scores[chosen] == cut].tolist())
-
-
-def test_the_replay_agrees_with_topk_on_many_blocks_of_scores():
-    scores = torch.randn(300_000, generator=torch.Generator().manual_seed(0)).mul(100).round().abs().numpy()
-    for count in (30_000, 200_000, 299_000):
-        cut = float(np.sort(scores)[count - 1])
-        halves = [scores[:1000], scores[1000:]]
-
-        np.testing.assert_array_equal(
-            selection.removed_at_cut(halves, count, cut), selection._asked_of_torch(scores, count, cut)
-        )
-
-
-def slow_scores(n, nth):
-    """Let an adversary choose the scores while introselect compares them, so that each round gets rid of a few only.
-
-    Source: McIlroy, "A Killer Adversary for Quicksort", 1999.
-    """
-    gas = n
-    values = [gas] * n
-    order = list(range(n))
-    solid, candidate = 0, 0
-
-    def below(one, other):
-        nonlocal solid, candidate
-        x, y = order[one], order[other]
-        if values[x] == values[y] == gas:
-            values[x if x == candidate else y] = solid
-            solid += 1
-        candidate = x if values[x] == gas else y if values[y] == gas else candidate
-        return values[x] < values[y]
-
-    first, last = 0, n
-    for _ in range(2 * (n.bit_length() - 1)):
-        a, b, c = first + 1, first + (last - first) // 2, last - 1
-        if below(a, b):
-            median = b if below(b, c) else c if below(a, c) else a
-        else:
-            median = a if below(a, c) else c if below(b, c) else b
-        order[first], order[median] = order[median], order[first]
-        up, down = first + 1, last
-        while True:
-            while below(up, first):
-                up += 1
-            down -= 1
-            while below(first, down):
-                down -= 1
-            if up >= down:
-                break
-            order[up], order[down] = order[down], order[up]
-            up += 1
-        first, last = (up, last) if up <= nth else (first, up)
-    return np.array(values, dtype=np.float32)
-
-
-def test_scores_built_to_be_slow_are_left_to_torch_and_still_chosen_as_torch_does():
-    count = 1800
-    scores = slow_scores(2000, count - 1)
-    cut = float(np.sort(scores)[count - 1])
-
-    assert selection._replayed(scores.copy(), count, cut) is None
-    chosen = torch.topk(torch.from_numpy(scores), count, largest=False).indices.numpy()
-    np.testing.assert_array_equal(
-        selection.removed_at_cut([scores], count, cut), np.sort(chosen[scores[chosen] == cut])
+    scores = rng.integers(0, rng.integers(1, 30), rng.integers(2, 400)).astype(np.float32)
+    count = int(rng.integers(1, len(scores)))
+    kept = selection.kept_after_removing(
+        [torch.from_numpy(part) for part in np.split(scores, [len(scores) // 3])], count
     )
+    removed = torch.topk(torch.from_numpy(scores), count, largest=False).indices
+
+    assert set(torch.cat(kept).logical_not().nonzero().flatten().tolist()) == set(removed.tolist())
 
 
 @settings(deadline=None)
