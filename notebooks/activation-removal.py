@@ -30,16 +30,16 @@ scratch_rate = 0.2  # peak learning rate of these
 device = "cpu"  # where to train and measure: cpu or cuda
 
 # %%
-from prunelab import records
 from prunelab.data import load_images
-from prunelab.studies.lenet import activity, activity_figures, removal, summary as lenet_summary, tables
+from prunelab.studies.lenet import activations
+from prunelab.studies.lenet.tables import Removal
 
 images = load_images(data, device=device)
-nets = activity.nets_of(
+nets = activations.nets_of(
     strong, source, images, prunings=prunings, models=models, seeds=seeds, epochs=epochs, device=device
 )
-table = removal.removal_table(
-    removal.take(nets, models),
+removal = activations.removal_table(
+    activations.take(nets, models),
     images,
     treatments=treatments,
     retrain_epochs=retrain_epochs,
@@ -48,28 +48,8 @@ table = removal.removal_table(
     scratch_rate=scratch_rate,
     retrained_models=retrained_models,
 )
-records.save_table(table, "removal", key=tables.REMOVAL_KEY, columns=tables.REMOVAL_COLUMNS)
-table
+Removal.save(removal)
 
 # %% [markdown]
 # A retrained net has seen more examples than one left as trained. Each treatment is therefore compared with its own
 # net that lost nothing: the same training, all activations in place.
-
-# %%
-activity_figures.removal_drops(table)
-
-# %%
-activity_figures.removal_by_net(table)
-
-# %% [markdown]
-# What each removal adds to the error, in points, mean over seeds with its 95 % t interval:
-
-# %%
-drops = lenet_summary.drop_summary(table)
-records.save_table(drops, "removal-drops", key=tables.DROP_KEY, columns=tables.DROP_COLUMNS)
-drops
-
-# %%
-summary = lenet_summary.removal_values(table)
-records.save_values(summary)
-summary

@@ -19,17 +19,8 @@ choices = ""  # folder of the run that put the choices of thresholds together; l
 hardware = ""  # folder of the run that put the measured times together; likewise
 
 # %%
-from prunelab import claims, records
+from prunelab import claims
 from prunelab.studies import functions
 
 verdicts = functions.decide(kinds=kinds, choices=choices, hardware=hardware)
-claims.save(verdicts)
-table = claims.verdict_table(verdicts)
-records.save_table(
-    table,
-    "verdicts",
-    key=claims.VERDICT_KEY,
-    columns=claims.VERDICT_COLUMNS,
-    varies=bool(hardware),
-)
-table
+claims.publish(verdicts, varies=bool(hardware))

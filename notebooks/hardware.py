@@ -41,11 +41,10 @@ memory_batch = 256  # examples of the call that memory is measured of
 from prunelab import records
 from prunelab.studies.hardware import experiment, figures, summary as hardware_summary
 from prunelab.studies.hardware import tables
-from prunelab.studies.units import corrections
-from prunelab.studies.common.units import recipe_of
+from prunelab.studies.common.units import last_nets, recipe_of
 
 images = experiment.load(data, standardised=standardised)
-trained = corrections.last_nets(
+trained = last_nets(
     nets, images, models=models, seeds=seeds, iterations=iterations, recipe=recipe_of(learning_rate)
 )
 pruned = experiment.all_one_shot(

@@ -31,65 +31,92 @@ targets = ["2660", "1641"]  # labels at which weights and regrowing are drawn
 # %%
 from IPython.display import display
 
-from prunelab import project, records
-from prunelab.studies.common import runs
-from prunelab.studies.lenet import activity_figures, figures, settings, summary as lenet_summary
+from prunelab import project
+from prunelab.studies.common.runs import Runs, only, stacked
+from prunelab.studies.lenet import figures, summary, unit_figures
+from prunelab.studies.lenet.summary import (
+    Accuracies,
+    ActiveMeans,
+    ActiveSource,
+    Allocation,
+    Budgets,
+    ChosenImage,
+    Frontier,
+    PointsMet,
+    Published,
+    Regrow,
+    RemovalDrops,
+    Source,
+)
 
-variants = settings.printed_nets(project.published() / "lenet-variants.csv")
-trained = runs.Runs(folders={"dense": dense, "dense_source": dense_source})
-masked = runs.Runs(folders={"pruned": pruned, "pruned_source": pruned_source})
-again = runs.Runs(folders={"regrown": regrown, "regrown_source": regrown_source})
-shared = runs.Runs(folders={"budgets": budgets})
-dense_nets = trained.keep("dense", trained.table("dense"))
+variants = summary.printed_nets(project.published() / "lenet-variants.csv")
+trained = Runs(folders={"dense": dense, "dense_source": dense_source})
+masked = Runs(folders={"pruned": pruned, "pruned_source": pruned_source})
+again = Runs(folders={"regrown": regrown, "regrown_source": regrown_source})
+shared = Runs(folders={"budgets": budgets})
+counted = Runs(folders={"active": active})
+without = Runs(folders={"removal": removal})
 pruned_nets, pruned_layers = masked.table("pruned"), masked.table("layers")
 regrown_nets, regrown_layers = again.table("pruned"), again.table("layers")
-figures.dense_accuracy(dense_nets, variants)
+
+dense_nets = trained.keep("dense", trained.table("dense"))
+accuracies = Accuracies.save(summary.accuracies(dense_nets))
+figures.dense_accuracy(accuracies, variants)
 
 # %% [markdown]
 # ## The weights before pruning
 
 # %%
-before = runs.only(trained.table("histograms"), mode="dense")
-figures.weight_histograms(before, "source")
+before = only(trained.table("histograms"), mode="dense")
+unit_figures.weight_histograms(before, "source")
 
 # %%
-figures.weight_histograms(before, "strong")
+unit_figures.weight_histograms(before, "strong")
 
 # %%
 pixels = trained.keep("pixels", trained.table("pixels"))
-figures.pixel_weights(pixels, "source")
+unit_figures.pixel_weights(pixels, "source")
 
 # %%
-figures.pixel_weights(pixels, "strong")
+unit_figures.pixel_weights(pixels, "strong")
 
 # %% [markdown]
 # ## Active units
 
 # %%
-counted = runs.Runs(folders={"active": active})
-activity_figures.chosen_image(counted.keep("chosen", counted.table("chosen")))
+chosen = counted.keep("chosen", counted.table("chosen"))
+ChosenImage.save(summary.about_chosen(chosen))
+unit_figures.chosen_image(chosen)
+
+# %% [markdown]
+# The source's counts on its one image beside ours on the chosen one.
 
 # %%
 shares = counted.keep("active", counted.table("active"))
-activity_figures.by_width(shares, counted.table("active-source"))
+compared = ActiveSource.save(summary.source_comparison(shares, variants))
+compared
+
+# %%
+means = ActiveMeans.save(summary.active_means(shares))
+unit_figures.active_by_width(means, compared)
 
 # %%
 spread = counted.keep("active-images", counted.table("active-images"))
 classes = counted.keep("active-classes", counted.table("active-classes"))
-for recipe in settings.recipes(shares):
-    display(activity_figures.distribution(spread, shares, recipe))
-    display(activity_figures.by_class(classes, recipe))
+for recipe in summary.recipes(shares):
+    display(unit_figures.active_distribution(spread, means, recipe))
+    display(unit_figures.active_by_class(classes, recipe))
 
 # %% [markdown]
 # ## Pruned and trained again
 
 # %%
-after = runs.only(masked.table("histograms"), mode="masked")
-after = masked.keep("histograms", settings.at_targets(runs.stacked(before, after), targets))
-figures.pruned_histograms(after, "source")
+after = only(masked.table("histograms"), mode="masked")
+after = masked.keep("histograms", summary.at_targets(stacked(before, after), targets))
+unit_figures.pruned_histograms(after, "source")
 
 # %%
-figures.pruned_histograms(after, "strong")
+unit_figures.pruned_histograms(after, "strong")
 
 # %%
 rounds = masked.keep("rounds", masked.table("rounds"))
@@ -102,9 +129,8 @@ figures.round_by_round(rounds, "strong")
 # ## The same number of weights, from a wider start
 
 # %%
-controls = runs.Runs(folders={"small": small}).table("dense")
-budget = lenet_summary.budget_question(pruned_nets, controls, pruned_layers)
-records.save_table(budget, "budget", key=lenet_summary.BUDGET_KEY, columns=lenet_summary.BUDGET_COLUMNS)
+controls = Runs(folders={"small": small}).table("dense")
+budget = Budgets.save(summary.budget_question(pruned_nets, controls, pruned_layers))
 figures.width_question(budget, variants, target)
 
 # %% [markdown]
@@ -112,31 +138,26 @@ figures.width_question(budget, variants, target)
 # others there is nothing to put beside it.
 
 # %%
-both_nets, both_layers = (
-    runs.stacked(pruned_nets, regrown_nets),
-    runs.stacked(pruned_layers, regrown_layers),
-)
-source = lenet_summary.source_table(both_nets, both_layers, variants)
+both_nets, both_layers = stacked(pruned_nets, regrown_nets), stacked(pruned_layers, regrown_layers)
+source = summary.source_table(both_nets, both_layers, variants)
 if len(source):
-    records.save_table(source, "source", key=lenet_summary.SOURCE_KEY, columns=lenet_summary.SOURCE_COLUMNS)
+    Source.save(source)
 source
 
 # %% [markdown]
 # ## Masked, or trained again between prunings
 
 # %%
-regrow = lenet_summary.regrow_table(pruned_nets, regrown_nets)
-records.save_table(regrow, "regrow", key=lenet_summary.REGROW_KEY, columns=lenet_summary.REGROW_COLUMNS)
-figures.masked_against_regrown(settings.at_targets(regrow, targets))
+regrow = Regrow.save(summary.regrow_table(pruned_nets, regrown_nets))
+figures.masked_against_regrown(summary.at_targets(regrow, targets))
 
 # %% [markdown]
 # ## Who gets the weights
 
 # %%
-shared_nets = lenet_summary.with_global(shared.table("pruned"), pruned_nets)
-shared_layers = shared.keep("layers", lenet_summary.with_global(shared.table("layers"), pruned_layers))
-allocation = lenet_summary.allocation_table(shared_nets, shared_layers)
-records.save_table(allocation, "allocation", key=lenet_summary.ALLOCATION_KEY, columns=lenet_summary.ALLOCATION_COLUMNS)
+shared_nets = summary.with_global(shared.table("pruned"), pruned_nets)
+shared_layers = shared.keep("layers", summary.with_global(shared.table("layers"), pruned_layers))
+allocation = Allocation.save(summary.allocation_table(shared_nets, shared_layers))
 figures.accuracy_by_budget(allocation)
 
 # %%
@@ -146,29 +167,29 @@ figures.kept_by_layer(shared_layers)
 # ## Without an activation
 
 # %%
-without = runs.Runs(folders={"removal": removal})
 removed = without.keep("removal", without.table("removal"))
-activity_figures.removal_drops(removed)
+unit_figures.removal_drops(removed)
 
 # %%
-activity_figures.removal_by_net(removed)
+unit_figures.removal_by_net(removed)
+
+# %% [markdown]
+# What each removal adds to the error, in points, mean over seeds with its 95 % t interval:
+
+# %%
+RemovalDrops.save(summary.drop_summary(removed))
 
 # %% [markdown]
 # ## Error against sparsity, beside what others published
 
 # %%
-published = lenet_summary.published_points(project.published() / "lenet-300-100-frontier.csv")
-sparsities = lenet_summary.frontier_table(runs.Runs(folders={"frontier": frontier}).table("pruned"))
-records.save_table(sparsities, "frontier", key=lenet_summary.FRONTIER_KEY, columns=lenet_summary.FRONTIER_COLUMNS)
+published = summary.published_points(project.published() / "lenet-300-100-frontier.csv")
+sparsities = Frontier.save(summary.frontier_table(Runs(folders={"frontier": frontier}).table("pruned")))
 figures.frontier_figure(sparsities, published)
 
 # %%
-beside = lenet_summary.against_published(sparsities, published)
+beside = summary.against_published(sparsities, published)
 if len(beside):
-    records.save_table(beside, "published", key=lenet_summary.PUBLISHED_KEY, columns=lenet_summary.PUBLISHED_COLUMNS)
+    Published.save(beside)
+    PointsMet.save(summary.points_met(beside))
 beside
-
-# %%
-summary = lenet_summary.report_values(dense_nets, budget, regrow, allocation, sparsities, beside)
-records.save_values(summary)
-summary

@@ -21,22 +21,19 @@ target = "2660"  # label of the weights left at which pruned nets are looked at
 targets = ["2660", "1641"]  # labels at which masks and weights trained again are compared
 
 # %%
-from prunelab import claims, records
+from prunelab import claims
+from prunelab.studies.common import runs
 from prunelab.studies.lenet import rules
 
-verdicts = rules.decide_runs(
+tables, where = runs.deciding(
     {
-        "dense": dense,
-        "modes": [*dense, *pruned],
-        "pruned": pruned,
-        "layers": pruned,
+        "dense": dense or [""],
+        "modes": [*dense, *pruned] or [""],
+        "pruned": pruned or [""],
+        "layers": pruned or [""],
         "active": [active],
         "removal": [removal],
     },
-    target=target,
-    targets=targets,
+    rules.RUNS,
 )
-claims.save(verdicts)
-table = claims.verdict_table(verdicts)
-records.save_table(table, "verdicts", key=claims.VERDICT_KEY, columns=claims.VERDICT_COLUMNS)
-table
+claims.publish(rules.verdicts(tables, where=where, target=target, targets=targets))

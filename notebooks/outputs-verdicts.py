@@ -16,11 +16,8 @@
 speech_outputs = ""  # folder of the run that measured what pruning does to the outputs
 
 # %%
-from prunelab import claims, records
+from prunelab import claims
 from prunelab.studies.outputs import summary
 
 verdicts = summary.decide(speech_outputs)
-claims.save(verdicts)
-table = claims.verdict_table(verdicts)
-records.save_table(table, "outputs-verdicts", key=claims.VERDICT_KEY, columns=claims.VERDICT_COLUMNS)
-table
+claims.publish(verdicts, "outputs-verdicts")

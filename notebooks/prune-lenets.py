@@ -37,22 +37,22 @@ train_on = "train"  # train; or train+validation, as the dense nets were
 device = "cpu"  # where to train and measure: cpu or cuda
 
 # %%
-from prunelab import records
 from prunelab.data import load_images
+from prunelab.studies.common.nets import dense_nets, save_nets
+from prunelab.studies.lenet import training
+from prunelab.studies.lenet.tables import Histograms, Layers, Modes, Pruned, Rounds
 from prunelab.train.retraining import Schedule
-from prunelab.studies.common import nets as common_nets
-from prunelab.studies.lenet import pruning, summary as lenet_summary, tables as lenet_tables, weights
-
-from prunelab.studies.lenet.settings import recipe_of, training_part
 
 images = load_images(data, device=device)
-dense = common_nets.dense_nets(nets, images, models=models, seeds=seeds, epochs=dense_epochs, device=device)
-learning_rate, l1 = pruning.chosen(tuned, learning_rate=learning_rate, l1=l1)
-experiment = pruning.prune_nets(
+dense = dense_nets(nets, images, models=models, seeds=seeds, epochs=dense_epochs, device=device)
+learning_rate, l1 = training.chosen(tuned, learning_rate=learning_rate, l1=l1)
+experiment = training.prune_nets(
     dense,
     images,
     recipe_name=recipe,
-    recipe=recipe_of(recipe, epochs=final_epochs, learning_rate=learning_rate, l1=l1, input_dropout=input_dropout),
+    recipe=training.recipe_of(
+        recipe, epochs=final_epochs, learning_rate=learning_rate, l1=l1, input_dropout=input_dropout
+    ),
     schedule=Schedule(
         rounds=tuple(rounds),
         epochs=epochs,
@@ -64,35 +64,23 @@ experiment = pruning.prune_nets(
     ),
     budgets=budgets,
     targets=targets,
-    split=training_part(images, train_on),
+    split=training.training_part(images, train_on),
 )
-common_nets.save_nets(experiment.nets)
-tables = lenet_tables
-records.save_table(experiment.pruned, "pruned", key=tables.PRUNED_KEY, columns=tables.PRUNED_COLUMNS)
-experiment.pruned
+save_nets(experiment.nets)
+Pruned.save(experiment.pruned)
 
 # %% [markdown]
 # Round by round, and layer by layer.
 
 # %%
-records.save_table(experiment.rounds, "rounds", key=tables.ROUND_KEY, columns=tables.ROUND_COLUMNS)
-experiment.rounds
+Rounds.save(experiment.rounds)
 
 # %%
-records.save_table(experiment.layers, "layers", key=tables.LAYER_KEY, columns=tables.LAYER_COLUMNS)
-experiment.layers
+Layers.save(experiment.layers)
 
 # %% [markdown]
 # Where the weights lie that are left.
 
 # %%
-modes = weights.mode_table(experiment.nets, recipe)
-records.save_table(modes, "modes", key=weights.MODE_KEY, columns=weights.MODE_COLUMNS)
-histograms = weights.histogram_table(pruning.by_model(experiment.nets), recipe)
-records.save_table(histograms, "histograms", key=weights.HISTOGRAM_KEY, columns=weights.HISTOGRAM_COLUMNS)
-modes
-
-# %%
-summary = lenet_summary.pruned_values(experiment.pruned)
-records.save_values(summary)
-summary
+Histograms.save(training.histogram_table(training.by_model(experiment.nets), recipe))
+Modes.save(training.mode_table(experiment.nets, recipe))

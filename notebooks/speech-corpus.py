@@ -33,7 +33,7 @@ device = "cpu"  # where to train the aligning net: cpu or cuda
 from prunelab import records
 from prunelab.data.recordings import load_recordings
 from prunelab.speech import save_corpus
-from prunelab.studies.common import corpora
+from prunelab.studies.common import corpora, corpus_figure
 
 shape = corpora.Shape(
     train_words=train_words,
@@ -50,18 +50,16 @@ shape = corpora.Shape(
 )
 corpus, parts, alignment = corpora.make_corpus(load_recordings(data, held_out=held_out), shape, device=device)
 save_corpus(corpus)
-records.save_table(parts, "corpus", key=corpora.CORPUS_KEY, columns=corpora.CORPUS_COLUMNS)
-parts
+corpora.CorpusPart.save(parts)
 
 # %% [markdown]
 # How many training frames each round of realignment moved to another state:
 
 # %%
-records.save_table(alignment, "alignment", key=corpora.ALIGNMENT_KEY, columns=corpora.ALIGNMENT_COLUMNS)
-alignment
+corpora.Alignment.save(alignment)
 
 # %%
-corpora.aligned_utterance(corpus)
+corpus_figure.aligned_utterance(corpus)
 
 # %%
 summary = corpora.corpus_values(parts)

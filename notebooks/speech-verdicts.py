@@ -25,10 +25,7 @@ from prunelab import claims, records
 from prunelab.studies.sparseness import summary as sparseness_summary, tables
 
 verdicts = sparseness_summary.decide(threshold_sweep, layer_sensitivity, percentile, threshold_scale, runs="speech-")
-claims.save(verdicts)
-table = claims.verdict_table(verdicts)
-records.save_table(table, "verdicts", key=claims.VERDICT_KEY, columns=claims.VERDICT_COLUMNS)
-table
+claims.publish(verdicts)
 
 # %% [markdown]
 # The verdicts stand on decoders chosen on the development part for every pruned net (`dev`). The source took the best

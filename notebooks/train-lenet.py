@@ -33,8 +33,8 @@ dense
 
 # %%
 nets.save_nets(trained)
-records.save_table(rates, "rates", key=nets.RATE_KEY, columns=nets.RATE_COLUMNS)
-records.save_table(dense, "dense", key=nets.DENSE_KEY, columns=nets.DENSE_COLUMNS)
+nets.Rate.save(rates)
+nets.Dense.save(dense)
 summary = nets.dense_values(dense)
 records.save_values(summary)
 summary["test-accuracy"]

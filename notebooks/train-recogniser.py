@@ -36,8 +36,8 @@ dense
 
 # %%
 nets.save_nets(trained)
-records.save_table(rates, "rates", key=recognisers.RATE_KEY, columns=recognisers.RATE_COLUMNS)
-records.save_table(dense, "dense", key=recognisers.DENSE_KEY, columns=recognisers.DENSE_COLUMNS)
+recognisers.Rate.save(rates)
+recognisers.Dense.save(dense)
 summary = recognisers.dense_values(dense)
 records.save_values(summary)
 summary["wer"]

@@ -30,17 +30,15 @@ live_paths = True  # keep weights on paths from an input to an output, fold unit
 device = "cpu"  # where to train and measure: cpu or cuda
 
 # %%
-from prunelab import records
 from prunelab.data import load_images
+from prunelab.studies.common.nets import dense_nets
+from prunelab.studies.lenet import training
+from prunelab.studies.lenet.tables import Tuning
 from prunelab.train.retraining import Schedule
-from prunelab.studies.common import nets as common_nets
-from prunelab.studies.lenet import pruning
 
 images = load_images(data, device=device)
-dense = common_nets.dense_nets(
-    nets, images, models=models, seeds=seeds, only_seeds=seeds, epochs=dense_epochs, device=device
-)
-table = pruning.tuning_table(
+dense = dense_nets(nets, images, models=models, seeds=seeds, only_seeds=seeds, epochs=dense_epochs, device=device)
+table = training.tuning_table(
     dense,
     images,
     recipe=recipe,
@@ -50,10 +48,4 @@ table = pruning.tuning_table(
     target=target,
     schedule=Schedule(rounds=(rounds,), epochs=epochs, final_epochs=final_epochs, live_paths=live_paths),
 )
-records.save_table(table, "tuning", key=pruning.TUNING_KEY, columns=pruning.TUNING_COLUMNS)
-table
-
-# %%
-summary = pruning.tuning_values(table)
-records.save_values(summary)
-summary
+Tuning.save(table)

@@ -33,31 +33,21 @@ sequential = False  # means measured anew for each layer, with the layers before
 device = "cpu"  # where to train and measure: cpu or cuda
 
 # %%
-from prunelab import records
-from prunelab.studies.units import tuning
-from prunelab.studies.units import tables
-from prunelab.studies.common.units import load, recipe_of
+from prunelab.studies.common.units import checkpoints, load, recipe_of
+from prunelab.studies.units.tuning import Iterative, Rounds, iterate
 
 images = load(data, device=device)
-trained = tuning.checkpoints(
-    nets,
-    images,
-    models=models,
-    seeds=seeds,
-    steps=[step],
-    recipe=recipe_of(training_rate, batch_size=batch_size),
-    device=device,
-)
-pruned = tuning.iterate(
+recipe = recipe_of(training_rate, batch_size=batch_size)
+trained = checkpoints(nets, images, models=models, seeds=seeds, steps=[step], recipe=recipe, device=device)
+pruned = iterate(
     trained,
     images,
     scores=scores,
     replacements=replacements,
-    rounds=tuning.Rounds(fraction=round_fraction, measured=tuple(measured), tuning_steps=tuning_steps),
+    rounds=Rounds(fraction=round_fraction, measured=tuple(measured), tuning_steps=tuning_steps),
     recipe=recipe_of(learning_rate, batch_size=batch_size),
     scoring=scoring,
     examples=examples,
     sequential=sequential,
 )
-records.save_table(pruned, "iterative", key=tables.ITERATIVE_KEY, columns=tables.ITERATIVE_COLUMNS)
-pruned
+Iterative.save(pruned)

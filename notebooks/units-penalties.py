@@ -32,18 +32,16 @@ store = [300]  # steps after which the net is stored; after the last always
 device = "cpu"  # where to train and measure: cpu or cuda
 
 # %%
-from prunelab import records
-from prunelab.studies.common import nets
-from prunelab.studies.units import tables, trajectory
+from prunelab.studies.common.nets import save_nets
 from prunelab.studies.common.units import load, recipe_of
+from prunelab.studies.units.trajectory import Choice, Curve, Penalty, Plan, Square, trajectories
 
-images = load(data, device=device)
-found = trajectory.trajectories(
-    images,
+found = trajectories(
+    load(data, device=device),
     model=model,
     seeds=seeds,
     recipe=recipe_of(learning_rate, batch_size=batch_size),
-    plan=trajectory.Plan(
+    plan=Plan(
         iterations=iterations,
         every=every,
         all_every=all_every,
@@ -56,26 +54,17 @@ found = trajectory.trajectories(
     scoring=scoring,
     examples=examples,
 )
-nets.save_nets(found.nets)
-records.save_table(found.curves, "curves", key=tables.CURVE_KEY, columns=tables.CURVE_COLUMNS)
-found.curves
+save_nets(found.nets)
+Curve.save(found.curves)
 
 # %%
-records.save_table(found.penalties, "penalties", key=tables.PENALTY_KEY, columns=tables.PENALTY_COLUMNS)
-found.penalties
+Penalty.save(found.penalties)
 
 # %% [markdown]
 # Which units are chosen, again and again or once?
 
 # %%
-records.save_table(found.choices, "choices", key=tables.CHOICE_KEY, columns=tables.CHOICE_COLUMNS)
-found.choices
+Choice.save(found.choices)
 
 # %%
-trajectory.save_squares(found)
-found.squares
-
-# %%
-summary = trajectory.trajectory_values(found.curves, found.penalties)
-records.save_values(summary)
-summary
+Square.save(found.squares) if len(found.squares) else None

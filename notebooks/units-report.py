@@ -20,32 +20,37 @@ vgg = ""  # folder of the run that did so for a deeper net; may be empty
 fine_tuning: list[str] = []  # folders of the runs that trained pruned nets on; may be empty
 iterative: list[str] = []  # folders of the runs that pruned in rounds and in one shot; may be empty
 corrections: list[str] = []  # folders of the runs that compared means and other corrections, one a net; may be empty
+steps = ""  # folder of the run that replaced units by their mean in three steps; may be empty
 part = "train"  # examples whose penalties are drawn, "train" or "test"
 
 # %%
+from pathlib import Path
+
 from IPython.display import display
 
-from prunelab import records
-from prunelab.studies.common import runs
-from prunelab.studies.units import figures, labels, summary as units_summary
+from prunelab import tables
+from prunelab.studies.common.runs import suffix_of
+from prunelab.studies.units import correction_figures, figures, summary
 
-measured = runs.joined(penalties, "penalties", run="units-penalties")
-pairs = units_summary.paired(measured, part)
-records.save_table(pairs, "pairs", key=units_summary.PAIRS_KEY, columns=units_summary.PAIRS_COLUMNS)
+measured = tables.of_runs(penalties, "penalties", run="units-penalties")
+pairs = summary.Pair.save(summary.paired(measured, part))
 figures.penalties_along_training(pairs, part)
 
 # %%
-curves = runs.joined(penalties, "curves", run="units-penalties")
-runs.keep(curves, "curves", folder=penalties[0], of="curves")
+first = Path(penalties[0]) / "tables"
+curves = tables.of_runs(penalties, "curves", run="units-penalties")
+tables.keep(curves, "curves", of=first / "curves.csv")
 figures.training_curves(curves)
+
+# %%
+summary.Unpruned.save(summary.unpruned(curves))
 
 # %% [markdown]
 # ## With and without replacement
 
 # %%
-means = units_summary.mean_penalties(measured)
-records.save_table(means, "means", key=units_summary.MEAN_KEY, columns=units_summary.MEAN_COLUMNS)
-means[(means["part"] == part) & means["layers"].isin([labels.ONE, labels.ALL])]
+means = summary.Mean.save(summary.mean_penalties(measured))
+means[(means["part"] == part) & means["layers"].isin([summary.ONE, summary.ALL])]
 
 # %%
 figures.scatter_replacement(pairs)
@@ -54,9 +59,9 @@ figures.scatter_replacement(pairs)
 figures.scatter_by_layer(pairs)
 
 # %%
-profiles, areas = units_summary.profile_tables(pairs)
-records.save_table(profiles, "profiles", key=units_summary.PROFILES_KEY, columns=units_summary.PROFILES_COLUMNS)
-records.save_table(areas, "areas", key=units_summary.AREAS_KEY, columns=units_summary.AREAS_COLUMNS)
+profiles, areas = summary.profile_tables(pairs)
+summary.Profile.save(profiles)
+summary.Area.save(areas)
 figures.profiles_figure(profiles, areas)
 
 # %% [markdown]
@@ -66,29 +71,28 @@ figures.profiles_figure(profiles, areas)
 figures.one_layer(pairs, part)
 
 # %%
-squares = runs.joined(penalties, "squares", run="units-penalties")
-bins, deciles = units_summary.squares_histogram(squares), units_summary.squares_deciles(squares)
-records.save_table(bins, "squares", key=units_summary.BINS_KEY, columns=units_summary.BINS_COLUMNS)
-records.save_table(deciles, "deciles", key=units_summary.DECILES_KEY, columns=units_summary.DECILES_COLUMNS)
+squares = tables.of_runs(penalties, "squares", run="units-penalties")
+bins = summary.Bin.save(summary.squares_histogram(squares))
+deciles = summary.Decile.save(summary.squares_deciles(squares))
 figures.squares_figure(bins, deciles)
 
 # %%
-choices = runs.joined(penalties, "choices", run="units-penalties")
-choices = choices[choices["layer"] == labels.second_convolution(choices)]
-runs.keep(choices, "choices", folder=penalties[0], of="choices")
+choices = tables.of_runs(penalties, "choices", run="units-penalties")
+choices = choices[choices["layer"] == summary.second_convolution(choices)]
+tables.keep(choices, "choices", of=first / "choices.csv")
 figures.choices_figure(choices)
+
+# %%
+summary.ChosenShare.save(summary.chosen_shares(choices))
 
 # %% [markdown]
 # ## After tuning
 
 # %%
-tuned_means = None
 if fine_tuning:
-    fine_tuned = runs.joined(fine_tuning, "fine-tuned", run="units-fine-tuning")
-    tuned = units_summary.tuned_pairs(fine_tuned, part)
-    records.save_table(tuned, "tuned", key=units_summary.TUNED_KEY, columns=units_summary.TUNED_COLUMNS)
-    tuned_means = units_summary.tuned_means(fine_tuned)
-    records.save_table(tuned_means, "tuned-means", key=units_summary.TUNING_KEY, columns=units_summary.TUNING_COLUMNS)
+    fine_tuned = tables.of_runs(fine_tuning, "fine-tuned", run="units-fine-tuning")
+    tuned = summary.Tuned.save(summary.tuned_pairs(fine_tuned, part))
+    summary.TunedMean.save(summary.tuned_means(fine_tuned))
     for half in dict.fromkeys(tuned["half"]):
         display(figures.scatter_tuned(tuned, half))
     display(figures.methods_by_tuning(tuned, figures.comparisons_in(tuned)))
@@ -97,59 +101,47 @@ if fine_tuning:
 # ## In rounds and in one shot
 
 # %%
-pruned = None
 if iterative:
-    pruned = runs.joined(iterative, "iterative", run="units-iterative")
-    runs.keep(pruned, "iterative", folder=iterative[0], of="iterative")
-    spreads = units_summary.spreads(pruned)
-    records.save_table(spreads, "spreads", key=units_summary.SPREADS_KEY, columns=units_summary.SPREADS_COLUMNS)
+    pruned = tables.of_runs(iterative, "iterative", run="units-iterative")
+    tables.keep(pruned, "iterative", of=Path(iterative[0]) / "tables/iterative.csv")
+    summary.Spread.save(summary.spreads(pruned))
+    summary.SharedSpread.save(summary.shared_spreads(pruned))
+    summary.RoundMean.save(summary.round_means(pruned))
     display(figures.iterative_figure(pruned))
 
 # %% [markdown]
 # ## Which mean, and at what cost
 
 # %%
-worth = {}
-for folder in corrections:
-    suffix = runs.suffix_of(folder, corrections[0])
-    corrected = units_summary.correction_means(runs.table_of(folder, "corrections", run="units-corrections"))
-    records.save_table(
-        corrected, f"corrections{suffix}", key=units_summary.MEANS_KEY, columns=units_summary.MEANS_COLUMNS
-    )
-    worth |= units_summary.correction_values(corrected, suffix=suffix)
-    display(figures.which_mean(corrected, part, suffix=suffix))
-    display(figures.penalty_against_cost(corrected, part, suffix=suffix))
+if steps:
+    weights = tables.of_run(steps, "steps", run="units-steps")
+    tables.keep(weights, "steps", of=Path(steps) / "tables/steps.csv")
+    display(correction_figures.steps_figure(weights, tables.of_run(steps, "step-losses", run="units-steps")))
 
 # %%
-summary = worth | units_summary.report_values(
-    means, areas, curves, choices, deciles=deciles, tuned=tuned_means, iterative=pruned
-)
+for folder in corrections:
+    suffix = suffix_of(folder, corrections[0])
+    corrected = summary.correction_means(tables.of_run(folder, "corrections", run="units-corrections"))
+    summary.CorrectionMean.save(corrected, f"corrections{suffix}")
+    agreement = summary.agreement_means(tables.of_run(folder, "agreement", run="units-corrections"))
+    summary.AgreementMean.save(agreement, f"agreement{suffix}")
+    display(correction_figures.which_mean(corrected, part, suffix=suffix))
+    display(correction_figures.penalty_against_cost(corrected, part, suffix=suffix))
 
 # %% [markdown]
 # ## A deeper net
 
 # %%
 if vgg:
-    deep = runs.table_of(vgg, "penalties")
-    deep_pairs = units_summary.paired(deep, part)
-    deep_curves = runs.table_of(vgg, "curves")
-    deep_choices = runs.table_of(vgg, "choices")
-    deep_means = units_summary.mean_penalties(deep)
-    deep_profiles, deep_areas = units_summary.profile_tables(deep_pairs)
-    records.save_table(deep_pairs, "pairs-vgg", key=units_summary.PAIRS_KEY, columns=units_summary.PAIRS_COLUMNS)
-    records.save_table(deep_means, "means-vgg", key=units_summary.MEAN_KEY, columns=units_summary.MEAN_COLUMNS)
-    records.save_table(
-        deep_profiles, "profiles-vgg", key=units_summary.PROFILES_KEY, columns=units_summary.PROFILES_COLUMNS
-    )
-    records.save_table(deep_areas, "areas-vgg", key=units_summary.AREAS_KEY, columns=units_summary.AREAS_COLUMNS)
-    runs.keep(deep_curves, "curves-vgg", folder=vgg, of="curves")
+    deep = tables.of_run(vgg, "penalties")
+    deep_pairs = summary.Pair.save(summary.paired(deep, part), "pairs-vgg")
+    summary.Mean.save(summary.mean_penalties(deep), "means-vgg")
+    deep_profiles, deep_areas = summary.profile_tables(deep_pairs)
+    summary.Profile.save(deep_profiles, "profiles-vgg")
+    summary.Area.save(deep_areas, "areas-vgg")
+    deep_curves = tables.keep(tables.of_run(vgg, "curves"), "curves-vgg", of=Path(vgg) / "tables/curves.csv")
     display(figures.penalties_along_training(deep_pairs, part, suffix="-vgg"))
     display(figures.training_curves(deep_curves, suffix="-vgg"))
     display(figures.scatter_replacement(deep_pairs, suffix="-vgg"))
     display(figures.scatter_by_layer(deep_pairs, suffix="-vgg"))
     display(figures.profiles_figure(deep_profiles, deep_areas, suffix="-vgg"))
-    summary |= units_summary.report_values(deep_means, deep_areas, deep_curves, deep_choices, prefix="vgg-")
-
-# %%
-records.save_values(summary)
-summary

@@ -18,11 +18,8 @@ fine_tuning: list[str] = []  # folders of the runs that tuned pruned nets; witho
 iterative: list[str] = []  # folders of the runs that pruned in rounds and in one shot; likewise
 
 # %%
-from prunelab import claims, records
+from prunelab import claims
 from prunelab.studies.units import rules
 
 verdicts = rules.decide_runs(penalties, fine_tuning=fine_tuning, iterative=iterative)
-claims.save(verdicts)
-table = claims.verdict_table(verdicts)
-records.save_table(table, "verdicts", key=claims.VERDICT_KEY, columns=claims.VERDICT_COLUMNS)
-table
+claims.publish(verdicts)

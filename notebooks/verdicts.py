@@ -20,11 +20,8 @@ percentile = ""  # folder of the run that compared percentile and global thresho
 threshold_scale = 0.97  # root mean square weights; the one threshold at which the layers are compared
 
 # %%
-from prunelab import claims, records
+from prunelab import claims
 from prunelab.studies.sparseness import summary
 
 verdicts = summary.decide(threshold_sweep, layer_sensitivity, percentile, threshold_scale, study="images")
-claims.save(verdicts)
-table = claims.verdict_table(verdicts)
-records.save_table(table, "verdicts", key=claims.VERDICT_KEY, columns=claims.VERDICT_COLUMNS)
-table
+claims.publish(verdicts)

@@ -3,11 +3,14 @@
 import os
 
 import torch
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# The first call into torch takes longer than the default deadline; a build server must give the same answer twice.
-settings.register_profile("prunelab", deadline=None, derandomize="CI" in os.environ)
-settings.load_profile("prunelab")
+# No property fails because a machine is slow or busy: neither its calls nor the drawing of its examples are timed.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# A build server must give the same answer twice.
+settings.register_profile("usual", settings.get_profile("untimed"), derandomize="CI" in os.environ)
+settings.register_profile("thorough", settings.get_profile("untimed"), derandomize=False, max_examples=1000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "usual"))
 
 # Small tensors: a second thread costs more than it brings, and two test processes would fight over the cores.
 torch.set_num_threads(1)

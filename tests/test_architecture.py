@@ -18,8 +18,10 @@ ROOMS = (
     "train",
     "measure",
     "speech",
-    "records",
     "stats",
+    "tables",
+    "summaries",
+    "records",
     "deploy",
     "choosing",
     "decisions",
@@ -28,7 +30,6 @@ ROOMS = (
     "figures",
     "studies",
     "report",
-    "commands",
     "cli",
 )
 # Third-party packages a room may use, beyond the standard library; rooms not named are free.
@@ -41,7 +42,9 @@ LIBRARIES = {
     "train": {"torch", "tqdm"},
     "measure": {"torch"},
     "speech": {"torch", "numpy", "scipy", "jiwer", "kaldi_native_fbank", "safetensors"},
+    "tables": {"pandas", "numpy"},
     "records": {"pandas", "numpy"},
+    "summaries": {"pandas", "numpy"},
     "stats": {"scipy", "numpy"},
     "deploy": {"torch", "numpy", "scipy", "safetensors", "onnx", "onnxruntime"},
     "choosing": {"torch", "numpy", "scipy", "safetensors"},
@@ -100,7 +103,7 @@ def test_a_wing_imports_no_other_wing(wing: str) -> None:
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
 def test_a_module_stays_readable_in_one_sitting(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= 270
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 450
 
 
 def test_notebooks_define_nothing_and_import_no_torch() -> None:

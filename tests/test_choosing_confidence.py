@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -72,13 +72,21 @@ def test_the_examples_needed_are_the_fewest_that_can_show_a_drop_to_be_no_larger
     counts=st.tuples(*[st.integers(0, 60)] * 4).filter(lambda four: sum(four) > 0),
     alpha=st.floats(0.001, 0.4),
 )
-def test_the_upper_bound_lies_above_the_rise_and_falls_with_confidence(
+@example(counts=(0, 1, 0, 0), alpha=0.05)
+@example(counts=(0, 60, 0, 0), alpha=0.4)
+@example(counts=(0, 59, 1, 0), alpha=0.4)
+@example(counts=(0, 0, 1, 0), alpha=0.4)
+def test_the_upper_bound_lies_above_the_rise_and_falls_with_confidence_unless_every_example_broke(
     counts: tuple[int, int, int, int], alpha: float
 ) -> None:
     before, after = outcomes(*counts)
     strict, loose = (rise(before, after, alpha=value).upper for value in (alpha / 2, alpha))
+    value = rise(before, after, alpha=alpha).value
 
-    assert rise(before, after, alpha=alpha).value < loose <= strict <= 1
+    if counts[1] == sum(counts):  # no net can be worse
+        assert value == loose == strict == 1
+    else:
+        assert value < loose < strict < 1
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,11 @@ from itertools import pairwise
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from torch import Tensor, nn
 
 from made_nets import examples, net, specs
+from properties import tries
 from prunelab.choosing import (
     FAMILIES,
     Family,
@@ -53,7 +54,7 @@ def counted(flags: dict[str, Tensor]) -> int:
 
 @pytest.mark.parametrize("name", FAMILIES)
 @given(spec=specs())
-@settings(max_examples=8)
+@tries(8)
 def test_each_level_removes_one_more_and_everything_the_one_below_it_removes(name: str, spec: str) -> None:
     module = net(spec, double=False)
     if name == "units" and not any(site.units > 1 for site in sites(module).values()):

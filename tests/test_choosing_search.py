@@ -7,11 +7,12 @@ from contextlib import suppress
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
 from made_nets import examples, net
+from properties import tries
 from prunelab.choosing import (
     FAMILIES,
     Bench,
@@ -91,7 +92,7 @@ def broken(counts: Sequence[int], n: int) -> Metric:
 @pytest.mark.parametrize("family", FAMILIES)
 @pytest.mark.parametrize("bound", ASKED)
 @given(share=st.floats(0.05, 0.95))
-@settings(max_examples=6)
+@tries(6)
 def test_the_least_pruning_that_meets_a_count_is_the_first_of_all_levels(family: str, bound: str, share: float) -> None:
     drawn = examples(40, shape=(1, 3, 3), double=False)
     path, inputs = by_name(family, TINY, Split(x=drawn.x, y=drawn.y)), drawn.x[:1]
@@ -175,7 +176,7 @@ def test_weights_that_are_zero_already_count_as_pruned() -> None:
     limit=st.floats(0.5, 20),
     confidence=st.sampled_from([0.5, 0.95, 0.999]),
 )
-@settings(max_examples=60)
+@tries(60)
 def test_where_the_drop_rises_with_the_level_the_largest_level_that_is_shown_is_found(
     counts: list[int], limit: float, confidence: float
 ) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
@@ -40,7 +40,6 @@ def unpacked(content, tmp_path):
     return idx.Unpacked(path=tmp_path / "images", content=content)
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(arrays.arrays(np.uint8, arrays.array_shapes(min_dims=1, max_dims=3, max_side=6)))
 def test_reading_returns_what_was_written(array):
     file = idx.Unpacked(path=Path("images"), content=encode(array))
@@ -48,7 +47,6 @@ def test_reading_returns_what_was_written(array):
     assert np.array_equal(idx.parse(file, dimensions=array.ndim), array)
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(st.data())
 def test_no_shortened_or_lengthened_file_is_read(data):
     content = encode(pictures(2))

@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from prunelab import data
@@ -128,7 +128,6 @@ class_sizes = st.lists(st.integers(2, 40), min_size=1, max_size=8)
 fractions = st.floats(0.01, 0.99)
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(class_sizes, fractions, st.randoms(use_true_random=False))
 def test_every_class_gives_its_share_and_keeps_some(sizes, fraction, random):
     labels = np.repeat(np.arange(len(sizes)), sizes)
@@ -141,7 +140,6 @@ def test_every_class_gives_its_share_and_keeps_some(sizes, fraction, random):
         assert abs(count - fraction * size) < 1 + 1e-9
 
 
-@settings(deadline=None)  # a busy machine is no failure
 @given(st.lists(st.integers(6, 60), min_size=1, max_size=8), st.floats(1 / 6, 5 / 6))
 def test_the_shares_add_up_to_the_rounded_whole(sizes, fraction):
     labels = np.repeat(np.arange(len(sizes)), sizes)

@@ -4,11 +4,12 @@ import copy
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
 from made_nets import examples, flags, net, randomised, specs
+from properties import tries
 from prunelab.deploy import without_dead_units
 from prunelab.pruning import apply
 from prunelab.pruning.compaction import compact, fold_constants
@@ -26,7 +27,7 @@ def sparse_net(spec: str, seed: int, density: float, *, double: bool = True) -> 
     return model
 
 
-@settings(max_examples=60)
+@tries(60)
 @given(spec=specs(), seed=st.integers(0, 2**31), density=st.sampled_from([0.0, 0.05, 0.2, 0.6, 1.0]))
 def test_any_net_with_any_weights_left_puts_out_the_same_without_its_dead_units(
     spec: str, seed: int, density: float
@@ -41,7 +42,7 @@ def test_any_net_with_any_weights_left_puts_out_the_same_without_its_dead_units(
     assert left == {name: site.units for name, site in sites(small.model).items()}
 
 
-@settings(max_examples=20)
+@tries(20)
 @given(spec=specs(), seed=st.integers(0, 2**31))
 def test_units_that_were_removed_are_found_again_from_the_zeros_alone(spec: str, seed: int) -> None:
     model = net(spec, seed=seed)
@@ -54,7 +55,7 @@ def test_units_that_were_removed_are_found_again_from_the_zeros_alone(spec: str,
     assert not any(bool(gone.any()) for gone in again.values() if len(gone) > 1)
 
 
-@settings(max_examples=20)
+@tries(20)
 @given(seed=st.integers(0, 2**31), density=st.sampled_from([0.1, 0.3, 0.6]))
 def test_of_a_perceptron_those_units_stay_that_lie_on_a_live_path(seed: int, density: float) -> None:
     # The independent reference: constants folded as `compaction` does it, weights off every path dropped.

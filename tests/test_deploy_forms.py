@@ -7,12 +7,13 @@ import sys
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.torch import load
 from torch import Tensor, nn
 
 from made_nets import SHAPE, examples, net, randomised, specs
+from properties import tries
 from prunelab.deploy import FORMS, make
 from prunelab.deploy.export import refuse_other_outputs
 from prunelab.deploy.forms import operations, stored
@@ -39,7 +40,7 @@ def three_left() -> nn.Sequential:
     return model
 
 
-@settings(max_examples=40)
+@tries(40)
 @given(spec=specs(), seed=st.integers(0, 2**31), density=st.sampled_from([0.0, 0.1, 0.5, 1.0]), count=st.integers(1, 4))
 def test_all_forms_of_any_net_put_out_what_the_masked_net_does(
     spec: str, seed: int, density: float, count: int
@@ -161,7 +162,7 @@ def test_operations_of_a_convolution_count_at_every_position_and_normalisation_n
     assert isinstance(model.bn1, nn.BatchNorm2d)  # the net itself keeps it
 
 
-@settings(max_examples=30)
+@tries(30)
 @given(spec=specs(), seed=st.integers(0, 2**31), density=st.sampled_from([0.0, 0.2, 1.0]))
 def test_a_net_comes_back_from_its_sparse_rows_as_it_was(spec: str, seed: int, density: float) -> None:
     model = sparse_net(spec, seed, density)

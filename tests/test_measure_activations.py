@@ -6,10 +6,11 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from properties import tries
 from prunelab.measure.activations import input_moments, last_outputs, mean_inputs, mean_shift, spread, trace
 from prunelab.measure.perceptron import layers_of
 from prunelab.models import build
@@ -151,7 +152,7 @@ def test_shift_and_spread_leave_out_units_that_never_vary() -> None:
     assert spread(before, before).tolist() == [1.0] * 19
 
 
-@settings(max_examples=20)
+@tries(20)
 @given(activation=st.sampled_from(ACTIVATIONS), seed=st.integers(0, 50), sign=st.sampled_from(["abs", "positive"]))
 def test_a_threshold_of_zero_changes_nothing(activation: str, seed: int, sign: str) -> None:
     model, x = net(activation, seed), frames(40)
@@ -164,7 +165,7 @@ def test_a_threshold_of_zero_changes_nothing(activation: str, seed: int, sign: s
         assert torch.equal(one.sd, other.sd)
 
 
-@settings(max_examples=20)
+@tries(20)
 @given(sizes=st.lists(st.integers(1, 40), min_size=2, max_size=4), seed=st.integers(0, 50))
 def test_statistics_do_not_depend_on_the_order_of_the_frames(sizes: list[int], seed: int) -> None:
     parts = [1000 * torch.randn(size, 30, generator=torch.Generator().manual_seed(seed)) for size in sizes]

@@ -2,10 +2,11 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from properties import tries
 from prunelab.measure.activity import activity
 from prunelab.models import build
 
@@ -93,7 +94,7 @@ def test_counts_are_those_of_hooks_on_the_activations(spec: str, count: int) -> 
         assert hidden.units == on.shape[1]
 
 
-@settings(max_examples=30)
+@tries(30)
 @given(kept=st.floats(0, 1), seed=st.integers(0, 1000))
 def test_live_units_are_those_that_change_an_output_when_all_weights_are_positive(kept: float, seed: int) -> None:
     model = net("mlp-6-5-4", seed=seed, kept=kept)

@@ -2,11 +2,12 @@ from itertools import pairwise
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from properties import tries
 from prunelab import pruning
 from prunelab.measure import Flops, flops
 
@@ -31,7 +32,7 @@ def convolutions(draw):
 
 
 @given(convolutions())
-@settings(max_examples=50, deadline=None)
+@tries(50)
 def test_a_convolution_takes_what_torch_counts_and_what_the_closed_form_says(drawn):
     conv, shape = drawn
     height, width = (
@@ -45,7 +46,7 @@ def test_a_convolution_takes_what_torch_counts_and_what_the_closed_form_says(dra
 
 
 @given(st.lists(st.integers(1, 20), min_size=2, max_size=5), st.integers(1, 4))
-@settings(max_examples=25, deadline=None)
+@tries(25)
 def test_linear_layers_take_what_torch_counts_at_every_position(widths, positions):
     model = nn.Sequential(*(nn.Linear(a, b) for a, b in pairwise(widths)))
     shape = (positions, widths[0])

@@ -5,12 +5,13 @@ from collections.abc import Mapping
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
 
 from made_nets import Examples, examples, flags, net, randomised, specs
+from properties import tries
 from prunelab.measure.penalty import Probe
 from prunelab.pruning.unit_removal import BIASES, MEANS, remove, shift, shrink
 from prunelab.pruning.unit_scores import SCORES, Measured, measure_units
@@ -44,7 +45,7 @@ def measured(model: nn.Module, split: Examples) -> dict[str, Measured]:
     return measure_units(model, split.x, split.y, generator=torch.Generator().manual_seed(0))
 
 
-@settings(max_examples=15)
+@tries(15)
 @given(spec=specs(), seed=st.integers(0, 1000), batch_size=st.integers(1, 25))
 def test_a_penalty_is_that_of_a_pruned_copy_at_every_site(spec: str, seed: int, batch_size: int) -> None:
     model, split = net(spec, seed=seed), examples()

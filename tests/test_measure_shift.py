@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import integrate, stats
 from torch import Tensor, nn
 
+from properties import tries
 from prunelab.measure.activations import input_moments, mean_inputs, trace
 from prunelab.measure.shift import activated, cascade_shift, local_shift
 from prunelab.models import build
@@ -108,7 +109,7 @@ def test_without_an_activation_the_cascade_is_exact_in_every_layer() -> None:
         np.testing.assert_allclose(shift, truth[layer], atol=2e-4)
 
 
-@settings(max_examples=20)
+@tries(20)
 @given(activation=st.sampled_from(ACTIVATIONS), seed=st.integers(0, 30), sign=st.sampled_from(["abs", "negative"]))
 def test_nothing_pruned_nothing_shifts(activation: str, seed: int, sign: str) -> None:
     model, x = net(activation, "2x8", seed), frames(30)
@@ -119,7 +120,7 @@ def test_nothing_pruned_nothing_shifts(activation: str, seed: int, sign: str) ->
     assert all(not shift.any() for prediction in predictions for shift in prediction.values())
 
 
-@settings(max_examples=20)
+@tries(20)
 @given(threshold=st.floats(0.01, 1), seed=st.integers(0, 30))
 def test_the_signs_shifts_add_up_to_that_of_both(threshold: float, seed: int) -> None:
     model, x = net("sigmoid", "2x8", seed), frames(30)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -57,7 +57,6 @@ def test_masks_that_do_not_fit_are_refused():
         count({"fc1": torch.ones(2)}, {"fc": torch.ones(2, dtype=torch.bool)})
 
 
-@settings(deadline=None)
 @given(
     st.integers(0, 9), st.integers(1, 12), st.floats(0, 1), st.sampled_from(["float32", "float64"]), st.integers(0, 99)
 )

@@ -4,10 +4,11 @@ import copy
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from properties import tries
 from prunelab.data import Split
 from prunelab.measure import evaluate
 from prunelab.measure.sweep import sweep, threshold_sweep
@@ -40,7 +41,7 @@ def alone(model: nn.Sequential, sign: str, threshold: float, split: Split) -> tu
     return float(nn.functional.cross_entropy(logits, split.y)), float((logits.argmax(1) == split.y).double().mean())
 
 
-@settings(deadline=None, max_examples=30)
+@tries(30)
 @given(
     spec=st.sampled_from(["mlp-20", "mlp-20-12-relu", "mlp-20-12-8-sigmoid", "mlp-20-12-tanh-none"]),
     thresholds=st.lists(st.floats(0, 2), min_size=1, max_size=6),

@@ -5,10 +5,11 @@ from itertools import pairwise
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from properties import tries
 from prunelab.models import build, is_conv, parse_conv
 from prunelab.models.conv import Convolution
 
@@ -168,7 +169,7 @@ def test_initial_weights_have_the_gain_of_the_activation_over_the_root_of_the_fa
     assert not any(bool(bias.any()) for name, bias in model.named_parameters() if name.endswith("bias"))
 
 
-@settings(max_examples=40)
+@tries(40)
 @given(
     side=st.integers(1, 20),
     kernels=st.lists(st.tuples(st.integers(1, 6), st.booleans()), min_size=1, max_size=3),

@@ -3,7 +3,7 @@ from fractions import Fraction
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import brentq
 from torch import nn
@@ -71,7 +71,6 @@ def assert_pruned_alike(masks, modules):
 
 
 @pytest.mark.parametrize("budget", BUDGETS)
-@settings(deadline=None)
 @given(layers(), st.data())
 def test_every_budget_keeps_exactly_the_number_asked_whatever_the_ties_and_zeros(budget, weights, data):
     kept = data.draw(st.integers(1, total_of(weights)))
@@ -118,7 +117,6 @@ def test_the_erk_budget_prunes_as_torch_does_at_the_counts_computed_by_hand(leve
     assert_pruned_alike(keep_within(weights, 90, "erk"), modules)
 
 
-@settings(deadline=None)
 @given(layers(smallest=0), st.data())
 def test_the_lamp_budget_has_one_threshold_of_scores(weights, data):
     kept = data.draw(st.integers(0, total_of(weights)))
@@ -134,7 +132,6 @@ def test_the_lamp_budget_has_one_threshold_of_scores(weights, data):
     assert mask.all() or scores[mask].min() >= scores[~mask].max()
 
 
-@settings(deadline=None)
 @given(layers(), st.data())
 def test_the_lamp_budget_empties_no_layer_while_there_are_weights_for_all(weights, data):
     nonzero = {name for name, weight in weights.items() if weight.any()}
@@ -160,7 +157,6 @@ def test_weights_that_are_gone_stay_gone(budget):
     assert all((once[name] | ~mask).all() for name, mask in twice.items())
 
 
-@settings(deadline=None)
 @given(layers(smallest=0), st.data())
 def test_counts_are_kept_exactly_and_as_torch_keeps_them(weights, data):
     counts = {name: data.draw(st.integers(0, weight.numel())) for name, weight in weights.items()}
@@ -184,7 +180,6 @@ def test_equal_counts_of_equal_layers_are_a_layer_sparsity(sparsity):
         assert torch.equal(masks[name], mask)
 
 
-@settings(deadline=None)
 @given(shapes_of_layers, st.floats(1e-4, 1))
 def test_erk_densities_solve_the_equation_that_defines_them(shapes, density):
     sizes = {name: math.prod(shape) for name, shape in shapes.items()}

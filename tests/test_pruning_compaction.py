@@ -4,10 +4,11 @@ import copy
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from properties import tries
 from prunelab.data import Images, Split, load_images
 from prunelab.models import ACTIVATIONS, build
 from prunelab.pruning import apply, keep_within, prunable
@@ -46,7 +47,7 @@ def sizes_of(model: nn.Sequential) -> list[tuple[int, int]]:
     return [(layer.in_features, layer.out_features) for layer in model if isinstance(layer, nn.Linear)]
 
 
-@settings(max_examples=60, deadline=None)
+@tries(60)
 @given(
     density=st.sampled_from([0.0, 0.01, 0.05, 0.2, 0.7, 1.0]),
     activation=st.sampled_from(sorted(ACTIVATIONS)),

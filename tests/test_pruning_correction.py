@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from properties import tries
 from prunelab.measure.activations import mean_inputs, trace
 from prunelab.models import build
 from prunelab.pruning import below_threshold, keep_largest, magnitude, masked, percentile, prunable
@@ -86,7 +87,7 @@ def test_in_a_net_pruned_throughout_the_shifts_are_smaller_with_correction(sign:
         assert (with_.mean - one.mean).norm() < 0.5 * (without.mean - one.mean).norm()
 
 
-@settings(max_examples=20)
+@tries(20)
 @given(seed=st.integers(0, 30), sign=st.sampled_from(["abs", "positive", "negative"]))
 def test_a_threshold_of_zero_moves_no_bias(seed: int, sign: str) -> None:
     model = net(seed)

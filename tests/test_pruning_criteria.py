@@ -4,7 +4,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn.utils import prune
@@ -108,7 +108,6 @@ def lamp_by_definition(numbers):
     return [number * number / total if number else 0.0 for number, total in zip(numbers, sums, strict=True)]
 
 
-@settings(deadline=None)
 @given(st.lists(st.one_of(st.integers(-3, 3), st.floats(-100, 100, width=32)), max_size=40))
 def test_lamp_scores_are_those_of_a_double_loop_over_the_definition(numbers):
     numbers = [0.0 if abs(number) < 1e-20 else float(number) for number in numbers]
@@ -182,7 +181,6 @@ def test_the_choice_among_equal_scores_is_that_of_topk(seed):
     assert set(torch.cat(kept).logical_not().nonzero().flatten().tolist()) == set(removed.tolist())
 
 
-@settings(deadline=None)
 @given(st.lists(st.integers(0, 6), min_size=1, max_size=200), st.floats(0, 1, exclude_max=True))
 def test_single_layer_masks_are_those_of_torch_whatever_the_ties(numbers, amount):
     scores = torch.tensor(numbers, dtype=torch.float32)

@@ -4,11 +4,12 @@ import copy
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
 from made_nets import examples, net, specs
+from properties import tries
 from prunelab.pruning import prunable
 from prunelab.pruning.criteria import accumulate, gradient, saliency
 
@@ -45,7 +46,7 @@ def test_a_smaller_last_batch_counts_by_its_examples() -> None:
 
 
 @given(spec=specs(), seed=st.integers(0, 99), batch_size=st.integers(1, 25))
-@settings(max_examples=15)
+@tries(15)
 def test_the_mean_is_the_gradient_of_the_mean_loss_whatever_the_batches(spec: str, seed: int, batch_size: int) -> None:
     model, split = net(spec, seed=seed), examples(20, seed=seed)
     found, expected = accumulate(model, split.x, split.y, batch_size=batch_size), by_torch(model, split.x, split.y)
@@ -56,7 +57,7 @@ def test_the_mean_is_the_gradient_of_the_mean_loss_whatever_the_batches(spec: st
 
 
 @given(seed=st.integers(0, 99), batch_size=st.integers(1, 20))
-@settings(max_examples=15)
+@tries(15)
 def test_magnitudes_do_not_cancel(seed: int, batch_size: int) -> None:
     model, split = net("mlp-4-tanh", seed=seed), examples(20, seed=seed)
     means = accumulate(model, split.x, split.y)

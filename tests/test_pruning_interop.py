@@ -2,7 +2,7 @@ import copy
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn.utils import prune
@@ -34,7 +34,6 @@ def assert_same(one, other):
         assert torch.equal(one[name], other[name]), name
 
 
-@settings(deadline=None)
 @given(st.floats(0, 1, exclude_max=True))
 def test_masks_come_back_from_torchs_form_unchanged(sparsity):
     model = net()

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
@@ -33,7 +33,6 @@ def test_ninety_percent_sparsity_keeps_exactly_one_weight_in_ten(scores):
     assert sum(int(mask.sum()) for mask in masks.values()) == 90
 
 
-@settings(deadline=None)
 @given(layers(), sparsities)
 def test_a_global_sparsity_removes_exactly_the_rounded_count_and_nothing_above_what_it_keeps(scores, sparsity):
     masks = keep_largest(scores, sparsity)
@@ -45,7 +44,6 @@ def test_a_global_sparsity_removes_exactly_the_rounded_count_and_nothing_above_w
         assert joined[mask].min() >= joined[~mask].max()
 
 
-@settings(deadline=None)
 @given(layers(), sparsities)
 def test_a_layer_sparsity_removes_exactly_the_rounded_count_of_every_layer(scores, sparsity):
     masks = keep_largest(scores, sparsity, scope="layer")
@@ -55,7 +53,6 @@ def test_a_layer_sparsity_removes_exactly_the_rounded_count_of_every_layer(score
     }
 
 
-@settings(deadline=None)
 @given(layers(), sparsities)
 def test_scores_are_left_as_they_were_and_the_same_call_gives_the_same_masks(scores, sparsity):
     before = {name: score.clone() for name, score in scores.items()}
@@ -68,7 +65,6 @@ def test_scores_are_left_as_they_were_and_the_same_call_gives_the_same_masks(sco
         assert once[name].shape == scores[name].shape
 
 
-@settings(deadline=None)
 @given(st.permutations(range(40)), sparsities)
 def test_without_ties_a_permutation_of_the_scores_permutes_the_mask(order, sparsity):
     scores = torch.arange(40.0).roll(13)
@@ -205,7 +201,6 @@ def test_whole_numbers_and_unknown_words_are_refused():
         below_threshold({"fc1": torch.ones(3)}, 0.5, sign="+")
 
 
-@settings(deadline=None)
 @given(layers(), st.integers(0, 5))
 def test_positive_negative_and_zero_weights_make_up_what_abs_removes(weights, threshold):
     masks = {sign: below_threshold(weights, threshold, sign) for sign in ("abs", "positive", "negative")}
@@ -216,7 +211,6 @@ def test_positive_negative_and_zero_weights_make_up_what_abs_removes(weights, th
         assert (masks["positive"][name] | masks["negative"][name]).all()
 
 
-@settings(deadline=None)
 @given(layers(), st.integers(0, 4), st.integers(0, 4), st.sampled_from(["abs", "positive", "negative"]))
 def test_masks_are_nested_as_the_threshold_grows(weights, one, other, sign):
     low, high = sorted((one, other))
@@ -248,7 +242,6 @@ def test_a_negative_or_nan_threshold_is_refused(threshold):
         below_threshold({"fc1": torch.ones(3)}, threshold)
 
 
-@settings(deadline=None)
 @given(layers(), sparsities)
 def test_a_percentile_removes_the_same_fraction_of_each_sign_of_each_layer(weights, fraction):
     masks = percentile(weights, fraction)
@@ -308,7 +301,6 @@ def test_an_unknown_layer_is_refused_with_the_nearest_name(layer, hint):
         pruning.prunable(two_layers(), [layer])
 
 
-@settings(deadline=None)
 @given(sparsities)
 def test_applying_masks_zeroes_what_they_remove_and_applying_again_changes_nothing(sparsity):
     model = two_layers()

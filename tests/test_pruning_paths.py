@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -63,7 +63,6 @@ def random_layers(sizes: tuple[int, ...], seed: int = 0) -> Layers:
     }
 
 
-@settings(deadline=None)
 @given(layers(), st.data())
 def test_a_weight_is_live_if_some_way_from_a_lit_input_to_an_output_uses_it(masks: Layers, data: st.DataObject) -> None:
     lit = drawn_lit(data, masks)
@@ -72,7 +71,6 @@ def test_a_weight_is_live_if_some_way_from_a_lit_input_to_an_output_uses_it(mask
     assert same(live(masks, lit), walked(masks, lit))
 
 
-@settings(deadline=None)
 @given(layers(largest=6))
 def test_a_weight_is_live_if_the_number_of_ways_through_it_is_above_zero(masks: Layers) -> None:
     counts = [mask.double() for mask in masks.values()]
@@ -88,7 +86,6 @@ def test_a_weight_is_live_if_the_number_of_ways_through_it_is_above_zero(masks: 
         assert torch.equal(alive[name], torch.outer(out[depth + 1], into[depth]) * counts[depth] > 0)
 
 
-@settings(deadline=None)
 @given(layers(), st.data())
 def test_what_is_live_stays_live_without_the_rest(masks: Layers, data: st.DataObject) -> None:
     lit = drawn_lit(data, masks)
@@ -109,7 +106,6 @@ def test_by_hand_only_the_way_through_the_second_unit_is_live() -> None:
     assert alive["fc2"].tolist() == [[False, True, False]]
 
 
-@settings(deadline=None)
 @given(layers(WHOLE), st.sampled_from(BUDGETS), st.data())
 def test_what_is_kept_is_live_lit_and_never_zero_whatever_the_ties(
     weights: Layers, budget: str, data: st.DataObject
@@ -146,7 +142,6 @@ def test_unlit_inputs_give_their_places_to_others(budget: str) -> None:
     assert keep_within(weights, 200, budget)["fc1.weight"][:, ~lit].any()
 
 
-@settings(deadline=None)
 @given(layers(WHOLE), st.sampled_from(BUDGETS), st.data())
 def test_where_every_choice_of_the_budget_is_live_it_is_the_budgets(
     weights: Layers, budget: str, data: st.DataObject

@@ -4,11 +4,12 @@ import copy
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from made_nets import examples, flags, net, randomised, specs
+from properties import tries
 from prunelab.pruning.unit_removal import remove, shift, shrink
 from prunelab.pruning.unit_scores import measure_units
 from prunelab.pruning.units import layer_of, outputs, sites
@@ -22,7 +23,7 @@ def units_of(model: nn.Module) -> list[int]:
     return [site.units for site in sites(model).values()]
 
 
-@settings(max_examples=30)
+@tries(30)
 @given(spec=specs(), seed=st.integers(0, 2**31), density=st.sampled_from([0.0, 0.3, 0.6, 1.0]))
 def test_the_smaller_net_puts_out_what_the_masked_one_does(spec: str, seed: int, density: float) -> None:
     model, x = net(spec, seed=seed, double=False), examples(10, seed=seed, double=False).x
@@ -34,7 +35,7 @@ def test_the_smaller_net_puts_out_what_the_masked_one_does(spec: str, seed: int,
     assert units_of(small) == [int((~removed[name]).sum()) for name in sites(model)]
 
 
-@settings(max_examples=10)
+@tries(10)
 @given(spec=specs(), seed=st.integers(0, 2**31))
 def test_what_was_shifted_into_the_biases_stays_in_the_smaller_net(spec: str, seed: int) -> None:
     model, split = net(spec, seed=seed), examples(10, seed=seed)

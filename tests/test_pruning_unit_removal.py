@@ -5,12 +5,13 @@ from collections.abc import Mapping
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional
 
 from made_nets import Examples, examples, flags, net, randomised, specs
+from properties import tries
 from prunelab.pruning import check
 from prunelab.pruning.unit_removal import BIASES, MEANS, lowest, remove, shift
 from prunelab.pruning.unit_scores import Measured, measure_units
@@ -206,7 +207,7 @@ def test_behind_average_pooling_without_overlap_or_rest_both_means_are_one(pool:
         torch.testing.assert_close(before, after, rtol=1e-4, atol=1e-6)
 
 
-@settings(max_examples=12)
+@tries(12)
 @given(spec=specs().filter(lambda spec: "same" not in spec), seed=st.integers(0, 1000), mean=st.sampled_from(MEANS))
 def test_without_padding_the_whole_kernel_counts_everywhere(spec: str, seed: int, mean: str) -> None:
     model, split = net(spec, seed=seed), examples()
@@ -222,7 +223,7 @@ def test_without_padding_the_whole_kernel_counts_everywhere(spec: str, seed: int
         torch.testing.assert_close(every.flatten(1).mean(1) if every.ndim > 1 else every, average)
 
 
-@settings(max_examples=12)
+@tries(12)
 @given(spec=specs(), seed=st.integers(0, 1000))
 def test_means_per_position_keep_the_mean_of_every_pre_activation(spec: str, seed: int) -> None:
     model, split = net(spec, seed=seed), examples()
@@ -236,7 +237,7 @@ def test_means_per_position_keep_the_mean_of_every_pre_activation(spec: str, see
         torch.testing.assert_close(after.mean(axes), before.mean(axes), rtol=1e-9, atol=1e-10)
 
 
-@settings(max_examples=12)
+@tries(12)
 @given(spec=specs(), seed=st.integers(0, 1000))
 def test_the_map_of_means_per_position_keeps_the_mean_of_every_pre_activation_in_its_place(
     spec: str, seed: int
@@ -348,7 +349,7 @@ def test_an_unknown_mean_or_bias_or_means_of_another_site_are_refused() -> None:
 # Taking them out
 
 
-@settings(max_examples=12)
+@tries(12)
 @given(spec=specs(), seed=st.integers(0, 1000))
 def test_a_net_without_units_is_one_whose_consumers_get_zeros_for_them(spec: str, seed: int) -> None:
     model, split, removed = net(spec, seed=seed), examples(), flags(net(spec), seed)
@@ -365,7 +366,7 @@ def test_a_net_without_units_is_one_whose_consumers_get_zeros_for_them(spec: str
     torch.testing.assert_close(without(model, removed)(split.x), silenced(split.x))
 
 
-@settings(max_examples=12)
+@tries(12)
 @given(spec=specs(), seed=st.integers(0, 1000))
 def test_masks_are_of_what_was_zeroed_and_nothing_else_changes(spec: str, seed: int) -> None:
     model, removed = net(spec, seed=seed), flags(net(spec), seed)

@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from made_nets import Examples, examples, net, randomised, specs
+from properties import tries
 from prunelab.pruning.unit_scores import SCORES, Measured, measure_units
 from prunelab.pruning.units import sites
 
@@ -83,7 +84,7 @@ def towards_mean(a: Tensor, by: float) -> Tensor:
     return a + by * (a.mean() - a)
 
 
-@settings(max_examples=15)
+@tries(15)
 @given(spec=specs(), seed=st.integers(0, 2**31))
 def test_one_pass_gives_what_one_example_at_a_time_gives(spec: str, seed: int) -> None:
     model, split = net(spec, seed=seed), examples(7, seed=seed)
@@ -143,7 +144,7 @@ def test_scores_of_a_unit_by_hand() -> None:
     assert units.inputs.flatten().tolist() == pytest.approx([level / 2, level / 2])
 
 
-@settings(max_examples=15)
+@tries(15)
 @given(spec=specs(), batch_size=st.integers(1, 12))
 def test_the_size_of_the_batches_does_not_matter(spec: str, batch_size: int) -> None:
     model, split = net(spec), examples(11)

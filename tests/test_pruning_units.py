@@ -4,11 +4,12 @@ from collections import OrderedDict
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from torch import Tensor, nn
 from torch.nn import functional
 
 from made_nets import examples, net, randomised, specs
+from properties import tries
 from prunelab.pruning.units import Site, flattened, layer_of, norm_of, outputs, sites, steps_of
 
 
@@ -122,7 +123,7 @@ def test_units_without_an_activation_are_taken_behind_the_layer_itself_or_its_no
     assert (plain["fc1"].tap, plain["fc1"].consumer) == ("fc1", "fc2")
 
 
-@settings(max_examples=40)
+@tries(40)
 @given(spec=specs())
 def test_running_the_steps_is_running_the_net(spec: str) -> None:
     model, split = net(spec), examples(4)

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given
-from hypothesis import settings as examples
 from hypothesis import strategies as st
 from torch import Tensor
 
+from properties import tries
 from prunelab.speech import Topology
 from prunelab.speech.alignment import forced, uniform
 from prunelab.speech.strings import Utterance
@@ -44,7 +44,7 @@ def cuts(frames: int, parts: int) -> Iterator[list[int]]:
         yield from ([first, *rest] for rest in cuts(frames - first, parts - 1))
 
 
-@examples(max_examples=60)
+@tries(60)
 @given(
     words=st.lists(st.integers(0, 2), min_size=0, max_size=2).map(tuple),
     extra=st.integers(0, 5),

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given
-from hypothesis import settings as examples
 from hypothesis import strategies as st
 from torch import Tensor
 
+from properties import tries
 from prunelab.speech import Topology
 from prunelab.speech.decoding import Setting, decode
 
@@ -84,7 +84,7 @@ def dense_viterbi(scores: np.ndarray, topology: Topology, setting: Setting, tran
     return tuple(firsts.index(state) for state in starts)
 
 
-@examples(max_examples=60)
+@tries(60)
 @given(
     frames=st.integers(1, 7),
     states_per_word=st.integers(1, 3),

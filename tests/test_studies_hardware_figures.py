@@ -11,7 +11,7 @@ from pandas import DataFrame
 
 import made_hardware as made
 from prunelab.deploy import FORMS
-from prunelab.figures.style import Saved
+from prunelab.figures import Saved
 from prunelab.studies.hardware import figures
 from prunelab.studies.hardware.summary import crossover_table, latency_table
 
@@ -84,7 +84,7 @@ def test_the_crossover_is_marked_in_its_panel_and_nowhere_else(monkeypatch: pyte
     def look(figure: plt.Figure, name: str, **_: object) -> None:
         for axis in figure.axes:
             own = [line.get_xdata() for line in axis.lines if len(set(line.get_xdata())) == 1]
-            uprights.append([float(100 * (1 - x[0])) for x in own])
+            uprights.append([float(100 - x[0]) for x in own])
         plt.close(figure)
 
     monkeypatch.setattr(figures, "save", look)
@@ -148,15 +148,3 @@ def test_every_form_of_every_pruning_has_a_line_of_its_own() -> None:
     }
     looks = {(line.colour, line.marker, str(line.dash)) for line in lines.values()}
     assert len(looks) == len({line.label for line in lines.values()}) == len(lines)
-
-
-def test_numbers_on_the_axis_of_sparsities_stand_apart() -> None:
-    figure, axis = plt.subplots()
-    figures.sparsity_axis(axis, [0.5, 0.9, 0.905, 0.91, 0.99])
-    figure.canvas.draw()
-    labels = [label.get_text() for label in axis.get_xticklabels()]
-    left, right = axis.get_xlim()
-    plt.close(figure)
-
-    assert labels == ["50", "90", "99"]
-    assert left > right  # fewest weights at the right

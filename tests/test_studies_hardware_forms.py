@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import made_hardware as made
 from made_nets import net, specs
+from properties import tries
 from prunelab import deploy, records
 from prunelab.deploy.export import refuse_other_outputs
 from prunelab.measure import count
@@ -39,7 +40,7 @@ def test_fewer_weights_than_one_unit_a_layer_has_are_refused() -> None:
         widths_within(made.untrained().module, 74)
 
 
-@settings(max_examples=30)
+@tries(30)
 @given(spec=specs(), seed=st.integers(0, 2**31), share=st.floats(0.1, 1.0))
 def test_widths_have_the_weights_that_a_net_of_them_has_and_no_unit_fits_on_top(
     spec: str, seed: int, share: float

@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pandas import DataFrame
 
 import made_hardware as made
+from properties import tries
 from prunelab import records
 from prunelab.stats import bootstrap_interval
 from prunelab.studies.hardware import summary, tables
@@ -153,7 +154,7 @@ def test_a_crossing_is_the_last_and_interpolated_in_logarithms(ratios: list[floa
     assert crossover([0.5, 0.75, 0.99], ratios) == pytest.approx(where)
 
 
-@settings(max_examples=50)
+@tries(50)
 @given(
     ratios=st.lists(st.floats(-3, 3), min_size=2, max_size=6),
     faster=st.floats(0.01, 1.0),

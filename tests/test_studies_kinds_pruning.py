@@ -4,12 +4,13 @@ import copy
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn.utils import prune
 
 from made_nets import Examples, examples, net, specs
+from properties import tries
 from prunelab.pruning import prunable
 from prunelab.pruning.unit_scores import measure_units
 from prunelab.pruning.units import layer_of, sites
@@ -124,7 +125,7 @@ def test_units_go_with_their_bias_and_are_replaced_by_their_mean() -> None:
     kind=st.sampled_from(UNITS),
     scope=st.sampled_from(["global", "layer"]),
 )
-@settings(max_examples=25)
+@tries(25)
 def test_units_leave_the_weights_nearest_to_the_budget(
     spec: str, seed: int, share: float, kind: str, scope: str
 ) -> None:

@@ -105,7 +105,7 @@ def test_a_pickle_or_a_torn_file_is_refused(tmp_path: Path, digits: Images) -> N
     [
         ({}, "a stored net names its data"),
         ({"seed": 0}, "a stored net names its data"),
-        ({"model": "mlp-12", "seed": 0}, "fits its own spec 'mlp-12'"),
+        ({"model": "mlp-12", "seed": 0}, "a net 'mlp-12' has the tensors .* lacks fc1.bias"),
     ],
 )
 def test_a_file_that_is_no_such_net_is_refused(

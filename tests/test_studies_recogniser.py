@@ -260,7 +260,7 @@ def test_the_criteria_table_holds_the_verdicts_and_what_other_decoders_would_say
     ]
     known = [claim.id for claim in claims.load() if claim.study == "sparseness"]
 
-    columns = list(claims.VERDICT_COLUMNS)
+    columns = list(claims.Decided.columns())
     pd.testing.assert_frame_equal(own[columns].reset_index(drop=True), verdicts[columns])
     assert list(dict.fromkeys(criteria["claim"])) == known
     # Eight claims, two nets, three criteria; the layers' claim at one more threshold.

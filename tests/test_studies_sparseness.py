@@ -249,7 +249,7 @@ def test_verdicts_decide_every_claim_of_the_study_for_every_net(
     ]
     assert set(table["case"]) == {f"{model} on digits" for model in MODELS}
     assert {verdict.table for verdict in verdicts} == {f"{name}/tables/{name}.csv" for name in runs}
-    records.save_table(table, "verdicts", key=claims.VERDICT_KEY, columns=claims.VERDICT_COLUMNS, folder=tmp_path)
+    claims.Decided.save(table, folder=tmp_path)
 
 
 def test_every_figure_is_drawn_with_its_numbers_in_the_alt_text(

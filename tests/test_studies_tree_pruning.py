@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.tree import DecisionTreeClassifier
 
+from properties import tries
 from prunelab import project, records
 from prunelab.studies.words import trees as words_trees
 from prunelab.studies.words.trees import Step, choose, leaf_impurity
@@ -73,7 +74,7 @@ def step(place: int, leaves: int, validation: float, test: float = 50.0, seed: i
 STEPS = [step(0, 40, 75.0), step(1, 30, 80.0), step(2, 20, 80.0), step(3, 10, 76.0), step(4, 5, 75.9)]
 
 
-@settings(max_examples=25)
+@tries(25)
 @given(st.integers(0, 10_000), st.floats(0.0005, 0.2))
 def test_no_other_subtree_has_less_impurity_plus_cost(seed: int, alpha: float) -> None:
     every = all_subtrees(grown(seed)[0].tree_)
@@ -84,7 +85,7 @@ def test_no_other_subtree_has_less_impurity_plus_cost(seed: int, alpha: float) -
     )
 
 
-@settings(max_examples=25)
+@tries(25)
 @given(st.integers(0, 10_000))
 def test_trees_for_a_higher_alpha_are_subtrees_of_those_for_a_lower(seed: int) -> None:
     whole, x, y = grown(seed)

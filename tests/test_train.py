@@ -6,10 +6,11 @@ from itertools import islice
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from properties import tries
 from prunelab.data import Images, Split, load_images
 from prunelab.measure import evaluate
 from prunelab.models import build
@@ -61,7 +62,7 @@ def test_training_does_not_touch_the_global_random_state(digits: Images) -> None
     assert torch.equal(before, torch.get_rng_state())
 
 
-@settings(max_examples=10, deadline=None)
+@tries(10)
 @given(sparsity=st.floats(0, 0.99), momentum=st.floats(0.1, 0.95), l1=st.sampled_from([0.0, 1e-3]))
 def test_removed_weights_stay_exactly_zero_through_momentum(sparsity: float, momentum: float, l1: float) -> None:
     generator = torch.Generator().manual_seed(0)

@@ -13,10 +13,7 @@ import pandas as pd
 from prunelab.stats import LEVEL, Interval
 
 Decision = Literal["reproduced", "partly", "not-reproduced", "inconclusive"]
-
-
 Side = Literal["at most", "below", "at least", "above"]
-
 
 _HOLDS: dict[Side, Callable[[float, float], bool]] = {
     "at most": operator.le,

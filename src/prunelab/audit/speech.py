@@ -3,32 +3,50 @@
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated as A
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-Status = Literal["holds", "fails", "doubtful"]
+from prunelab.tables import Table
 
+Status = Literal["holds", "fails", "doubtful"]
 
 # Sums of decimal numbers in binary are off by about 1e-14; the printed digits end at 1e-4.
 _ARITHMETIC = 1e-9
 
 
-@dataclass(frozen=True, kw_only=True)
-class Finding:
-    """One printed number held against one identity."""
+class Number(Table):
+    """A printed number, and what the others make of it."""
 
-    table: str
-    row: str  # as a reader finds it: "group 17", "300-200 pruned"
-    identity: str
-    quantity: str  # which number of the row, with its unit
-    printed: float
-    implied: float | None = None  # what the identity makes of the other numbers; None where it names no number
-    deviation: float | None = None  # printed - implied
-    tolerance: float | None = None  # what rounding, and interpolation where there is any, can explain
-    status: Status
-    how: str  # how the value is implied, and what a failing row may have been meant to say
+    quantity: A[str, "which number of the row [its unit]"]
+    printed: A[float, "the number as printed [unit of quantity]"]
+    implied: A[
+        float | None,
+        "what the identity makes of the other numbers; may be empty where it names no number [unit of quantity]",
+    ] = None
+    deviation: A[float | None, "printed - implied; may be empty [unit of quantity]"] = None
+    tolerance: A[float | None, "what rounding and interpolation can explain; may be empty [unit of quantity]"] = None
+    status: A[Status, "holds, fails, or doubtful (a coincidence is possible)"]
+    how: A[str, "how the value is implied"]
+
+
+class Row(Table):
+    """A row of a source's table."""
+
+    table: A[str, "the source's table"]
+    row: A[str, "its row"]
+
+
+class Checked(Row):
+    """A row and what is checked of it."""
+
+    identity: A[str, "what must hold"]
+
+
+class Finding(Number, Checked, key="table row identity quantity", name="findings"):
+    """One printed number held against one identity."""
 
 
 def check(
@@ -73,14 +91,8 @@ def half_unit(text: str) -> float:
 
 
 TABLE = "connection-sparseness"
-
-
 SPARSITY = "sparsity [%]"
-
-
 WORD_ERROR = "word error [%]"
-
-
 THRESHOLD = "threshold"
 
 
@@ -311,11 +323,7 @@ def _excess(net: Net, rows: Sequence[Net]) -> float:
 # A net this many points above the best word error is on the steep part of its curve. On the flat part nets share
 # their two decimals as a matter of course.
 _STEEP = 1.0
-
-
 _OWN_SPARSITY = "each layer has a sparsity of its own"
-
-
 _OWN_WORD_ERROR = "each net has a word error of its own where the curve is steep"
 
 

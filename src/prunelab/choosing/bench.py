@@ -60,8 +60,6 @@ def classification(split: Split, *, batch_size: int = 1000) -> Metric:
 
 
 Timer = Callable[[Call], Sequence[float]]  # seconds of each of several calls
-
-
 Deploy = Callable[[nn.Module], Callable[[Tensor], object]]  # net -> what is called on a batch where it is used
 
 

@@ -9,8 +9,6 @@ from scipy import stats
 
 # A bound that allows says how far pruning may go; one that asks says how far it must.
 ASKING = ("max_parameters", "max_bytes", "max_flops", "min_pruned", "max_latency_ms")
-
-
 MEASURED = ("max_drop", "max_latency_ms")  # known up to chance; the others are counted
 
 
@@ -114,14 +112,8 @@ def _names() -> list[str]:
 
 
 RESAMPLES = 2000
-
-
 _TAIL = 20  # resamples beyond a quantile, at least: fewer leave it to chance
-
-
 _CELLS = 1 << 22  # numbers drawn at a time
-
-
 Array = NDArray[np.float64]
 
 

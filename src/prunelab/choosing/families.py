@@ -19,8 +19,6 @@ from prunelab.pruning.unit_scores import Measured, measure_units
 from prunelab.pruning.units import Site, layer_of, sites
 
 SPARSITIES = (0.25, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 1.0)  # of one layer alone, at which its sensitivity is measured
-
-
 Scores = Mapping[str, Tensor]
 
 

@@ -1,19 +1,15 @@
 """Choosing a threshold for a net on disk: from a safetensors file to a pruned one, verified on other examples."""
 
-import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
-from torch import Tensor, nn
+from torch import Tensor
 
-from prunelab import files
 from prunelab.choosing.bench import Timer, classification, timed, verify
 from prunelab.choosing.bisection import TESTS, Choice, choose
 from prunelab.choosing.bounds import Bounds, Kept, worded
@@ -21,103 +17,12 @@ from prunelab.choosing.families import by_name
 from prunelab.data import Images, Split, load_images
 from prunelab.data.images import standardised as standardise
 from prunelab.data.images import stratified
-from prunelab.deploy.shrinking import refuse_other_net, smaller_spec
+from prunelab.deploy.shrinking import smaller_spec
+from prunelab.deploy.stored import NetFile, open_net, read, refuse_other_data, refuse_other_net, write
 from prunelab.measure import evaluate
 from prunelab.measure.latency import Call, threads
-from prunelab.models import build
 from prunelab.pruning.kinds import find
 from prunelab.stats import LEVEL
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class NetFile:
-    """What a safetensors file holds."""
-
-    path: Path
-    state: Mapping[str, Tensor]  # parameters and buffers by name
-    identity: Mapping[str, Any]  # of our metadata: model, data, data_id, seed, ... as far as given; may be empty
-
-
-def read(path: Path) -> NetFile:
-    """Read a net's parameters, and what the file's metadata say of it, if anything.
-
-    Raises:
-        FileNotFoundError: there is no such file.
-        ValueError: it is no safetensors file.
-    """
-    if not path.is_file():
-        raise FileNotFoundError(f"a net is a .safetensors file; there is none at {path}")
-    try:
-        with safe_open(path, framework="pt") as stored:
-            state = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (not a mapping)
-            told = (stored.metadata() or {}).get("net", "{}")
-    except SafetensorError as error:
-        raise ValueError(
-            f"a net is a .safetensors file, as safetensors.torch.save_file writes one of a state_dict; {path} is not "
-            f"one ({error})"
-        ) from error
-    try:
-        identity = json.loads(told)
-    except json.JSONDecodeError:
-        identity = {}  # somebody else's entry of that name
-    return NetFile(path=path, state=state, identity=identity if isinstance(identity, dict) else {})
-
-
-def open_net(file: NetFile, arch: str, images: Images, device: str = "cpu") -> nn.Sequential:
-    """Build the net of a spec with the parameters of a file.
-
-    Args:
-        file: as `read` gives it.
-        arch: spec of the net, see `prunelab.models.build`.
-        images: what it is measured on; their shape and classes are the ends of the net.
-        device: where the net goes.
-
-    Returns:
-        The net in evaluation mode, float32.
-
-    Raises:
-        ValueError: a tensor is missing, unknown, of another shape, not numbers, or not finite; or the spec is none.
-    """
-    module = build(arch, inputs=images.shape, classes=len(images.classes), generator=torch.Generator())
-    own = module.state_dict()
-    hint = "rename them, name the right architecture, or prune the module itself with prunelab.choosing.choose"
-    missing, unknown = ([n for n in one if n not in other] for one, other in ((own, file.state), (file.state, own)))
-    if missing or unknown:
-        raise ValueError(
-            f"a net {arch!r} has the tensors {', '.join(own)}; {file.path} lacks {', '.join(missing) or 'none'} and "
-            f"has besides {', '.join(unknown) or 'none'}: {hint}"
-        )
-    for name, tensor in file.state.items():
-        if tensor.shape != own[name].shape:
-            raise ValueError(
-                f"in a net {arch!r} of {images.name}, {name!r} has shape {tuple(own[name].shape)}; in {file.path} it "
-                f"has {tuple(tensor.shape)}: is it another architecture, or trained on other data?"
-            )
-        if tensor.is_floating_point() != own[name].is_floating_point():
-            raise ValueError(f"{name!r} is {own[name].dtype} in a net; in {file.path} it is {tensor.dtype}")
-        if odd := int((~torch.isfinite(tensor.float())).sum()):
-            raise ValueError(
-                f"the weights of a net are finite; {odd} of {tensor.numel()} of {name!r} in {file.path} are NaN or "
-                "infinite: did its training diverge?"
-            )
-    module.load_state_dict(dict(file.state))
-    return module.to(device).eval()
-
-
-def write(path: Path, module: nn.Module, identity: Mapping[str, Any]) -> Path:
-    """Write a net's parameters as safetensors, whole or not at all, its identity in the metadata.
-
-    Args:
-        path: the file; its folder is made where missing.
-        module: the net.
-        identity: model, data and what else is known, as JSON can hold it.
-    """
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}
-    with files.replacing(path) as temporary:
-        # One key: safetensors writes several in an order that differs from run to run.
-        save_file(state, temporary, metadata={"net": json.dumps(dict(identity))})
-    return path
-
 
 SUMMARY = ("bound", "limit", "found", "at most", "verified", "held")
 
@@ -196,13 +101,9 @@ def choose_stored(
     scaled = bool(file.identity.get("standardised", False)) if standardised is None else standardised
     if scaled:
         images = standardise(images)
-    trained_on = file.identity.get("data_id", images.content_id)
-    if trained_on != images.content_id:
-        raise ValueError(
-            f"a net is measured on the data it was trained on; {path} was trained on {file.identity.get('data')} "
-            f"({trained_on}), this is {images.name} ({images.content_id})"
-        )
-    dense = open_net(file, arch, images, device)
+    refuse_other_data(file, images.name, images.content_id)
+    fits: dict[str, Any] = {"data": images.name, "inputs": images.shape, "classes": len(images.classes)}
+    dense = open_net(file, arch, **fits, device=device)
     search_part, check_part, searched, checked = _parts(images, search_on)
     if not 1 <= batch_size <= len(images.train):
         raise ValueError(f"a batch is of 1 to {len(images.train)} examples, those trained on; got {batch_size!r}")
@@ -230,7 +131,7 @@ def choose_stored(
         known |= {name: file.identity[name] for name in ("seed", "step") if name in file.identity}
         known |= {"standardised": True} if scaled else {}
         write(out, net, known | {"pruning": f"{family}-{100 * choice.sparsity:.4g}"})
-        net = open_net(read(out), spec, images, device)  # what was stored is what is verified
+        net = open_net(read(out), spec, **fits, device=device)  # what was stored is what is verified
     again = verify(
         net,
         dense,

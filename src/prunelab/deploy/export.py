@@ -47,17 +47,9 @@ def refuse_other_outputs(found: Tensor, expected: Tensor, *, what: str, toleranc
 
 
 OPSET = 17  # of 2022: runtimes of any age in use know it, and it has every operator that is needed here
-
-
 IR_VERSION = 8  # the file format that came with it
-
-
 INPUT, OUTPUT = "input", "logits"
-
-
 _EXAMPLES = 3  # the exported net is run on, once
-
-
 _Made = tuple[str, list[Tensor], dict[str, Any]]  # operator, parameters behind its input, attributes
 
 

@@ -122,8 +122,6 @@ def _refuse_infinite(model: nn.Module) -> None:
 
 
 MASKED, CSR_TORCH, CSR_SCIPY, SHRUNK, ONNX = FORMS = ("masked", "csr-torch", "csr-scipy", "shrunk", "onnx")
-
-
 _LIBRARIES: dict[str, Library] = {CSR_TORCH: "torch", CSR_SCIPY: "scipy"}
 
 

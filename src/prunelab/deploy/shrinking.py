@@ -5,18 +5,17 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from prunelab import files
 from prunelab.data import Images, Split
 from prunelab.deploy.export import TOLERANCE, refuse_other_outputs
 from prunelab.deploy.forms import exporter, operations, without_dead_units
-from prunelab.models import build, is_conv, parse, parse_conv
+from prunelab.deploy.stored import open_net, read, refuse_other_data, refuse_other_net
+from prunelab.models import is_conv, parse, parse_conv
 from prunelab.models.modes import evaluating
 from prunelab.pruning.units import outputs
 
@@ -48,33 +47,6 @@ def smaller_spec(spec: str, model: nn.Module) -> str:
     widths = [outputs(layers[f"fc{depth}"]) for depth in range(1, len(whole.widths) + 1)]
     words = [word for word, said in (("same", whole.same), ("bn", whole.batch_norm)) if said]
     return "-".join(["conv", *convolutions, *map(str, widths), *words, whole.activation])
-
-
-def same_net(one: str, other: str) -> bool:
-    """Say whether two specs name nets of one shape with the same activations, as lenet-300-100 and mlp-300-100-relu.
-
-    Raises:
-        ValueError: one of them cannot be read.
-    """
-    if is_conv(one) or is_conv(other):
-        return is_conv(one) and is_conv(other) and parse_conv(one) == parse_conv(other)
-    first, second = parse(one), parse(other)
-    return (first.widths, first.activations, first.layers) == (second.widths, second.activations, second.layers)
-
-
-def refuse_other_net(path: Path, own: object, arch: str | None) -> None:
-    """Refuse to take a stored net for another than it says it is; without one of the two there is nothing to compare.
-
-    Args:
-        path: of its file.
-        own: its spec as the file says it.
-        arch: the spec it is to be.
-
-    Raises:
-        ValueError: they name different nets, or one of them cannot be read.
-    """
-    if own is not None and arch is not None and not same_net(str(own), arch):
-        raise ValueError(f"{path} holds a net {own!r} by its own account; got arch {arch!r}: leave it out")
 
 
 _BATCH = 500
@@ -127,21 +99,16 @@ def shrink_stored(
         ValueError: a file that is no such net or of another net than `arch` says, one trained on other data, numbers
             that are not finite, or outputs that differ by more than the tolerance; nothing is written then.
     """
-    content = Path(path).read_bytes()
-    state, identity = _read(content, path)
-    spec = _spec(identity, arch, path)
-    if (trained := identity.get("data_id")) not in (None, images.content_id):
-        raise ValueError(
-            f"outputs are compared on the data a net was trained on; {path} was trained on {identity.get('data')} "
-            f"({trained}), got {images.name} ({images.content_id})"
-        )
-    whole = build(spec, inputs=images.shape, classes=len(images.classes), generator=torch.Generator())
-    try:
-        whole.load_state_dict(state)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())
-        raise ValueError(f"a stored net fits its spec {spec!r} and the data {images.name}; {path}: {reason}") from error
-    small = without_dead_units(whole.eval())
+    file = read(Path(path))
+    if file.odd:
+        raise ValueError(f"a stored net says what it is by name, as JSON; {path} says {file.odd!r}: store it again")
+    refuse_other_net(path, file.identity.get("model"), arch)
+    spec = file.identity.get("model", arch)
+    if spec is None:
+        raise ValueError(f"{path} does not say what net it holds; name it, as in --arch lenet-300-100")
+    refuse_other_data(file, images.name, images.content_id)
+    whole = open_net(file, str(spec), data=images.name, inputs=images.shape, classes=len(images.classes))
+    small = without_dead_units(whole)
     expected = _outputs(whole, images.test)
     found = _outputs(small.model, images.test)
     what = f"{path} without its dead units"
@@ -154,7 +121,7 @@ def shrink_stored(
         onnx_difference = refuse_other_outputs(found, expected, what=f"{what}, exported", tolerance=tolerance)
         agreement = min(agreement, _agreement(found, expected))
     own = smaller_spec(spec, small.model)
-    named = {"data": images.name, "data_id": images.content_id, **identity, "model": own, "shrunk_from": spec}
+    named = {"data": images.name, "data_id": images.content_id, **file.identity, "model": own, "shrunk_from": spec}
     tensors = {name: tensor.contiguous() for name, tensor in small.model.state_dict().items()}
     # One key: safetensors writes several in an order that differs from run to run.
     written = save(tensors, metadata={"net": json.dumps(named)})
@@ -166,38 +133,13 @@ def shrink_stored(
         spec=own,
         units={name: (int((~flags).sum()), len(flags)) for name, flags in small.removed.items()},
         parameters=(_parameters(small.model), _parameters(whole)),
-        file_bytes=(len(written), len(content)),
+        file_bytes=(len(written), file.path.stat().st_size),
         flops=(operations(small.model, images.shape), operations(whole, images.shape)),
         examples=len(images.test),
         difference=difference,
         onnx_difference=onnx_difference,
         agreement=agreement,
     )
-
-
-def _read(content: bytes, path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read parameters and, where the file has it, what net they are of."""
-    try:
-        state = load(content)
-    except SafetensorError as error:
-        raise ValueError(f"a pruned net is a safetensors file; {path} is not one ({error})") from error
-    # The file begins with the length of its header, eight bytes, and the header as JSON.
-    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    try:
-        identity = json.loads(header.get("__metadata__", {}).get("net", "{}"))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"a stored net says what it is as JSON; {path} does not ({error}): store it again") from error
-    if not isinstance(identity, dict):
-        raise ValueError(f"a stored net says what it is by name; {path} says {identity!r}: store it again")
-    return state, identity
-
-
-def _spec(identity: Mapping[str, Any], arch: str | None, path: Path) -> str:
-    own = identity.get("model")
-    if own is None and arch is None:
-        raise ValueError(f"{path} does not say what net it holds; name it, as in --arch lenet-300-100")
-    refuse_other_net(path, own, arch)
-    return str(own or arch)
 
 
 def _outputs(model: nn.Module, split: Split) -> Tensor:

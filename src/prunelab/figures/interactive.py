@@ -1,14 +1,14 @@
 """Interactive figures: an Altair chart in, a Vega-Lite file out, one style for every chart of the report."""
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import altair
 
 from prunelab import files
-from prunelab.figures.style import INK, MUTED
+from prunelab.figures.lines import INK, MUTED
+from prunelab.figures.saving import Saved, checked_words
 
 # A page carries its charts' data; beyond this it opens slowly on a phone.
 LARGEST = 600_000  # bytes
@@ -32,12 +32,8 @@ _STYLE: dict[str, Any] = {
 }
 
 
-@dataclass(frozen=True, kw_only=True)
-class SavedChart:
+class SavedChart(Saved):
     """A chart on disk; as a notebook cell's result it says what the book's page shows, which a notebook cannot."""
-
-    path: Path
-    alt: str
 
     def _repr_markdown_(self) -> str:
         return f"*Interactive in the book* (`{self.path.as_posix()}`): {self.alt}"
@@ -63,12 +59,8 @@ def save(
         ValueError: an alt text that says too little, an empty caption, a number that JSON cannot hold, or a
             specification larger than `LARGEST`.
     """
-    alt, caption = " ".join(alt.split()), " ".join(caption.split())
-    if len(alt) < 40 or alt.endswith((".json", ".svg", ".png")):
-        raise ValueError(f"alt text says in words what chart {name!r} shows (at least 40 characters); got {alt!r}")
-    if not caption:
-        raise ValueError(f"chart {name!r} needs a caption; got an empty one")
-    specification = {**chart.to_dict(), "description": alt}
+    words = checked_words(name, "chart", alt=alt, caption=caption)
+    specification = {**chart.to_dict(), "description": words["alt"]}
     specification["config"] = _STYLE
     text = json.dumps(specification, ensure_ascii=False, allow_nan=False, separators=(",", ":")) + "\n"
     size = len(text.encode())
@@ -77,5 +69,5 @@ def save(
             f"a chart's specification is at most {LARGEST} bytes; {name!r} has {size}: give fewer thresholds or bins"
         )
     path = files.write_text(folder / f"{name}.vl.json", text)
-    files.write_json(folder / f"{name}.json", {"alt": alt, "caption": caption, "table": table})
-    return SavedChart(path=path, alt=alt)
+    files.write_json(folder / f"{name}.json", {**words, "table": table})
+    return SavedChart(path=path, alt=words["alt"])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from matplotlib.axes import Axes
 from matplotlib.transforms import Bbox
 
-from prunelab.figures.style import INK, MUTED
+from prunelab.figures.lines import INK, MUTED
 
 _DIRECTIONS = 16
 _REACHES = (8, 14, 22, 30, 40, 52, 66)  # typographic points between a point and the middle of its label's near side

@@ -19,11 +19,7 @@ from nbformat import NotebookNode
 from prunelab.report.normalise import complaints
 
 _SAMPLING_SECONDS = 0.5  # a look at the process tree costs some milliseconds
-
-
 _LEAVING_SECONDS = 1.0  # until a kernel asked to leave is sent SIGTERM, and as long again until SIGKILL
-
-
 _LONGEST_SOCKET_NAME = 90  # characters; the operating systems' own limits start at 104
 
 

@@ -21,17 +21,9 @@ from prunelab.report import publish, verify
 from prunelab.report.verify import Comparison
 
 OK, MISSING = "ok", "missing"
-
-
 _PYTHONS = ((3, 11), (3, 14))  # from, up to but not including
-
-
 _SPARE_DISK = 2 << 30  # bytes: MNIST, the nets of profile full, and the book come to less
-
-
 _SPARE_MEMORY = 1 << 30  # bytes: one kernel with torch and a net
-
-
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 

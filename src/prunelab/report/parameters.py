@@ -192,11 +192,9 @@ def _hint(value: object, name: str) -> str:
 # PyYAML follows YAML 1.1: 1e-3 is text there, `no` is false, 1:30 is ninety and 2020-01-01 a date.
 _INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
 
-
 _FLOAT = re.compile(
     r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
 )
-
 
 _WORDS: dict[str, bool | None] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
@@ -287,8 +285,6 @@ def _plain(loader: _Loader, node: yaml.ScalarNode) -> bool | int | float | str |
 
 # One implicit tag for every plain scalar: `scalar` above decides, so that a word means the same in a file and in -p.
 _PLAIN = "tag:prunelab,2024:plain"
-
-
 _Loader.yaml_implicit_resolvers = {None: [(_PLAIN, re.compile(""))]}
 
 

@@ -15,14 +15,8 @@ from prunelab.report import profiles, runs
 from prunelab.report.profiles import Run
 
 IDENTICAL, WITHIN, DIFFERENT = "identical", "within tolerance", "different"
-
-
 VARIES = "measured anew"  # seconds and the like, which no run repeats: of these only what was measured is compared
-
-
 MISSING, EXTRA = "missing", "extra"
-
-
 AGREEING = (IDENTICAL, WITHIN, VARIES)
 
 

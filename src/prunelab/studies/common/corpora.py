@@ -4,18 +4,15 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated as A
 from typing import Any
 
-import numpy as np
 import torch
-from matplotlib import pyplot as plt
-from matplotlib.figure import Figure
 from pandas import DataFrame
 from torch import Tensor
 
 from prunelab.data.recordings import load_recordings
 from prunelab.data.spoken import WORDS, Recording, Recordings
-from prunelab.figures.style import INK, Saved, save, style
 from prunelab.models import build
 from prunelab.records import Value
 from prunelab.speech import (
@@ -35,6 +32,7 @@ from prunelab.speech import (
     uniform,
     whole,
 )
+from prunelab.tables import Table
 from prunelab.train import Frames, Recipe, train
 
 # Smallest and largest value of each whole number. The largest are far beyond use, and below what memory cannot hold.
@@ -50,19 +48,11 @@ _RANGES = {
     "seed": (0, 2**63 - 1),
 }
 
-
 _LOUDEST = 100.0  # dB; beyond it 16 bit hold either the speech or the noise alone
 
 
 def check_settings(settings: Mapping[str, Any]) -> None:
-    """Refuse sizes and settings that cannot be, by the names they are given under.
-
-    Args:
-        settings: the fields of `prunelab.studies.corpora.Shape`.
-
-    Raises:
-        ValueError: a number out of its range, or a signal-to-noise range that is none.
-    """
+    """Refuse sizes and settings of a `Shape` that cannot be, by the names they are given under."""
     for name, (least, most) in _RANGES.items():
         if not least <= settings[name] <= most:
             raise ValueError(f"{name} is a whole number from {least} to {most}; got {settings[name]!r}")
@@ -76,16 +66,7 @@ def check_settings(settings: Mapping[str, Any]) -> None:
 
 
 def check_alignable(utterances: Sequence[Utterance], frames: Tensor, topology: Topology) -> None:
-    """Refuse training utterances too short for a frame in each state of their words.
-
-    Args:
-        utterances: of the training part.
-        frames: (U,) int64, scored frames of each.
-        topology: the states.
-
-    Raises:
-        ValueError: the first such utterance, by name.
-    """
+    """Refuse training utterances too short for a frame in each state of their words; `frames` counts each's."""
     for utterance, found in zip(utterances, frames.tolist(), strict=True):
         needed = len(utterance.words) * topology.states_per_word
         if found < needed:
@@ -97,14 +78,7 @@ def check_alignable(utterances: Sequence[Utterance], frames: Tensor, topology: T
 
 
 def check_trained(heard: Mapping[str, Sequence[Utterance]]) -> None:
-    """Refuse words that are listened for and were never trained: they could not be recognised.
-
-    Args:
-        heard: part -> utterances.
-
-    Raises:
-        ValueError: the first such word.
-    """
+    """Refuse words that are listened for and were never trained: they could not be recognised."""
     said = {part: {word for one in own for word in one.words} for part, own in heard.items()}
     for part in ("dev", "test"):
         for word in sorted(said[part] - said["train"]):
@@ -117,39 +91,33 @@ def check_trained(heard: Mapping[str, Sequence[Utterance]]) -> None:
 CORPUS_FILE = "corpus.safetensors"
 
 
-CORPUS_KEY = ("data", "part")
+class CorpusPart(Table, key="data part", name="corpus"):
+    """One part of a corpus."""
+
+    data: A[str, "source of the recordings"]
+    data_id: A[str, "content id of the corpus"]
+    part: A[str, "train, dev (where decoders and rates are chosen) or test"]
+    utterances: A[int, "digit strings"]
+    words: A[int, "words in them"]
+    recordings: A[int, "recordings at hand for this part"]
+    speakers: A[int, "speakers"]
+    minutes: A[float, "duration [min]"]
+    frames: A[int, "frames scored by the net"]
+    snr_low: A[float | None, "lowest signal-to-noise ratio; may be empty where no noise was added [dB]"]
+    snr_high: A[float | None, "highest signal-to-noise ratio; may be empty where no noise was added [dB]"]
 
 
-CORPUS_COLUMNS = {
-    "data": "source of the recordings",
-    "data_id": "content id of the corpus",
-    "part": "train, dev (where decoders and rates are chosen) or test",
-    "utterances": "digit strings",
-    "words": "words in them",
-    "recordings": "recordings at hand for this part",
-    "speakers": "speakers",
-    "minutes": "duration [min]",
-    "frames": "frames scored by the net",
-    "snr_low": "lowest signal-to-noise ratio; may be empty where no noise was added [dB]",
-    "snr_high": "highest signal-to-noise ratio; may be empty where no noise was added [dB]",
-}
+class Alignment(Table, key="data round"):
+    """One realignment of the training part."""
 
-
-ALIGNMENT_KEY = ("data", "round")
-
-
-ALIGNMENT_COLUMNS = {
-    "data": "source of the recordings",
-    "data_id": "content id of the corpus",
-    "round": "realignment, counted from 1",
-    "changed_percent": "training frames that got another state than before [%]",
-}
+    data: A[str, "source of the recordings"]
+    data_id: A[str, "content id of the corpus"]
+    round: A[int, "realignment, counted from 1"]
+    changed_percent: A[float, "training frames that got another state than before [%]"]
 
 
 # The net that aligns: small, trained for one pass each round; what it aligns trains the nets that are measured.
 _ALIGNER = "acoustic-2x256-relu"
-
-
 _SHIFT_SECONDS = 0.01  # of the features
 
 
@@ -183,17 +151,8 @@ def make_corpus(
     are. Labels start from a uniform segmentation of every word and are refined by Viterbi realignment with a small
     net trained on the labels before.
 
-    Args:
-        recordings: see `prunelab.data.recordings.load_recordings`.
-        shape: sizes and settings.
-        device: where the aligning net is trained.
-        progress: show progress bars.
-
     Returns:
-        The corpus, its parts as a table (`CORPUS_COLUMNS`), the realignments as a table (`ALIGNMENT_COLUMNS`).
-
-    Raises:
-        ValueError: a part without recordings, a word that is tested and never trained, or an utterance too short.
+        The corpus, its parts as a table, the realignments as a table.
     """
     topology = Topology(states_per_word=shape.states_per_word)
     heard = {name: _utterances(recordings, name, shape) for name in ("train", "dev", "test")}
@@ -243,19 +202,11 @@ def make_corpus(
     )
     identity = {"data": corpus.name, "data_id": corpus.content_id}
     rows = [{**identity, "part": name, **_facts(corpus, name, recordings)} for name in parts]
-    return corpus, DataFrame(rows)[list(CORPUS_COLUMNS)], DataFrame([{**identity, **row} for row in rounds])
+    return corpus, CorpusPart.frame(rows), Alignment.frame([identity | row for row in rounds], may_be_empty=True)
 
 
 def open_or_make(run: str, *, device: str = "cpu") -> Corpus:
-    """Open the corpus that another run left, or make a small synthetic one where none is named.
-
-    Args:
-        run: folder that holds `corpus.safetensors`; empty to make one.
-        device: where the aligning net is trained.
-
-    Raises:
-        FileNotFoundError: the run has no corpus, or the speech synthesiser is not installed.
-    """
+    """Open the corpus that a run left in its folder, or make a small synthetic one where none is named."""
     if run:
         return open_corpus(Path(run) / CORPUS_FILE)
     small = Shape(train_words=600, dev_words=100, test_words=200)
@@ -317,48 +268,3 @@ def _facts(corpus: Corpus, name: str, recordings: Recordings) -> dict[str, objec
         "snr_low": float(noisy.min()) if len(noisy) else math.nan,
         "snr_high": float(noisy.max()) if len(noisy) else math.nan,
     }
-
-
-_SHIFT = 0.01  # seconds between two frames of the features
-
-
-def aligned_utterance(corpus: Corpus) -> Saved:
-    """Draw the first training utterance: log-mel features above, the state of each scored frame below."""
-    part = corpus.train
-    frames = int(part.lengths[0])
-    scored = -(-frames // corpus.step)
-    features = part.features[:frames].numpy()
-    labels = part.labels[:scored].numpy() if part.labels is not None else np.full(scored, corpus.topology.silence)
-    said = " ".join(WORDS[word] for word in part.words[0])
-    with style():
-        figure: Figure
-        figure, (above, below) = plt.subplots(2, 1, figsize=(7.8, 3.8), sharex=True, layout="constrained")
-        image = above.imshow(
-            features.T,
-            origin="lower",
-            aspect="auto",
-            cmap="cividis",
-            extent=(0, frames * _SHIFT, 0, features.shape[1]),
-            interpolation="nearest",
-        )
-        figure.colorbar(image, ax=above, label="log energy\n(standardised)", pad=0.01)
-        above.set_ylabel("mel band")
-        above.grid(visible=False)
-        snr = float(part.snr_db[0])
-        noise = f"SNR {snr:.1f} dB" if np.isfinite(snr) else "no noise added"
-        above.set_title(f"“{said}”, {noise}", loc="left")
-        times = np.arange(scored) * corpus.step * _SHIFT
-        spoken = labels != corpus.topology.silence
-        below.step(times, np.where(spoken, labels % corpus.topology.states_per_word, np.nan), where="post", color=INK)
-        below.set_ylabel("state of the word")
-        below.set_yticks(range(corpus.topology.states_per_word))
-        below.set_xlabel("time [s]")
-        return save(
-            figure,
-            "aligned-utterance",
-            alt=f"Log-mel features of the digit string {said} over time, and beneath them the state of the word that "
-            "each frame was aligned to: every word climbs once through its states, silence in between.",
-            caption="One training utterance. Above: standardised log-mel features. Below: the state that the "
-            "realignment gave each scored frame; gaps are silence.",
-            table="corpus",
-        )

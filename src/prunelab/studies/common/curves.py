@@ -13,7 +13,6 @@ from prunelab.stats import t_interval
 
 KNEE_KEY = ("data", "model", "method")
 
-
 KNEE_COLUMNS = {
     "data": "data set",
     "model": "spec of the net",

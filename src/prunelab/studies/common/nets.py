@@ -1,26 +1,29 @@
 """Trained nets on disk: parameters as safetensors, identity in the file's metadata, opened only where they fit."""
 
 import copy
-import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated as A
+from typing import Any, TypeVar
 from zlib import crc32
 
 import torch
 from pandas import DataFrame
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import nn
 
-from prunelab import files
 from prunelab.data import Images, Split, load_images
+from prunelab.deploy.stored import open_net, read, refuse_other_data, write
 from prunelab.measure import evaluate
-from prunelab.models import build, weight_rms
+from prunelab.models import weight_rms
 from prunelab.pruning import prunable
-from prunelab.records import Value, to_frame
+from prunelab.records import Value
 from prunelab.stats import t_interval
+from prunelab.tables import Table
 from prunelab.train import Recipe, check_seeds, train_seeds
+
+_T = TypeVar("_T")
+_SMALL = ("lenet-32-16-relu",)  # trained where neither runs nor models are named
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -36,6 +39,11 @@ class Net:
     step: int | None = None  # training iterations done, of a net stored along its training; None at the end
 
     @property
+    def names(self) -> dict[str, Any]:
+        """The cells of `OfNet`."""
+        return {"data": self.data, "data_id": self.data_id, "model": self.model, "seed": self.seed}
+
+    @property
     def weight_rms(self) -> float:
         """Root mean square of all prunable weights pooled."""
         return weight_rms(list(prunable(self.module).values()))
@@ -48,15 +56,12 @@ def save_nets(nets: Sequence[Net], folder: Path = Path("nets")) -> list[Path]:
         name = f"{net.model}-{net.pruning}" if net.pruning else net.model
         name += "" if net.step is None else f"-step{net.step}"
         path = folder / f"{name}-seed{net.seed}.safetensors"
-        state = {name: tensor.detach().cpu().contiguous() for name, tensor in net.module.state_dict().items()}
-        identity = {"data": net.data, "data_id": net.data_id, "model": net.model, "seed": net.seed}
+        identity = net.names
         if net.pruning:
             identity["pruning"] = net.pruning
         if net.step is not None:
             identity["step"] = net.step
-        with files.replacing(path) as temporary:
-            # One key: safetensors writes several in an order that differs from run to run.
-            save_file(state, temporary, metadata={"net": json.dumps(identity)})
+        write(path, net.module, identity)
         paths.append(path)
     return paths
 
@@ -72,20 +77,8 @@ def open_nets(
 ) -> list[Net]:
     """Open the nets that other runs trained, or train small ones where no run is named.
 
-    Args:
-        runs: folders of runs that hold `nets/*.safetensors`; empty to train here.
-        images: the data to be measured on; nets trained on other data are refused.
-        models: specs to train, used only without runs.
-        seeds: seeds to train, used only without runs.
-        epochs: how long to train, used only without runs.
-        device: where the nets go.
-
-    Returns:
-        Nets in the order of the runs, models and seeds.
-
-    Raises:
-        FileNotFoundError: a run without nets.
-        ValueError: neither runs nor models; a file that is not such a net, or one trained on other data.
+    `models`, `seeds` and `epochs` say what to train here; runs are folders with `nets/*.safetensors`, and nets trained
+    on other data than `images` are refused. Nets come in the order of runs, models and seeds.
     """
     fit = Fit(data=images.name, data_id=images.content_id, inputs=images.shape, classes=len(images.classes))
     if runs:
@@ -110,30 +103,13 @@ class Fit:
 
 
 def check_models(models: Sequence[str]) -> None:
-    """Refuse to train nothing.
-
-    Raises:
-        ValueError: there is no spec.
-    """
+    """Refuse to train nothing."""
     if not models:
         raise ValueError("nets come from runs or are trained from model specs; both `nets` and `models` are empty")
 
 
 def open_stored(runs: Sequence[str], fit: Fit, *, device: str = "cpu") -> list[Net]:
-    """Open the nets that other runs trained.
-
-    Args:
-        runs: folders of runs that hold `nets/*.safetensors`, at least one.
-        fit: what they are measured on.
-        device: where the nets go.
-
-    Returns:
-        Nets in the order of the runs, models, prunings, seeds and steps.
-
-    Raises:
-        FileNotFoundError: a run without nets.
-        ValueError: a file that is not such a net, one trained on other data.
-    """
+    """Open the nets that other runs trained, in the order of the runs, models, prunings, seeds and steps."""
     nets: list[Net] = []
     for run in runs:
         found = sorted((Path(run) / "nets").glob("*.safetensors"))
@@ -148,98 +124,51 @@ def open_stored(runs: Sequence[str], fit: Fit, *, device: str = "cpu") -> list[N
 
 
 def _open(path: Path, fit: Fit, device: str) -> Net:
+    file = read(path)
     try:
-        with safe_open(path, framework="pt") as stored:
-            identity = json.loads((stored.metadata() or {})["net"])
-            state = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (not a mapping)
-        data, data_id, model, seed = (identity[name] for name in ("data", "data_id", "model", "seed"))
-        pruning, step = identity.get("pruning", ""), identity.get("step")
-    except SafetensorError as error:
-        raise ValueError(f"a stored net is a safetensors file; {path} is not one ({error}): train it again") from error
-    except (KeyError, TypeError, json.JSONDecodeError) as error:
+        data, data_id, model, seed = (file.identity[name] for name in ("data", "data_id", "model", "seed"))
+    except KeyError as error:
         raise ValueError(
             f"a stored net names its data, data_id, model and seed; {path} does not: train it again"
         ) from error
-    if data_id != fit.data_id:
-        raise ValueError(
-            f"a net is measured on the data it was trained on; {path} was trained on {data} ({data_id}), "
-            f"the run measures {fit.data} ({fit.data_id})"
-        )
-    module = build(model, inputs=fit.inputs, classes=fit.classes, generator=torch.Generator())
-    try:
-        module.load_state_dict(state)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())
-        raise ValueError(f"a stored net fits its own spec {model!r}; {path} does not: {reason}") from error
-    return Net(
-        data=data,
-        data_id=data_id,
-        model=model,
-        seed=int(seed),
-        module=module.to(device).eval(),
-        pruning=pruning,
-        step=step,
-    )
+    refuse_other_data(file, fit.data, fit.data_id)
+    module = open_net(file, model, data=fit.data, inputs=fit.inputs, classes=fit.classes, device=device)
+    pruning, step = file.identity.get("pruning", ""), file.identity.get("step")
+    return Net(data=data, data_id=data_id, model=model, seed=int(seed), module=module, pruning=pruning, step=step)
 
 
-DENSE_KEY = ("data", "model", "seed")
+class OfNet(Table):
+    """The columns that name a net."""
+
+    data: A[str, "data set"]
+    data_id: A[str, "content id of the data set"]
+    model: A[str, "spec of the net"]
+    seed: A[int, "seed of initialisation and order"]
 
 
-DENSE_COLUMNS = {
-    "data": "data set",
-    "data_id": "content id of the data set",
-    "model": "spec of the net",
-    "seed": "seed of initialisation and order",
-    "learning_rate": "peak learning rate, chosen on the validation part",
-    "weights": "prunable weights",
-    "biases": "biases, never pruned",
-    "weight_rms": "root mean square of all weights pooled",
-    "validation_error_percent": "error on the validation part, last epoch [%]",
-    "error_percent": "error on the test part, last epoch [%]",
-    "loss": "mean cross-entropy on the test part, last epoch [nats]",
-}
+class Counted(Table):
+    """What is counted in a dense net."""
+
+    learning_rate: A[float, "peak learning rate, chosen on the validation part"]
+    weights: A[int, "prunable weights"]
+    biases: A[int, "biases, never pruned"]
+    weight_rms: A[float, "root mean square of all weights pooled"]
 
 
-RATE_KEY = ("data", "model", "learning_rate")
+class Dense(Counted, OfNet, key="data model seed"):
+    """One dense net, trained and measured once."""
+
+    validation_error_percent: A[float, "error on the validation part, last epoch [%]"]
+    error_percent: A[float, "error on the test part, last epoch [%]"]
+    loss: A[float, "mean cross-entropy on the test part, last epoch [nats]"]
 
 
-RATE_COLUMNS = {
-    "data": "data set",
-    "data_id": "content id of the data set",
-    "model": "spec of the net",
-    "seed": "seed of the one net tried",
-    "learning_rate": "peak learning rate tried",
-    "validation_error_percent": "error on the validation part, last epoch [%]; the lowest is chosen",
-}
+class Rate(OfNet, key="data model learning_rate", name="rates"):
+    """One learning rate tried on one net."""
 
-
-@dataclass(frozen=True, kw_only=True)
-class Dense:
-    """One row of the table of dense nets."""
-
-    data: str
-    data_id: str
-    model: str
-    seed: int
-    learning_rate: float
-    weights: int
-    biases: int
-    weight_rms: float
-    validation_error_percent: float
-    error_percent: float
-    loss: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rate:
-    """One row of the search for a learning rate."""
-
-    data: str
-    data_id: str
-    model: str
-    seed: int
-    learning_rate: float
-    validation_error_percent: float
+    seed: A[int, "seed of the one net tried"]
+    learning_rate: A[float, "peak learning rate tried"]
+    validation_error_percent: A[float, "error on the validation part, last epoch [%]; the lowest is chosen"]
 
 
 def error_percent(accuracy: float) -> float:
@@ -261,53 +190,47 @@ def train_nets(
 
     Each rate is tried with the first seed; the net trained at the chosen one is kept, the other seeds follow.
 
-    Args:
-        data: see `prunelab.data.load_images`.
-        model: see `prunelab.models.parse`.
-        seeds: distinct whole numbers.
-        epochs: passes over the training part.
-        learning_rates: peak rates to try.
-        device: where to train.
-        progress: show progress bars.
-
     Returns:
         The nets, the table of dense nets (one row a seed) and the table of rates tried.
-
-    Raises:
-        ValueError: no rate, seeds that are not distinct, or what loading and training refuse.
     """
-    if not learning_rates:
-        raise ValueError("training needs at least one learning rate to try; learning_rates is empty")
     check_seeds(seeds)
     images = load_images(data, device=device)
     first, *others = seeds
-    tried = {}
-    rates = []
-    for rate in dict.fromkeys(learning_rates):
+    identity: dict[str, Any] = {"data": images.name, "data_id": images.content_id, "model": model}
+
+    def trained(rate: float, seeds: Sequence[int]) -> dict[int, nn.Sequential]:
         recipe = Recipe(epochs=epochs, learning_rate=rate)
-        tried[rate] = train_seeds(model, images, recipe, [first], progress=progress)[first]
-        error = error_percent(evaluate(tried[rate], images.validation).accuracy)
-        rates.append(
-            Rate(
-                data=images.name,
-                data_id=images.content_id,
-                model=model,
-                seed=first,
-                learning_rate=rate,
-                validation_error_percent=error,
-            )
-        )
-    best = min(rates, key=lambda row: row.validation_error_percent).learning_rate
-    modules = {first: tried[best]}
-    if others:
-        recipe = Recipe(epochs=epochs, learning_rate=best)
-        modules |= train_seeds(model, images, recipe, others, progress=progress)
-    nets = [
-        Net(data=images.name, data_id=images.content_id, model=model, seed=seed, module=module)
-        for seed, module in modules.items()
+        return train_seeds(model, images, recipe, seeds, progress=progress)
+
+    def tried(rate: float) -> tuple[nn.Sequential, float]:
+        module = trained(rate, [first])[first]
+        return module, error_percent(evaluate(module, images.validation).accuracy)
+
+    best, module, errors = best_rate(learning_rates, tried)
+    modules = {first: module} | (trained(best, others) if others else {})
+    rates = [
+        Rate(**identity, seed=first, learning_rate=rate, validation_error_percent=error)
+        for rate, error in errors.items()
     ]
-    dense = to_frame([dense_row(net, images, best) for net in nets], DENSE_KEY)
-    return nets, dense, to_frame(rates, RATE_KEY)
+    nets = [Net(**identity, seed=seed, module=module) for seed, module in modules.items()]
+    dense = Dense.frame([dense_row(net, images, best) for net in nets])
+    return nets, dense, Rate.frame(rates)
+
+
+def best_rate(
+    rates: Sequence[float], tried: Callable[[float], tuple[_T, float]]
+) -> tuple[float, _T, dict[float, float]]:
+    """Try every learning rate, and give the best one, what was trained at it, and the error of each.
+
+    Args:
+        rates: learning rates to try.
+        tried: gives what was trained at a rate, and its error on examples that are neither trained nor tested on.
+    """
+    if not rates:
+        raise ValueError("training needs at least one learning rate to try; learning_rates is empty")
+    found = {rate: tried(rate) for rate in dict.fromkeys(rates)}
+    best = min(found, key=lambda rate: found[rate][1])
+    return best, found[best][0], {rate: error for rate, (_, error) in found.items()}
 
 
 def dense_values(dense: DataFrame) -> dict[str, Value]:
@@ -324,21 +247,25 @@ def dense_values(dense: DataFrame) -> dict[str, Value]:
 def dense_row(net: Net, images: Images, rate: float) -> Dense:
     """Measure a dense net on the validation and the test part."""
     test = evaluate(net.module, images.test)
-    weights = prunable(net.module)
-    biases = {name: value for name, value in net.module.named_parameters() if name not in weights}
     return Dense(
-        data=net.data,
-        data_id=net.data_id,
-        model=net.model,
-        seed=net.seed,
-        learning_rate=rate,
-        weights=sum(weight.numel() for weight in weights.values()),
-        biases=sum(bias.numel() for bias in biases.values()),
-        weight_rms=net.weight_rms,
+        **net.names,
+        **counts(net, rate),
         validation_error_percent=error_percent(evaluate(net.module, images.validation).accuracy),
         error_percent=error_percent(test.accuracy),
         loss=test.loss,
     )
+
+
+def counts(net: Net, rate: float) -> dict[str, Any]:
+    """Count a net trained at a learning rate: the cells of `Counted`."""
+    weights = prunable(net.module)
+    biases = [value for name, value in net.module.named_parameters() if name not in weights]
+    return {
+        "learning_rate": rate,
+        "weights": sum(weight.numel() for weight in weights.values()),
+        "biases": sum(bias.numel() for bias in biases),
+        "weight_rms": net.weight_rms,
+    }
 
 
 def lay_out(module: nn.Sequential) -> nn.Sequential:
@@ -354,13 +281,10 @@ def copied(net: Net, split: Split) -> nn.Sequential:
 def draws(net: Net, use: str = "") -> torch.Generator:
     """Give a generator that depends on the net's seed, its step and the use alone.
 
-    Without a use it is that of the study's random scores, so that all experiments on a net choose the same units.
+    Without a use it is that of a study's random scores, so that all experiments on a net choose the same units.
     """
     number = net.seed * 1_000_003 + (net.step or 0)
     return torch.Generator().manual_seed((number ^ crc32(use.encode())) % 2**63)  # of nothing crc32 is 0
-
-
-_SMALL = ("lenet-32-16-relu",)  # trained where neither runs nor models are named
 
 
 def dense_nets(
@@ -375,17 +299,7 @@ def dense_nets(
 ) -> list[Net]:
     """Open the dense nets of other runs, of some models and seeds, or train small ones where no run is named.
 
-    Args:
-        runs: folders of runs that hold nets; empty to train here.
-        images: what the nets were trained on.
-        models: specs of the runs' nets to take, all of them when empty; without runs, specs to train.
-        seeds: without runs, seeds to train.
-        epochs: without runs, how long to train.
-        only_seeds: seeds to take, all of them when empty.
-        device: where the nets go.
-
-    Raises:
-        ValueError: the runs lack a model or all the seeds, or as `open_nets`.
+    Without `models` or `only_seeds` all of the runs' are taken; `seeds` and `epochs` say what to train here.
     """
     nets = open_nets(runs, images, models=models or _SMALL, seeds=seeds, epochs=epochs, device=device)
     found = dict.fromkeys(net.model for net in nets)

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated as A
+from typing import Any
 
 import torch
 from pandas import DataFrame
@@ -10,23 +12,16 @@ from tqdm import tqdm
 
 from prunelab.measure.sweep import logits
 from prunelab.models import build
-from prunelab.pruning import prunable
-from prunelab.records import Value, to_frame
+from prunelab.records import Value
 from prunelab.speech import Corpus, Setting, WordErrors, decode, utterance_interval, word_errors
 from prunelab.stats import t_interval
-from prunelab.studies.common.nets import Fit, Net, check_models, open_stored
+from prunelab.studies.common.nets import Counted, Fit, Net, OfNet, best_rate, check_models, counts, open_stored
 from prunelab.train import Frames, Recipe, check_seeds, train
 
 # Chosen so that the best on the development part lies inside for nets that still hear something.
 SCALES = (0.2, 0.5, 1.0)
-
-
 PENALTIES = (-20.0, -10.0, -5.0, 0.0, 5.0)
-
-
 GRID = tuple(Setting(scale=scale, penalty=penalty) for scale in SCALES for penalty in PENALTIES)
-
-
 _BOOTSTRAP_SEED = 0  # every setting of every net is measured on the same draws of utterances
 
 
@@ -151,78 +146,35 @@ def _part(errors: WordErrors, utterances: slice) -> WordErrors:
     )
 
 
-DENSE_KEY = ("data", "model", "seed")
+class OfRecogniser(OfNet):
+    """The columns that name a recogniser."""
+
+    data: A[str, "source of the recordings"]
+    data_id: A[str, "content id of the corpus"]
 
 
-DENSE_COLUMNS = {
-    "data": "source of the recordings",
-    "data_id": "content id of the corpus",
-    "model": "spec of the net",
-    "seed": "seed of initialisation and order",
-    "learning_rate": "peak learning rate, chosen on the development part",
-    "weights": "prunable weights",
-    "biases": "biases, never pruned",
-    "weight_rms": "root mean square of all weights pooled",
-    "dev_error_percent": "word error rate on the development part, last epoch [%]",
-    "error_percent": "word error rate on the test part, decoder chosen on the development part [%]",
-    "best_wer_percent": "word error rate on the test part with the decoder that is best there [%]",
-    "substitutions_percent": "substituted words, of those spoken [%]",
-    "deletions_percent": "missed words, of those spoken [%]",
-    "insertions_percent": "inserted words, of those spoken [%]",
-    "wer_low": "lower end of the 95 % bootstrap interval of error_percent over utterances [%]",
-    "wer_high": "its upper end [%]",
-    "decoder_scale": "acoustic scale of the decoder chosen",
-    "decoder_penalty": "word insertion penalty of the decoder chosen",
-}
+class Dense(Counted, OfRecogniser, key="data model seed"):
+    """One dense recogniser, trained and measured once."""
+
+    learning_rate: A[float, "peak learning rate, chosen on the development part"]
+    dev_error_percent: A[float, "word error rate on the development part, last epoch [%]"]
+    error_percent: A[float, "word error rate on the test part, decoder chosen on the development part [%]"]
+    best_wer_percent: A[float, "word error rate on the test part with the decoder that is best there [%]"]
+    substitutions_percent: A[float, "substituted words, of those spoken [%]"]
+    deletions_percent: A[float, "missed words, of those spoken [%]"]
+    insertions_percent: A[float, "inserted words, of those spoken [%]"]
+    wer_low: A[float, "lower end of the 95 % bootstrap interval of error_percent over utterances [%]"]
+    wer_high: A[float, "its upper end [%]"]
+    decoder_scale: A[float, "acoustic scale of the decoder chosen"]
+    decoder_penalty: A[float, "word insertion penalty of the decoder chosen"]
 
 
-RATE_KEY = ("data", "model", "learning_rate")
+class Rate(OfRecogniser, key="data model learning_rate", name="rates"):
+    """One learning rate tried on one recogniser."""
 
-
-RATE_COLUMNS = {
-    "data": "source of the recordings",
-    "data_id": "content id of the corpus",
-    "model": "spec of the net",
-    "seed": "seed of the one net tried",
-    "learning_rate": "peak learning rate tried",
-    "dev_error_percent": "word error rate on the development part, last epoch [%]; the lowest is chosen",
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Dense:
-    """One row of the table of dense recognisers."""
-
-    data: str
-    data_id: str
-    model: str
-    seed: int
-    learning_rate: float
-    weights: int
-    biases: int
-    weight_rms: float
-    dev_error_percent: float
-    error_percent: float
-    best_wer_percent: float
-    substitutions_percent: float
-    deletions_percent: float
-    insertions_percent: float
-    wer_low: float
-    wer_high: float
-    decoder_scale: float
-    decoder_penalty: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rate:
-    """One row of the search for a learning rate."""
-
-    data: str
-    data_id: str
-    model: str
-    seed: int
-    learning_rate: float
-    dev_error_percent: float
+    seed: A[int, "seed of the one net tried"]
+    learning_rate: A[float, "peak learning rate tried"]
+    dev_error_percent: A[float, "word error rate on the development part, last epoch [%]; the lowest is chosen"]
 
 
 def recipe_of(epochs: int, learning_rate: float = 1e-3) -> Recipe:
@@ -244,48 +196,27 @@ def train_recognisers(
 
     Each rate is tried with the first seed; the net trained at the chosen one is kept, the other seeds follow.
 
-    Args:
-        corpus: with labels of its training part.
-        model: see `prunelab.models.parse`.
-        seeds: distinct whole numbers.
-        epochs: passes over the training frames.
-        learning_rates: peak rates to try.
-        device: where to train.
-        progress: show progress bars.
-
     Returns:
         The nets, the table of dense nets (one row a seed) and the table of rates tried.
-
-    Raises:
-        ValueError: no rate, seeds that are not distinct, a corpus without labels, or what training refuses.
     """
-    if not learning_rates:
-        raise ValueError("training needs at least one learning rate to try; learning_rates is empty")
     check_seeds(seeds)
     frames, listener = _frames(corpus, device), Listener(corpus, device=device)
     first, *others = seeds
-    tried: dict[float, tuple[Net, Heard]] = {}
-    for rate in dict.fromkeys(learning_rates):
-        net = _trained(corpus, frames, model, first, recipe_of(epochs, rate), progress=progress)
-        tried[rate] = (net, listener.hear(net.module, [])[0])
-    rates = [
-        Rate(
-            data=corpus.name,
-            data_id=corpus.content_id,
-            model=model,
-            seed=first,
-            learning_rate=rate,
-            dev_error_percent=heard.dev_error_percent,
-        )
-        for rate, (_, heard) in tried.items()
-    ]
-    best = min(rates, key=lambda row: row.dev_error_percent).learning_rate
-    measured = [tried[best]]
-    for seed in others:
-        net = _trained(corpus, frames, model, seed, recipe_of(epochs, best), progress=progress)
-        measured.append((net, listener.hear(net.module, [])[0]))
-    dense = to_frame([_dense(net, heard, best) for net, heard in measured], DENSE_KEY)
-    return [net for net, _ in measured], dense, to_frame(rates, RATE_KEY)
+
+    def measured(rate: float, seed: int) -> tuple[Net, Heard]:
+        net = _trained(corpus, frames, model, seed, recipe_of(epochs, rate), progress=progress)
+        return net, listener.hear(net.module, [])[0]
+
+    def tried(rate: float) -> tuple[tuple[Net, Heard], float]:
+        found = measured(rate, first)
+        return found, found[1].dev_error_percent
+
+    best, found, errors = best_rate(learning_rates, tried)
+    identity: dict[str, Any] = {"data": corpus.name, "data_id": corpus.content_id, "model": model, "seed": first}
+    rates = [Rate(**identity, learning_rate=rate, dev_error_percent=error) for rate, error in errors.items()]
+    nets = [found, *(measured(best, seed) for seed in others)]
+    dense = DataFrame([net.names | counts(net, best) | vars(heard) for net, heard in nets])
+    return [net for net, _ in nets], Dense.frame(dense), Rate.frame(rates)
 
 
 def open_recognisers(
@@ -299,20 +230,7 @@ def open_recognisers(
 ) -> list[Net]:
     """Open the acoustic nets that other runs trained, or train small ones where no run is named.
 
-    Args:
-        runs: folders of runs that hold `nets/*.safetensors`; empty to train here.
-        corpus: what they are measured on; nets trained on another are refused.
-        models: specs to train, used only without runs.
-        seeds: seeds to train, used only without runs.
-        epochs: how long to train, used only without runs.
-        device: where the nets go.
-
-    Returns:
-        Nets in the order of the runs, models and seeds.
-
-    Raises:
-        FileNotFoundError: a run without nets.
-        ValueError: neither runs nor models; a file that is not such a net, or one trained on another corpus.
+    As `open_nets`, on a corpus.
     """
     if runs:
         fit = Fit(data=corpus.name, data_id=corpus.content_id, inputs=corpus.inputs, classes=corpus.topology.states)
@@ -360,28 +278,3 @@ def _trained(corpus: Corpus, frames: Frames, model: str, seed: int, recipe: Reci
     label = f"{model}, seed {seed}, rate {recipe.learning_rate:g}" if progress else None
     train(module, frames, recipe, generator=generator, label=label)
     return Net(data=corpus.name, data_id=corpus.content_id, model=model, seed=seed, module=module)
-
-
-def _dense(net: Net, heard: Heard, rate: float) -> Dense:
-    weights = prunable(net.module)
-    biases = {name: value for name, value in net.module.named_parameters() if name not in weights}
-    return Dense(
-        data=net.data,
-        data_id=net.data_id,
-        model=net.model,
-        seed=net.seed,
-        learning_rate=rate,
-        weights=sum(weight.numel() for weight in weights.values()),
-        biases=sum(bias.numel() for bias in biases.values()),
-        weight_rms=net.weight_rms,
-        dev_error_percent=heard.dev_error_percent,
-        error_percent=heard.error_percent,
-        best_wer_percent=heard.best_wer_percent,
-        substitutions_percent=heard.substitutions_percent,
-        deletions_percent=heard.deletions_percent,
-        insertions_percent=heard.insertions_percent,
-        wer_low=heard.wer_low,
-        wer_high=heard.wer_high,
-        decoder_scale=heard.decoder_scale,
-        decoder_penalty=heard.decoder_penalty,
-    )

@@ -50,6 +50,25 @@ def joined(folders: Sequence[str], name: str, *, run: str) -> DataFrame:
     return pd.concat([table_of(folder, name, run=run) for folder in folders or [""]], ignore_index=True)
 
 
+def deciding(
+    folders: Mapping[str, Sequence[str]], runs: Mapping[str, str]
+) -> tuple[dict[str, DataFrame], dict[str, str]]:
+    """Read the tables that decide a study's claims.
+
+    Args:
+        folders: table -> the runs that hold it; one with none is left out.
+        runs: table -> a run that leaves it, for the hint in the error.
+
+    Returns:
+        The tables, of all runs each; and the paths that verdicts point to, "<run>/tables/<name>.csv".
+
+    Raises:
+        FileNotFoundError: a folder is empty, or its run lacks the table.
+    """
+    tables = {name: joined(own, name, run=runs[name]) for name, own in folders.items() if own}
+    return tables, {name: f"{Path(folders[name][0]).name}/tables/{name}.csv" for name in tables}
+
+
 def keep(table: DataFrame, name: str, *, folder: str, of: str) -> DataFrame:
     """Save rows of another run's table with this run, described as there, and give them back.
 

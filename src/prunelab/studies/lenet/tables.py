@@ -1,328 +1,237 @@
-"""The rows and columns of the tables on pruned and retrained nets."""
+"""The tables that the LeNet study's trainings, prunings and counts leave."""
 
-from dataclasses import dataclass
+from typing import Annotated as A
 
-from prunelab.studies.lenet.settings import SETTING_COLUMNS, SETTING_KEY, Setting
+from prunelab.tables import Table
 
-_SEED = {"seed": "seed of the net, of the order of its examples and of nothing else"}
+DENSE = "dense"
+REMOVED = ("none", "first", "last", "both")
+TREATMENTS = ("as trained", "retrained", "from scratch")
 
+SETTING = "data recipe mode budget model target"  # what tells nets apart, but for their seeds
 
-_COUNTS = {
-    "kept_asked": "weights asked to be kept",
-    "kept": "weights kept, counted in the masks",
-}
-
-
-_THRESHOLD = {
-    "threshold": "smallest magnitude kept; may be empty unless one threshold holds for the whole net [weight units]"
-}
-
-
-_ERRORS = {
-    "error_pruned_percent": "error on the test part right after the round's pruning [%]",
-    "error_percent": "error on the test part after the round's training, last epoch [%]",
-    "validation_error_percent": "error on the validation part then, of examples trained on where both parts train [%]",
-}
-
-
-PRUNED_KEY = (*SETTING_KEY, "seed")
+Data = A[str, "data set"]
+DataId = A[str, "content id of the data set"]
+Recipe = A[str, "how the nets were trained: strong, or as near to the source as its text allows"]
+Mode = A[str, "masked (removed weights stay 0) or regrown (trained again between prunings); dense for unpruned nets"]
+Budget = A[str, "how the weights left are shared among layers: global, layer, erk or lamp; dense for unpruned nets"]
+Model = A[str, "spec of the net"]
+Target = A[str, "weights left, or the share of weights removed, as asked; dense for unpruned nets"]
+Seed = A[int, "seed of the net"]
+Chance = A[int, "seed of the net, of the order of its examples and of nothing else"]
+Layer = A[str, "layer, or all of them together"]
+HiddenLayer = A[str, "hidden layer"]
+Row = A[int, "row of the pixel, from 0 at the top"]
+Column = A[int, "column of the pixel, from 0 at the left"]
 
 
-PRUNED_COLUMNS = {
-    **SETTING_COLUMNS,
-    **_SEED,
-    **_COUNTS,
-    "weights": "prunable weights of the net",
-    "sparsity": "fraction of them removed, counted",
-    "effective_kept": "kept weights on a path from an input that is ever lit to an output",
-    "effective_sparsity": "fraction of the prunable weights that are on no such path",
-    **_THRESHOLD,
-    **_ERRORS,
-    "baseline_error_percent": "error of the dense net on the test part [%]",
-    "steps": "training steps since the dense net",
-}
+class Setting(Table):
+    """What names a net, but for its seed."""
+
+    data: Data
+    data_id: DataId
+    recipe: Recipe
+    mode: Mode
+    budget: Budget
+    model: Model
+    target: Target
 
 
-ROUND_KEY = (*SETTING_KEY, "round", "seed")
+class Dense(Table, key="data recipe model seed"):
+    """A dense net."""
+
+    recipe: Recipe
+    data: Data
+    data_id: DataId
+    model: Model
+    seed: A[int, "seed of initialisation and order"]
+    learning_rate: A[float, "peak learning rate, chosen on the validation part"]
+    weights: A[int, "prunable weights"]
+    biases: A[int, "biases, never pruned"]
+    weight_rms: A[float, "root mean square of all weights pooled"]
+    validation_error_percent: A[float, "error on the validation part, last epoch [%]"]
+    error_percent: A[float, "error on the test part, last epoch [%]"]
+    loss: A[float, "mean cross-entropy on the test part, last epoch [nats]"]
+    epochs: A[int, "passes over the training part"]
 
 
-ROUND_COLUMNS = {
-    **SETTING_COLUMNS,
-    "target": "the target whose last round it is, or path, for the rounds that all targets share",
-    "round": "rounds of pruning so far",
-    **_SEED,
-    **_COUNTS,
-    **_THRESHOLD,
-    **_ERRORS,
-}
+class Rates(Table, key="data recipe model learning_rate"):
+    """A learning rate tried on one net."""
+
+    recipe: Recipe
+    data: Data
+    data_id: DataId
+    model: Model
+    seed: A[int, "seed of the one net tried"]
+    learning_rate: A[float, "peak learning rate tried"]
+    validation_error_percent: A[float, "error on the validation part, last epoch [%]"]
+    chosen: A[bool, "whether all nets are trained at this rate"]
 
 
-LAYER_KEY = (*SETTING_KEY, "round", "layer", "seed")
+class Modes(Setting, key=f"{SETTING} layer seed"):
+    """The shape of one layer's weights."""
+
+    seed: Seed
+    layer: Layer
+    weights: A[int, "weights that are not zero"]
+    sd: A[float, "standard deviation of these weights [weight units]"]
+    mode_in_sd: A[float, "centre of the fullest bin of their histogram, from 0 [standard deviations]"]
+    centre_to_peak: A[float, "their density within 0.1 standard deviations of 0 over that of the fullest bin as wide"]
 
 
-LAYER_COLUMNS = {
-    **SETTING_COLUMNS,
-    "target": ROUND_COLUMNS["target"],
-    "round": ROUND_COLUMNS["round"],
-    "layer": "layer",
-    **_SEED,
-    "weights": "weights of the layer",
-    "kept": "weights of the layer kept",
-    "kept_fraction": "fraction of the layer's weights kept",
-    "live_inputs": "inputs of the layer that a live path leads through",
-    "live_units": "units of the layer that a live path leads through",
-}
+class Histograms(Setting, key=f"{SETTING} layer left"):
+    """A bin of the weights of one layer, over the seeds."""
+
+    layer: Layer
+    left: A[float, "lower end of the bin [weight units]"]
+    right: A[float, "upper end of the bin [weight units]"]
+    share_percent: A[float, "nonzero weights in the bin, mean over seeds [%]"]
+    nonzero: A[float, "nonzero weights of the layer, mean over seeds"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Measured(Setting):
-    """What the rows on rounds and on finished nets hold."""
+class Pixels(Table, key="data recipe model row column"):
+    """A pixel as the first layer reads it."""
 
-    seed: int
-    kept_asked: int
-    kept: int
-    threshold: float | None
-    error_pruned_percent: float
-    error_percent: float
-    validation_error_percent: float
+    data: Data
+    data_id: DataId
+    recipe: Recipe
+    model: Model
+    row: Row
+    column: Column
+    mean_magnitude: A[float, "mean |w| of the first layer's weights on the pixel, over units and seeds [weight units]"]
+    ever_lit: A[bool, "whether the pixel is nonzero in some training image"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Round(Measured):
+class Counts(Table):
+    """Which net of a setting, and how many weights it has left."""
+
+    seed: Chance
+    kept_asked: A[int, "weights asked to be kept"]
+    kept: A[int, "weights kept, counted in the masks"]
+
+
+class Effective(Table):
+    """How many of a net's weights are removed, and how many count."""
+
+    weights: A[int, "prunable weights of the net"]
+    sparsity: A[float, "fraction of them removed, counted"]
+    effective_kept: A[int, "kept weights on a path from an input that is ever lit to an output"]
+    effective_sparsity: A[float, "fraction of the prunable weights that are on no such path"]
+
+
+class Errors(Table):
+    """What a round removed, and what it cost."""
+
+    threshold: A[
+        float | None,
+        "smallest magnitude kept; may be empty unless one threshold holds for the whole net [weight units]",
+    ]
+    error_pruned_percent: A[float, "error on the test part right after the round's pruning [%]"]
+    error_percent: A[float, "error on the test part after the round's training, last epoch [%]"]
+    validation_error_percent: A[
+        float, "error on the validation part then, of examples trained on where both parts train [%]"
+    ]
+
+
+class Pruned(Errors, Effective, Counts, Setting, key=f"{SETTING} seed"):
+    """A finished net."""
+
+    baseline_error_percent: A[float, "error of the dense net on the test part [%]"]
+    steps: A[int, "training steps since the dense net"]
+
+
+class Stage(Setting):
+    """A round of a setting's pruning."""
+
+    target: A[str, "the target whose last round it is, or path, for the rounds that all targets share"]
+    round: A[int, "rounds of pruning so far"]
+
+
+class Rounds(Errors, Counts, Stage, key=f"{SETTING} round seed"):
     """One round of one net's pruning."""
 
-    round: int
 
-
-@dataclass(frozen=True, kw_only=True)
-class Pruned(Measured):
-    """One finished net."""
-
-    weights: int
-    sparsity: float
-    effective_kept: int
-    effective_sparsity: float
-    baseline_error_percent: float
-    steps: int
-
-
-@dataclass(frozen=True, kw_only=True)
-class Layer(Setting):
+class Layers(Stage, key=f"{SETTING} round layer seed"):
     """One layer in one round."""
 
-    seed: int
-    round: int
-    layer: str
-    weights: int
-    kept: int
-    kept_fraction: float
-    live_inputs: int
-    live_units: int
+    layer: A[str, "layer"]
+    seed: Chance
+    weights: A[int, "weights of the layer"]
+    kept: A[int, "weights of the layer kept"]
+    kept_fraction: A[float, "fraction of the layer's weights kept"]
+    live_inputs: A[int, "inputs of the layer that a live path leads through"]
+    live_units: A[int, "units of the layer that a live path leads through"]
 
 
-REMOVAL_KEY = (*SETTING_KEY, "removed", "treatment", "seed")
+class Tuning(Table, key="data recipe learning_rate l1"):
+    """A learning rate and a penalty, tried on some nets."""
+
+    data: Data
+    data_id: DataId
+    recipe: Recipe
+    target: Target
+    learning_rate: A[float, "of every retraining, at its peak or constant"]
+    l1: A[float, "penalty per unit of summed |w|"]
+    nets: A[int, "nets pruned and retrained with it"]
+    validation_error_percent: A[float, "their mean error on the validation part, last epoch [%]"]
+    worst_percent: A[float, "the largest of these errors [%]"]
+    chosen: A[bool, "whether it has the lowest mean error"]
 
 
-REMOVAL_COLUMNS = {
-    **SETTING_COLUMNS,
-    "seed": "seed of the net, and of the order of the examples when it is trained here",
-    "removed": "hidden activation replaced by the identity: none, first, last or both",
-    "treatment": "as trained (weights kept), retrained (trained on after the removal) or from scratch (without it)",
-    "error_percent": "error on the test part [%]",
-    "baseline_error_percent": "error of the same net with nothing removed, as trained [%]",
-    "drop_points": "error minus that with nothing removed under the same treatment [points]",
-}
-
-
-DROP_KEY = (*SETTING_KEY, "treatment", "removed")
-
-
-DROP_COLUMNS = {
-    **{name: SETTING_COLUMNS[name] for name in SETTING_KEY},
-    "treatment": "as trained, retrained or from scratch",
-    "removed": "hidden activation replaced by the identity: first, last or both",
-    "seeds": "nets measured",
-    "error_percent": "error on the test part, mean over seeds [%]",
-    "drop_points": "error minus that with nothing removed under the same treatment, mean over seeds [points]",
-    "drop_low": "lower end of its 95 % t interval; may be empty [points]",
-    "drop_high": "upper end of its 95 % t interval; may be empty [points]",
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class RemovalRow(Setting):
-    """One net without one of its activations, or two, after one treatment."""
-
-    seed: int
-    removed: str
-    treatment: str
-    error_percent: float
-    baseline_error_percent: float
-    drop_points: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Drop:
-    """What one removal costs one kind of net after one treatment."""
-
-    data: str
-    recipe: str
-    mode: str
-    budget: str
-    model: str
-    target: str
-    treatment: str
-    removed: str
-    seeds: int
-    error_percent: float
-    drop_points: float
-    drop_low: float
-    drop_high: float
-
-
-_LAYER = "hidden layer"
-
-
-_ACTIVITY_SEED = "seed of the net"
-
-
-ACTIVE_KEY = (*SETTING_KEY, "layer", "seed")
-
-
-ACTIVE_COLUMNS = {
-    **SETTING_COLUMNS,
-    "layer": _LAYER,
-    "seed": _ACTIVITY_SEED,
-    "units": "units of the layer",
-    "live_units": "units on a path of nonzero weights from an input that is ever lit to an output",
-    "active_fraction": "fraction of all units of the layer with output above 0, mean over the test images",
-    "active_units": "the same as a count",
-    "live_active_units": "those of them that are live; the others put out their bias, on every image alike",
-    "chosen_active": "units with output above 0 on the one chosen image",
-    "chosen_prediction": "class the net gives the chosen image",
-}
-
-
-CLASS_KEY = (*SETTING_KEY, "layer", "class_name", "seed")
-
-
-CLASS_COLUMNS = {
-    **SETTING_COLUMNS,
-    "layer": _LAYER,
-    "class_name": "class of the test images",
-    "seed": _ACTIVITY_SEED,
-    "active_fraction": "fraction of all units of the layer with output above 0, mean over the class's test images",
-}
-
-
-IMAGE_KEY = (*SETTING_KEY, "layer", "bin_left")
-
-
-IMAGE_COLUMNS = {
-    **SETTING_COLUMNS,
-    "layer": _LAYER,
-    "bin_left": "lower edge of the bin, fraction of the layer's units active on one image",
-    "bin_right": "upper edge of the bin; it belongs to the next bin, that of the last to the last",
-    "share_percent": "test images in the bin, mean over seeds [%]",
-}
-
-
-CHOSEN_KEY = ("data", "row", "column")
-
-
-CHOSEN_COLUMNS = {
-    "data": "data set",
-    "data_id": "content id of the data set",
-    "index": "place of the chosen image among the test images, from 0",
-    "class_name": "class of the chosen image",
-    "row": "row of the pixel, from 0 at the top",
-    "column": "column of the pixel, from 0 at the left",
-    "value": "pixel value, mean over channels, 0 to 1",
-}
-
-
-ACTIVE_SOURCE_KEY = ("data", "recipe", "net", "target", "layer")
-
-
-SOURCE_COLUMNS = {
-    "data": "data set of our nets; the source's is MNIST",
-    "recipe": "how our nets were trained",
-    "net": "hidden widths",
-    "target": "dense, or the weights left, as ours were asked for",
-    "layer": _LAYER,
-    "units": "units of the layer",
-    "source_active": "units active on one image of a 6, as the source prints them",
-    "chosen_active": "units active on the chosen image in ours, mean over seeds; may be empty (no such net)",
-    "chosen_low": "lower end of its 95 % t interval; may be empty",
-    "chosen_high": "upper end of its 95 % t interval; may be empty",
-    "active_units": "units active in ours, mean over test images and seeds; may be empty",
-    "seeds": "our nets behind it",
-    "note": "what the source says beside its numbers; may be empty",
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class ActiveRow(Setting):
+class Active(Setting, key=f"{SETTING} layer seed"):
     """One hidden layer of one net."""
 
-    layer: str
-    seed: int
-    units: int
-    live_units: int
-    active_fraction: float  # [0, 1]
-    active_units: float
-    live_active_units: float
-    chosen_active: int
-    chosen_prediction: str
+    layer: HiddenLayer
+    seed: Seed
+    units: A[int, "units of the layer"]
+    live_units: A[int, "units on a path of nonzero weights from an input that is ever lit to an output"]
+    active_fraction: A[float, "fraction of all units of the layer with output above 0, mean over the test images"]
+    active_units: A[float, "the same as a count"]
+    live_active_units: A[float, "those of them that are live; the others put out their bias, on every image alike"]
+    chosen_active: A[int, "units with output above 0 on the one chosen image"]
+    chosen_prediction: A[str, "class the net gives the chosen image"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class ClassRow(Setting):
+class ActiveClasses(Setting, key=f"{SETTING} layer class_name seed"):
     """One hidden layer of one net on the test images of one class."""
 
-    layer: str
-    class_name: str
-    seed: int
-    active_fraction: float  # [0, 1]
+    layer: HiddenLayer
+    class_name: A[str, "class of the test images"]
+    seed: Seed
+    active_fraction: A[
+        float, "fraction of all units of the layer with output above 0, mean over the class's test images"
+    ]
 
 
-@dataclass(frozen=True, kw_only=True)
-class ImageRow(Setting):
-    """One bin of the distribution over test images, mean over seeds."""
+class ActiveImages(Setting, key=f"{SETTING} layer bin_left"):
+    """A bin of the fraction active on a test image, over the seeds."""
 
-    layer: str
-    bin_left: float
-    bin_right: float
-    share_percent: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class PixelRow:
-    """One pixel of the chosen image."""
-
-    data: str
-    data_id: str
-    index: int
-    class_name: str
-    row: int
-    column: int
-    value: float  # [0, 1]
+    layer: HiddenLayer
+    bin_left: A[float, "lower edge of the bin, fraction of the layer's units active on one image"]
+    bin_right: A[float, "upper edge of the bin; it belongs to the next bin, that of the last to the last"]
+    share_percent: A[float, "test images in the bin, mean over seeds [%]"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class SourceRow:
-    """One number of the source beside ours."""
+class Chosen(Table, key="data row column"):
+    """A pixel of the chosen image."""
 
-    data: str
-    recipe: str
-    net: str
-    target: str
-    layer: str
-    units: int
-    source_active: int
-    chosen_active: float | None
-    chosen_low: float | None
-    chosen_high: float | None
-    active_units: float | None
-    seeds: int
-    note: str
+    data: Data
+    data_id: DataId
+    index: A[int, "place of the chosen image among the test images, from 0"]
+    class_name: A[str, "class of the chosen image"]
+    row: Row
+    column: Column
+    value: A[float, "pixel value, mean over channels, 0 to 1"]
+
+
+class Removal(Setting, key=f"{SETTING} removed treatment seed"):
+    """A net without one of its activations, or two, after one treatment."""
+
+    seed: A[int, "seed of the net, and of the order of the examples when it is trained here"]
+    removed: A[str, "hidden activation replaced by the identity: none, first, last or both"]
+    treatment: A[
+        str, "as trained (weights kept), retrained (trained on after the removal) or from scratch (without it)"
+    ]
+    error_percent: A[float, "error on the test part [%]"]
+    baseline_error_percent: A[float, "error of the same net with nothing removed, as trained [%]"]
+    drop_points: A[float, "error minus that with nothing removed under the same treatment [points]"]

@@ -5,66 +5,142 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from itertools import product
+from typing import Annotated as A
+from typing import Any
 
 import torch
 from pandas import DataFrame
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 from tqdm import tqdm
 
 from prunelab.data import Images, Split
+from prunelab.measure import evaluate
+from prunelab.measure.flops import counted
 from prunelab.measure.penalty import Probe
 from prunelab.models.modes import evaluating
-from prunelab.pruning.reconstruction import InputMoments, gather, refit, squared_error
-from prunelab.pruning.unit_removal import lowest, remove, shift
-from prunelab.pruning.unit_scores import Measured, measure_units
-from prunelab.pruning.units import Site, layer_of, steps_of
-from prunelab.records import Value, quote, to_frame
-from prunelab.stats import kendall_tau, t_interval
-from prunelab.studies.common.nets import Fit, Net, copied, draws, open_stored
-from prunelab.studies.common.units import check_scores, laid_out, subsets
-from prunelab.studies.units.tables import (
-    AGREEMENT_COLUMNS,
-    AGREEMENT_KEY,
-    CORRECTION_COLUMNS,
-    CORRECTION_KEY,
-    FITTED,
-    MEAN_CORRECTIONS,
-    STATISTICS,
-    ZEROED,
-    Agreement,
-    Correction,
-    tuned,
-)
-from prunelab.studies.units.tuning import checkpoints
+from prunelab.pruning.reconstruction import gather, refit, squared_error
+from prunelab.pruning.unit_removal import Bias, Mean, lowest, remove, shift
+from prunelab.pruning.unit_scores import measure_units
+from prunelab.pruning.units import Site, layer_of, sites, steps_of
+from prunelab.stats import kendall_tau
+from prunelab.studies.common.nets import Net, OfNet, copied, draws
+from prunelab.studies.common.units import Subsets, check_scores, checkpoints, laid_out, subsets
+from prunelab.studies.units.trajectory import identity
 from prunelab.train import Recipe, training
 
-_T = TypeVar("_T")
+ZEROED, FITTED, STATISTICS = "zeroed", "least squares", "statistics"
+# Constants in the units' place: which mean, and how the next bias holds what the consumer makes of it.
+MEAN_CORRECTIONS: Mapping[str, tuple[Mean, Bias]] = {
+    "mean before pooling": ("before pooling", "average"),
+    "mean after pooling": ("after pooling", "average"),
+    "mean per position": ("per position", "average"),
+    "mean before pooling, interior": ("before pooling", "interior"),
+    "mean before pooling, map": ("before pooling", "map"),
+    "mean per position, map": ("per position", "map"),
+}
+
+_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
+_BATCH = 500  # examples of which statistics are taken together
 
 
-def counted(work: Callable[[], _T]) -> tuple[_T, int]:
-    """Do some work and count its floating-point operations, those of products of matrices and of convolutions.
+class _Corrected(OfNet):
+    """A net that is corrected."""
 
-    A multiply and an add are two operations. What `torch.utils.flop_counter` does not know is not counted: elementwise
-    work, products of a matrix with a vector, factorisations.
-    """
-    with FlopCounterMode(display=False) as counter:
-        done = work()
-    return done, counter.get_total_flops()
+    seed: A[int, "seed of the net, of random scores and of the order of the examples it is tuned on"]
+
+
+class Correction(_Corrected, key="data model seed layer score correction part", name="corrections"):
+    """One removal from one net, corrected in one way, measured on one part."""
+
+    layer: A[str, "layer whose units were removed"]
+    score: A[str, "how the units were chosen; of each layer those with the lowest scores"]
+    correction: A[
+        str,
+        f"what was done about it. {ZEROED}: nothing; mean: their mean activation in their place (before or after "
+        "pooling, or at each position its own), carried to the next bias as the response averaged over positions, or "
+        f"away from the border (interior), or left as a map, which no bias holds; {FITTED}: all weights and the bias "
+        f"of the next layer fitted anew; {STATISTICS}: running statistics of all batch normalisation measured again; "
+        "steps: trained on, with the units kept out",
+    ]
+    part: A[
+        str,
+        "train: a fixed subset of the training part, none of it scored on or fitted to; test: a fixed subset of the "
+        "test part",
+    ]
+    units: A[int, "units of the layer"]
+    removed: A[int, "units removed"]
+    loss: A[float, "mean cross-entropy of the net before the removal [nats]"]
+    penalty: A[float, "mean cross-entropy after removal and correction minus that before both [nats]"]
+    control: A[float, "the same where no unit was removed; 0 where the correction then changes nothing [nats]"]
+    left_percent: A[
+        float | None,
+        "mean squared distance of the next layer's pre-activations from the unpruned net's, in the mean over the "
+        "examples fitted to and positions, in that of zeroed units; may be empty: where zeroing changes nothing, and "
+        "where more than this layer is corrected [%]",
+    ]
+    operations: A[
+        float,
+        "floating-point operations that the correction costs beyond zeroing, in those of one training step: the "
+        "passes over the examples that means, moments or statistics are taken from, what is computed of them, and "
+        "training steps",
+    ]
+
+
+class Agreement(_Corrected, key="data model seed layer score replacement"):
+    """How one score orders the units of one layer, against the exact loss change."""
+
+    layer: A[str, "layer whose units were scored"]
+    score: A[str, "what they were scored by"]
+    replacement: A[
+        str,
+        "of the exact loss change. none: each unit zeroed alone; mean: replaced by its mean alone (before pooling, "
+        "carried to the next bias)",
+    ]
+    units: A[int, "units of the layer"]
+    examples: A[int, "training examples the exact loss change was measured on, none of them scored on"]
+    tau: A[
+        float | None,
+        "Kendall's rank correlation (tau-b) of the score with the exact loss change over the units; may be empty where "
+        "all units tie [-1 to 1]",
+    ]
+
+
+class _OneLayer(OfNet):
+    """A net of which one layer is pruned."""
+
+    layer: A[str, "layer whose units are removed"]
+
+
+class Step(_OneLayer, key="data model seed layer unit next_unit", name="steps"):
+    """One weight from a unit to a unit of the next layer, and what mean replacement makes of it."""
+
+    unit: A[int, "place of the unit in its layer, from 0"]
+    next_unit: A[int, "place of a unit in the next layer, from 0"]
+    score: A[str, "what chose the units"]
+    score_value: A[float, "the unit's score; those with the lowest are removed"]
+    removed: A[bool, "whether the unit is removed"]
+    mean_activation: A[float, "mean of the unit's activation over the examples scored on"]
+    weight: A[float, "weight from the unit to the next one"]
+    product: A[float, "mean activation times weight"]
+    bias: A[float, "bias of the next unit before"]
+    shift: A[float, "what is added to it: the products of the removed units, summed"]
+    bias_after: A[float, "bias of the next unit after"]
+
+
+class StepLoss(_OneLayer, key="data model seed layer state part", name="step-losses"):
+    """The loss before, in between or after."""
+
+    state: A[str, "unpruned; zeroed: the units removed; replaced: and their mean carried to the next biases"]
+    part: A[str, "train: a fixed subset of the training part, none of it scored on; test: of the test part"]
+    loss: A[float, "mean cross-entropy [nats]"]
 
 
 class Operations:
     """Counts for one net; nothing is computed, so they cost nothing and do not depend on any number in it."""
 
     def __init__(self, model: nn.Module, x: Tensor, *, batch_size: int) -> None:
-        """Count a training step.
-
-        Args:
-            model: not changed.
-            x: the examples a correction may look at, (N, ...); only their shape is used.
-            batch_size: examples of a training step.
-        """
+        """Count a training step."""
         self._model = copy.deepcopy(model).to("meta")
         self._shape = tuple(x.shape[1:])
         self._examples = len(x)
@@ -75,7 +151,16 @@ class Operations:
 
     def upto(self, name: str) -> int:
         """Count a pass forward over the examples that ends with the step of this name."""
-        return self._once(f"up to {name}", lambda: self._run(name))
+
+        def run() -> None:
+            x = self._inputs(self._examples)
+            with torch.no_grad():
+                for step in steps_of(self._model):
+                    x = step.run(x)
+                    if step.name == name:
+                        return
+
+        return self._once(f"up to {name}", run)
 
     def moments(self, site: str) -> int:
         """Count a pass over the examples as far as a site's consumer, and gathering its inputs' products."""
@@ -86,14 +171,6 @@ class Operations:
             self._known[what] = counted(work)[1]
         return self._known[what]
 
-    def _run(self, last: str) -> None:
-        x = self._inputs(self._examples)
-        with torch.no_grad():
-            for step in steps_of(self._model):
-                x = step.run(x)
-                if step.name == last:
-                    return
-
     def _inputs(self, count: int) -> Tensor:
         return torch.empty(count, *self._shape, device="meta")
 
@@ -101,12 +178,6 @@ class Operations:
 def solving(inputs: int, outputs: int) -> float:
     """Count the solution of symmetric equations, n³/3 for Cholesky's factors and 2 n² a right-hand side."""
     return inputs**3 / 3 + 2 * inputs**2 * outputs
-
-
-_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
-
-
-_BATCH = 500  # examples of which statistics are taken together
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,40 +192,19 @@ class Made:
 class Bench:
     """One net with all that is measured once for its corrections."""
 
-    def __init__(
-        self,
-        net: Net,
-        scoring: Split,
-        parts: Mapping[str, Split],
-        train: Split,
-        recipe: Recipe,
-        tuning_steps: Sequence[int],
-    ) -> None:
-        """Score the units, gather the moments of the consumers' inputs, and run the net over the parts.
-
-        Args:
-            net: unpruned; not changed.
-            scoring: examples to score units on, and to take means, moments and statistics from.
-            parts: examples to measure losses on.
-            train: examples to train on.
-            recipe: of training on.
-            tuning_steps: after which to measure.
-
-        Raises:
-            ValueError: the net is pruned.
-        """
+    def __init__(self, net: Net, fixed: Subsets, train: Split, recipe: Recipe, tuning_steps: Sequence[int]) -> None:
+        """Score the units, gather the moments of the consumers' inputs, and run the net over the parts."""
         if net.pruning:
             raise ValueError(f"corrections start from unpruned nets; {net.model}, seed {net.seed}, is {net.pruning!r}")
-        self._net, self._scoring, self._train, self._recipe = net, scoring, train, recipe
+        self._net, self._scoring, self._train, self._recipe = net, fixed.scoring.x, train, recipe
         self._tuning_steps = sorted(tuning_steps)
         self._model = copied(net, train).eval()
-        self.measured: dict[str, Measured] = measure_units(self._model, scoring.x, scoring.y, generator=draws(net))
-        self.probes = {part: Probe(self._model, split) for part, split in parts.items()}
+        self.measured = measure_units(self._model, self._scoring, fixed.scoring.y, generator=draws(net))
+        self.probes = {part: Probe(self._model, split) for part, split in fixed.parts.items()}
         self.sites = next(iter(self.probes.values())).sites
-        self.operations = Operations(self._model, scoring.x, batch_size=recipe.batch_size)
-        self._moments: dict[str, InputMoments] = gather(self._model, scoring.x)
-        names = dict(self._model.named_modules())
-        self._norms = [name for name, module in names.items() if isinstance(module, _NORMS)]
+        self.operations = Operations(self._model, self._scoring, batch_size=recipe.batch_size)
+        self._moments = gather(self._model, self._scoring)
+        self._norms = [name for name, module in self._model.named_modules() if isinstance(module, _NORMS)]
 
     def next_layer(self, site: Site, gone: Tensor) -> Iterator[tuple[str, Made]]:
         """Yield what is made of a removal by zeroing alone, by constants in its place, and by fitting the consumer."""
@@ -196,19 +246,17 @@ class Bench:
         if self._norms:
             pruned = copy.deepcopy(self._model)
             remove(pruned, removed)
-            reestimate(pruned, self._scoring.x)
+            reestimate(pruned, self._scoring)
             yield STATISTICS, made(pruned, self.operations.upto(self._norms[-1]))
         if not self._tuning_steps:
             return
         pruned = copy.deepcopy(self._model)
         masks = remove(pruned, removed)
-        batches = draws(self._net, "tuning")
-        steps = training(
-            pruned, self._train, self._recipe, generator=batches, masks=masks, steps=max(self._tuning_steps)
-        )
+        settings: dict[str, Any] = {"generator": draws(self._net, "tuning"), "masks": masks}
+        steps = training(pruned, self._train, self._recipe, steps=max(self._tuning_steps), **settings)
         for done, _ in enumerate(steps, start=1):
             if done in self._tuning_steps:
-                yield tuned(done), made(pruned, done * self.operations.step)
+                yield f"{done} steps", made(pruned, done * self.operations.step)
 
     def _measure(self, penalty: Callable[[Probe], float]) -> dict[str, float]:
         found = {part: penalty(probe) for part, probe in self.probes.items()}
@@ -221,10 +269,6 @@ def reestimate(model: nn.Module, x: Tensor) -> None:
     """Measure the running statistics of all batch normalisation again, in place.
 
     They become the means, over batches of about equal size, of the means and variances within a batch.
-
-    Args:
-        model: in evaluation but for its normalisation; in its own modes again at the end.
-        x: examples, (N, ...), N >= 1.
     """
     norms = [module for module in model.modules() if isinstance(module, _NORMS)]
     momenta = [norm.momentum for norm in norms]
@@ -238,61 +282,6 @@ def reestimate(model: nn.Module, x: Tensor) -> None:
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
             norm.eval()
-
-
-_SMALL = ("conv-10k3p-20k3-40", "conv-10k3p-20k3-40-same-bn")  # trained where neither runs nor models are named
-
-
-def last_nets(
-    runs: Sequence[str],
-    images: Images,
-    *,
-    models: Sequence[str],
-    seeds: Sequence[int],
-    iterations: int,
-    recipe: Recipe,
-    device: str = "cpu",
-    progress: bool = True,
-) -> list[Net]:
-    """Open the unpruned nets of other runs, each as it was last stored, or train small ones where no run is named.
-
-    Args:
-        runs: folders of runs that hold nets; empty to train here.
-        images: what the nets were trained on.
-        models: specs to take, all that the runs hold when empty; without runs, specs to train.
-        seeds: seeds to take, all when empty; without runs, seeds to train, at least one.
-        iterations: without runs, how long to train.
-        recipe: without runs, how to train.
-        device: where the nets go.
-        progress: show progress bars.
-
-    Returns:
-        One net a model and seed, in the order of the runs.
-
-    Raises:
-        ValueError: a model or seed that the runs lack, or what opening and training refuse.
-    """
-    if not runs:
-        return checkpoints(
-            (), images, models=models or _SMALL, seeds=seeds, steps=[iterations], recipe=recipe, progress=progress
-        )
-    fit = Fit(data=images.name, data_id=images.content_id, inputs=images.shape, classes=len(images.classes))
-    stored = [net for net in open_stored(runs, fit, device=device) if not net.pruning]
-    held = {(net.model, net.seed) for net in stored}
-    for what, place, asked in (("model", 0, models), ("seed", 1, seeds)):
-        if missing := [name for name in asked if name not in {key[place] for key in held}]:
-            raise ValueError(
-                f"the runs hold nets {sorted(held)}; got no {what} {missing[0]!r}: train it, or leave it out"
-            )
-    last: dict[tuple[str, int], Net] = {}
-    for net in stored:  # one stored without its iterations is that of the end
-        key = (net.model, net.seed)
-        if key not in last or _done(net) >= _done(last[key]):
-            last[key] = net
-    taken = [net for (model, seed), net in last.items() if model in (models or [model]) and seed in (seeds or [seed])]
-    if not taken:
-        raise ValueError(f"the runs hold nets {sorted(held)}; got none of {list(models)} with seeds {list(seeds)}")
-    return taken
 
 
 def correct(
@@ -311,26 +300,8 @@ def correct(
     """Remove units from every net, one layer at a time, and measure what each correction leaves of the penalty.
 
     Every correction starts from the unpruned net and looks at the examples scored on, but for training on, which draws
-    from the whole training part. Where two scores choose the same units, what was measured once counts for both.
-
-    Args:
-        nets: unpruned; left as they are.
-        images: what they were trained on.
-        scores: of `prunelab.pruning.unit_scores.SCORES`; measured once a net.
-        layers: sites whose units are removed, one at a time; every one when empty.
-        fraction: of each layer's units, (0, 1); see `lowest`.
-        recipe: optimizer and rate of training on, which starts with new momentum; its batches are what costs are in.
-        tuning_steps: numbers of steps to train on for; none when empty.
-        scoring: examples of the training part to score units on, and to take means, moments and statistics from.
-        examples: examples of the training and of the test part to measure losses on.
-        progress: show a progress bar.
-
-    Returns:
-        Columns `CORRECTION_COLUMNS`: for every net each layer, score, correction and part.
-
-    Raises:
-        ValueError: no net, a net that is pruned, a layer it does not have, settings out of range, or a loss that is not
-            finite.
+    from the whole training part, starts with new momentum and is measured after `tuning_steps`; costs are in its steps.
+    Where two scores choose the same units, what was measured once counts for both. Empty `layers` are all of a net's.
     """
     check_scores(scores)
     if not nets or not 0 < fraction < 1:
@@ -342,8 +313,7 @@ def correct(
     fixed, train = subsets(images, scoring=scoring, examples=examples), laid_out(images.train)
     rows: list[Correction] = []
     for net in nets:
-        bench = Bench(net, fixed.scoring, fixed.parts, train, recipe, tuning_steps)
-        named: dict[str, Any] = {"data": net.data, "data_id": net.data_id, "model": net.model, "seed": net.seed}
+        bench = Bench(net, fixed, train, recipe, tuning_steps)
         controls = {name: made.penalties for name, made in bench.whole_net({})}
         found: dict[tuple[object, ...], dict[str, Made]] = {}
         places = [(layer, score) for layer in sites_named(bench.sites, layers, net.model) for score in scores]
@@ -354,40 +324,29 @@ def correct(
             if key not in found:
                 site = bench.sites[layer]
                 found[key] = dict([*bench.next_layer(site, gone), *bench.whole_net({layer: gone})])
-            for correction, made in found[key].items():
-                for part, probe in bench.probes.items():
-                    rows.append(
-                        Correction(
-                            **named,
-                            layer=layer,
-                            score=score,
-                            correction=correction,
-                            part=part,
-                            units=len(gone),
-                            removed=int(gone.sum()),
-                            loss=probe.loss,
-                            penalty=made.penalties[part],
-                            control=controls.get(correction, {}).get(part, 0.0),
-                            left_percent=made.left_percent,
-                            operations=made.operations / bench.operations.step,
-                        )
+            removal: dict[str, Any] = {"layer": layer, "score": score, "units": len(gone), "removed": int(gone.sum())}
+            for (correction, made), part in product(found[key].items(), fixed.parts):
+                rows.append(
+                    Correction(
+                        **identity(net),
+                        **removal,
+                        correction=correction,
+                        part=part,
+                        loss=bench.probes[part].loss,
+                        penalty=made.penalties[part],
+                        control=controls.get(correction, {}).get(part, 0.0),
+                        left_percent=made.left_percent,
+                        operations=made.operations / bench.operations.step,
                     )
-    return to_frame(rows, CORRECTION_KEY)[list(CORRECTION_COLUMNS)]
+                )
+    return Correction.frame(rows)
 
 
 def sites_named(found: Mapping[str, Site], layers: Sequence[str], model: str) -> list[str]:
-    """List a net's sites of some names, or all of them where none is named.
-
-    Raises:
-        ValueError: a name is none of its sites', or stands twice.
-    """
+    """List a net's sites of some names, or all of them where none is named."""
     if len(set(layers)) != len(layers) or not set(layers) <= set(found):
         raise ValueError(f"layers of {model} whose units can be removed are {', '.join(found)}; got {list(layers)}")
     return list(layers or found)
-
-
-def _done(net: Net) -> float:
-    return float("inf") if net.step is None else net.step
 
 
 def agree(
@@ -402,21 +361,8 @@ def agree(
 ) -> DataFrame:
     """Correlate the scores of the units of each layer with the loss change when each is removed alone.
 
-    Args:
-        nets: unpruned; left as they are.
-        images: what they were trained on.
-        scores: of `prunelab.pruning.unit_scores.SCORES`; measured once a net.
-        layers: sites looked at; every one when empty.
-        scoring: examples of the training part to score units on.
-        examples: others of the training part to measure losses on; every unit takes two passes over them behind its
-            layer.
-        progress: show a progress bar.
-
-    Returns:
-        Columns `AGREEMENT_COLUMNS`: for every net each layer, score and replacement.
-
-    Raises:
-        ValueError: no net, a layer it does not have, or settings out of range.
+    All is given as for `correct`. Losses are measured on examples of the training part; every unit takes two passes
+    over them behind its layer.
     """
     check_scores(scores)
     fixed, like = subsets(images, scoring=scoring, examples=examples), laid_out(images.train)
@@ -429,39 +375,72 @@ def agree(
             site, units = probe.sites[layer], probe.sites[layer].units
             shifts = [shift(whole, site, torch.arange(units) == unit, measured[layer]) for unit in range(units)]
             exact = {"none": probe.exact(layer), "mean": probe.exact(layer, shifts)}
-            for score in scores:
-                for replacement, change in exact.items():
-                    tau = kendall_tau(measured[layer].scores[score], change) if units > 1 else math.nan
-                    rows.append(
-                        Agreement(
-                            data=net.data,
-                            data_id=net.data_id,
-                            model=net.model,
-                            seed=net.seed,
-                            layer=layer,
-                            score=score,
-                            replacement=replacement,
-                            units=units,
-                            examples=len(fixed.parts["train"]),
-                            tau=None if math.isnan(tau) else tau,
-                        )
-                    )
-    return to_frame(rows, AGREEMENT_KEY)[list(AGREEMENT_COLUMNS)]
+            looked: dict[str, Any] = {"layer": layer, "units": units, "examples": len(fixed.parts["train"])}
+            for score, (replacement, change) in product(scores, exact.items()):
+                tau = kendall_tau(measured[layer].scores[score], change) if units > 1 else math.nan
+                compared: dict[str, Any] = {"score": score, "replacement": replacement}
+                rows.append(Agreement(**identity(net), **looked, **compared, tau=tau))
+    return Agreement.frame(rows)
 
 
-def agreement_values(agreement: DataFrame) -> dict[str, Value]:
-    """Quote how far each score agrees with the exact loss change: the mean over layers, over seeds with an interval.
+def three_steps(
+    images: Images,
+    *,
+    model: str,
+    seed: int,
+    iterations: int,
+    recipe: Recipe,
+    layer: str,
+    score: str,
+    fraction: float,
+    scoring: int,
+    examples: int,
+) -> tuple[DataFrame, DataFrame]:
+    """Train a net, remove units of one layer and replace them by their mean, keeping every number on the way.
 
-    Args:
-        agreement: as `agree` gives it, of one net or several.
-
-    Returns:
-        `tau-<score>-zeroed` and `tau-<score>-replaced` of the first net, in [-1, 1]; scores alike for all units of a
-        layer have none.
+    The layer's units go to a linear layer by one weight each. Gives the tables `Step` and `StepLoss`.
     """
-    values = {}
-    rows = agreement[agreement["model"] == agreement["model"].iloc[0]].dropna(subset=["tau"])
-    for (score, replacement), own in rows.groupby(["score", "replacement"], sort=False):
-        found = quote(t_interval(own.groupby("seed")["tau"].mean().to_numpy()), "", 2)
-        values[f"tau-{score}-{'zeroed' if replacement == 'none' else 'replaced'}"] = found
-    return values
+    check_scores([score])
+    fixed = subsets(images, scoring=scoring, examples=examples)
+    [net] = checkpoints((), images, models=[model], seeds=[seed], steps=[iterations], recipe=recipe, progress=False)
+    whole = copied(net, images.train).eval()
+    found = sites(whole)
+    consumer = layer_of(whole, found[layer].consumer) if layer in found else None
+    if not isinstance(consumer, nn.Linear) or consumer.in_features != found[layer].units:
+        raise ValueError(
+            f"the three steps are shown where each unit goes to a linear layer by one weight; {model} has "
+            f"{', '.join(found)} to remove units from; got {layer!r}"
+        )
+    measured = measure_units(whole, fixed.scoring.x, fixed.scoring.y, generator=draws(net))[layer]
+    gone = lowest(measured.scores[score], fraction)
+    added = shift(whole, found[layer], gone, measured)
+    zeroed, replaced = copy.deepcopy(whole), copy.deepcopy(whole)
+    remove(zeroed, {layer: gone})
+    remove(replaced, {layer: gone}, shifts={layer: added})
+    weight, before = consumer.weight.detach().double().cpu(), consumer.bias.detach()
+    after = layer_of(replaced, found[layer].consumer).bias
+    assert after is not None  # linear layers of this package have one
+    rows = [
+        Step(
+            **identity(net),
+            layer=layer,
+            unit=unit,
+            next_unit=place,
+            score=score,
+            score_value=float(measured.scores[score][unit]),
+            removed=bool(gone[unit]),
+            mean_activation=float(measured.mean[unit]),
+            weight=float(weight[place, unit]),
+            product=float(measured.mean[unit] * weight[place, unit]),
+            bias=float(before[place]),
+            shift=float(added[place]),
+            bias_after=float(after.detach()[place]),
+        )
+        for unit, place in product(range(found[layer].units), range(len(weight)))
+    ]
+    states = {"unpruned": whole, "zeroed": zeroed, "replaced": replaced}
+    losses = [
+        StepLoss(**identity(net), layer=layer, state=state, part=part, loss=evaluate(module, split).loss)
+        for (state, module), (part, split) in product(states.items(), fixed.parts.items())
+    ]
+    return Step.frame(rows), StepLoss.frame(losses)

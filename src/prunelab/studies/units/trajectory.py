@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated as A
 from typing import Any
 
 import torch
@@ -13,71 +14,61 @@ from tqdm import tqdm
 from prunelab.data import Images
 from prunelab.measure import evaluate
 from prunelab.measure.penalty import Probe
-from prunelab.models import build
 from prunelab.pruning.unit_removal import lowest, remove, shift
 from prunelab.pruning.unit_scores import Measured, measure_units
-from prunelab.pruning.units import Site, sites
-from prunelab.records import Value, quote, save_table, to_frame
-from prunelab.stats import t_interval
-from prunelab.studies.common.nets import Net, lay_out
-from prunelab.studies.common.units import ALL, REPLACEMENTS, Subsets, check_scores, subsets
-from prunelab.studies.units.tables import (
-    CHOICE_KEY,
-    CURVE_KEY,
-    PENALTY_KEY,
-    SQUARE_COLUMNS,
-    SQUARE_KEY,
-    Choice,
-    Curve,
-    Penalty,
-    Square,
-)
+from prunelab.pruning.units import sites
+from prunelab.studies.common.nets import Net, OfNet
+from prunelab.studies.common.units import ALL, REPLACEMENTS, Subsets, check_scores, fresh, refuse_divergence, subsets
 from prunelab.train import Recipe, check_rules, check_seeds, training
 
 
-def penalty_rows(
-    net: nn.Sequential,
-    measured: Mapping[str, Measured],
-    chosen: Mapping[tuple[str, str], Tensor],
-    fixed: Subsets,
-    named: Mapping[str, Any],
-    scores: Sequence[str],
-    *,
-    together: bool,
-) -> list[Penalty]:
-    """Measure what the chosen units' removal costs, site by site, and of all sites at once.
+class _Checkpoint(OfNet):
+    """A net in training."""
 
-    Args:
-        net: not changed.
-        measured: site -> its units.
-        chosen: (site, score) -> (U,) bool, True = removed.
-        fixed: examples to measure on.
-        named: data, data_id, model, seed and step.
-        scores: in the order of the rows.
-        together: whether to remove the chosen units of all sites at once as well, with the means of the unpruned net.
-    """
-    found = sites(net)
-    shifts = {key: shift(net, found[key[0]], flags, measured[key[0]]) for key, flags in chosen.items()}
-    rows = []
-    for part, split in fixed.parts.items():
-        probe = Probe(net, split)
-        common: dict[str, Any] = {**named, "part": part, "loss": probe.loss}
-        for (name, score), flags in chosen.items():
-            counts: dict[str, Any] = {"layer": name, "score": score, "units": len(flags), "removed": int(flags.sum())}
-            for replacement in REPLACEMENTS:
-                added = shifts[name, score] if replacement == "mean" else None
-                penalty = probe.penalty(name, flags, added)
-                rows.append(Penalty(**common, **counts, replacement=replacement, penalty=penalty))
-        for score in scores if together else ():
-            gone = {name: chosen[name, score] for name in found}
-            units, removed = sum(map(len, gone.values())), sum(int(flags.sum()) for flags in gone.values())
-            counts = {"layer": ALL, "score": score, "units": units, "removed": removed}
-            for replacement in REPLACEMENTS:
-                pruned = copy.deepcopy(net)
-                added_to = {name: shifts[name, score] for name in found} if replacement == "mean" else None
-                remove(pruned, gone, shifts=added_to)
-                rows.append(Penalty(**common, **counts, replacement=replacement, penalty=probe.penalty_of(pruned)))
-    return rows
+    step: A[int, "training iterations done"]
+
+
+class Penalty(_Checkpoint, key="data model seed step layer score replacement part", name="penalties"):
+    """One removal from one net, measured on one part."""
+
+    layer: A[str, "layer whose units were removed, or all"]
+    score: A[str, "how the units were chosen; of each layer those with the lowest scores"]
+    replacement: A[str, "none: zeroed; mean: their mean activation carried to the next biases"]
+    part: A[
+        str,
+        "train: a fixed subset of the training part, none of it scored on; test: a fixed subset of the test part",
+    ]
+    units: A[int, "units of the layer or layers"]
+    removed: A[int, "units removed"]
+    loss: A[float, "mean cross-entropy of the unpruned net [nats]"]
+    penalty: A[float, "rise of the mean cross-entropy right after removal [nats]"]
+
+
+class Curve(_Checkpoint, key="data model seed step part", name="curves"):
+    """A net measured on one part."""
+
+    part: A[str, "train, validation or test: a fixed subset of it"]
+    loss: A[float, "mean cross-entropy [nats]"]
+    accuracy_percent: A[float, "accuracy [%]"]
+
+
+class Choice(_Checkpoint, key="data model seed step layer score", name="choices"):
+    """How many units one score has chosen so far."""
+
+    layer: A[str, "layer whose units were scored"]
+    score: A[str, "how units were chosen"]
+    units: A[int, "units of the layer"]
+    chosen_fraction: A[float, "units chosen at least once since the first look, as a fraction of all [1]"]
+    late_fraction: A[float | None, "the same since the first third of the training, may be empty before [1]"]
+
+
+class Square(_Checkpoint, key="data model seed step layer score unit", name="squares"):
+    """One unit chosen for removal."""
+
+    layer: A[str, "layer whose units were chosen"]
+    score: A[str, "how units were chosen"]
+    unit: A[int, "place of the chosen unit in its layer"]
+    mean_square: A[float, "its squared activation, mean over the examples scored on and positions"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +106,7 @@ class Trajectories:
     penalties: DataFrame
     curves: DataFrame
     choices: DataFrame
-    squares: DataFrame | None
+    squares: DataFrame  # without rows where no layer's were kept
 
 
 def trajectories(
@@ -134,79 +125,61 @@ def trajectories(
     Every removal is measured on the side, on the net as it is at that iteration; the training itself never sees it.
 
     Args:
-        images: as `units_settings.load` gives them; trained on the training part.
+        images: as `studies.common.units.load` gives them; trained on the training part.
         model: see `prunelab.models.build`.
-        seeds: distinct whole numbers; a seed decides initialisation, order and random scores.
+        seeds: distinct; a seed decides initialisation, order and random scores.
         recipe: optimizer and rate.
         plan: what is measured, and when.
         scoring: examples of the training part to score units on.
-        examples: examples of the training and the test part to measure losses on.
+        examples: examples of each part to measure losses on.
         progress: show progress bars.
-
-    Raises:
-        ValueError: a layer that the net does not have, a training that diverged, or what building, training and
-            measuring refuse.
     """
     check_seeds(seeds)
-    fixed = subsets(images, scoring=scoring, examples=examples)
-    train = images.train
-    log = _Log(plan=plan)
+    log = _Log(plan, subsets(images, scoring=scoring, examples=examples))
     nets = []
     for seed in seeds:
-        generator = torch.Generator().manual_seed(seed)
-        net = lay_out(build(model, inputs=images.shape, classes=len(images.classes), generator=generator))
-        net.to(train.x.device)
-        found = sites(net)
-        if plan.squares_layer and plan.squares_layer not in found:
+        net, generator = fresh(images, model, seed)
+        if plan.squares_layer and plan.squares_layer not in (found := sites(net)):
             raise ValueError(f"squares_layer is one of {', '.join(found)}; got {plan.squares_layer!r}")
         named: dict[str, Any] = {"data": images.name, "data_id": images.content_id, "model": model, "seed": seed}
-        seen = Seen(found)
-        steps = training(net, train, recipe, generator=generator, steps=plan.iterations)
+        steps = training(net, images.train, recipe, generator=generator, steps=plan.iterations)
         bar = tqdm(steps, total=plan.iterations, desc=f"{model}, seed {seed}", leave=False, disable=not progress)
         for step, loss in enumerate(bar, start=1):
             if step % plan.choose_every == 0 or step % plan.every == 0:
-                if not bool(torch.isfinite(loss)):
-                    raise ValueError(f"training diverged at iteration {step}: lower learning_rate")
-                log.look(net, {**named, "step": step}, fixed, seen)
+                refuse_divergence(loss, step)
+                log.look(net, {**named, "step": step})
             if step in plan.store or step == plan.iterations:
                 nets.append(Net(**named, module=copy.deepcopy(net).eval(), step=step))
-    return log.tables(nets)
+    return Trajectories(
+        nets=nets,
+        penalties=Penalty.frame(log.penalties),
+        curves=Curve.frame(log.curves),
+        choices=Choice.frame(log.choices),
+        squares=Square.frame(log.squares, may_be_empty=True),
+    )
 
 
-class Seen:
-    """Which units each score has chosen so far, in one net."""
-
-    def __init__(self, found: Mapping[str, Site]) -> None:
-        """Start with none chosen."""
-        self._found = found
-        self._start: dict[tuple[str, str], Tensor] = {}
-        self._late: dict[tuple[str, str], Tensor] = {}
-
-    def add(self, site: str, score: str, chosen: Tensor, *, late: bool) -> tuple[float, float | None]:
-        """Count one choice in; return the fractions chosen at least once, from the start and in the late part."""
-        key = (site, score)
-        self._start[key] = self._start.get(key, torch.zeros_like(chosen)) | chosen
-        if late:
-            self._late[key] = self._late.get(key, torch.zeros_like(chosen)) | chosen
-        units = self._found[site].units
-        return int(self._start[key].sum()) / units, int(self._late[key].sum()) / units if late else None
+def identity(net: Net) -> dict[str, Any]:
+    """Give the columns that name a net."""
+    return {"data": net.data, "data_id": net.data_id, "model": net.model, "seed": net.seed}
 
 
 class _Log:
     """Rows gathered over nets and iterations."""
 
-    def __init__(self, *, plan: Plan) -> None:
-        self._plan = plan
-        self._penalties: list[Penalty] = []
-        self._curves: list[Curve] = []
-        self._choices: list[Choice] = []
-        self._squares: list[Square] = []
+    def __init__(self, plan: Plan, fixed: Subsets) -> None:
+        self._plan, self._fixed = plan, fixed
+        self._seen: dict[tuple[object, ...], Tensor] = {}  # since, seed, site and score -> units chosen so far
+        self.penalties: list[Penalty] = []
+        self.curves: list[Curve] = []
+        self.choices: list[Choice] = []
+        self.squares: list[Square] = []
 
-    def look(self, net: nn.Sequential, named: dict[str, Any], fixed: Subsets, seen: Seen) -> None:
+    def look(self, net: nn.Sequential, named: dict[str, Any]) -> None:
         """Score the units; note which are chosen, and at a checkpoint what removing them costs."""
-        plan, step = self._plan, int(named["step"])
+        plan, fixed, seed, step = self._plan, self._fixed, named["seed"], named["step"]
         # By seed and iteration, so that the random choice is the same whatever else is measured.
-        draws = torch.Generator().manual_seed(int(named["seed"]) * 1_000_003 + step)
+        draws = torch.Generator().manual_seed(seed * 1_000_003 + step)
         measured = measure_units(net, fixed.scoring.x, fixed.scoring.y, generator=draws)
         chosen = {
             (name, score): lowest(units.scores[score], plan.fraction)
@@ -214,14 +187,14 @@ class _Log:
             for score in plan.scores
         }
         if step % plan.choose_every == 0:
-            late = 3 * step > plan.iterations
             for (name, score), flags in chosen.items():
-                start, since = seen.add(name, score, flags, late=late)
-                fractions: dict[str, Any] = {"units": len(flags), "chosen_fraction": start, "late_fraction": since}
-                self._choices.append(Choice(**named, layer=name, score=score, **fractions))
+                start = self._share("start", seed, name, score, chosen=flags)
+                late = self._share("late", seed, name, score, chosen=flags) if 3 * step > plan.iterations else None
+                fractions: dict[str, Any] = {"units": len(flags), "chosen_fraction": start, "late_fraction": late}
+                self.choices.append(Choice(**named, layer=name, score=score, **fractions))
         if step % plan.every:
             return
-        self._squares += [
+        self.squares += [
             Square(**named, layer=name, score=score, unit=unit, mean_square=float(measured[name].mean_square[unit]))
             for (name, score), flags in chosen.items()
             if name == plan.squares_layer
@@ -229,49 +202,46 @@ class _Log:
         ]
         for part, split in {**fixed.parts, "validation": fixed.validation}.items():
             found = evaluate(net, split)
-            self._curves.append(Curve(**named, part=part, loss=found.loss, accuracy_percent=100 * found.accuracy))
-        self._penalties += penalty_rows(
-            net,
-            measured,
-            chosen,
-            fixed,
-            named,
-            plan.scores,
-            together=bool(plan.all_every) and not step % plan.all_every,
-        )
+            self.curves.append(Curve(**named, part=part, loss=found.loss, accuracy_percent=100 * found.accuracy))
+        together = plan.scores if plan.all_every and not step % plan.all_every else ()
+        self.penalties += _penalties(net, measured, chosen, fixed, named, together)
 
-    def tables(self, nets: list[Net]) -> Trajectories:
-        return Trajectories(
-            nets=nets,
-            penalties=to_frame(self._penalties, PENALTY_KEY),
-            curves=to_frame(self._curves, CURVE_KEY),
-            choices=to_frame(self._choices, CHOICE_KEY),
-            squares=to_frame(self._squares, SQUARE_KEY) if self._squares else None,
-        )
+    def _share(self, *key: object, chosen: Tensor) -> float:
+        """Count one choice in; give the fraction of the units chosen at least once."""
+        self._seen[key] = self._seen.get(key, torch.zeros_like(chosen)) | chosen
+        return int(self._seen[key].sum()) / len(chosen)
 
 
-def save_squares(found: Trajectories) -> None:
-    """Write the table of chosen units' activations, where one was kept."""
-    if found.squares is not None:
-        save_table(found.squares, "squares", key=SQUARE_KEY, columns=SQUARE_COLUMNS)
+def _penalties(
+    net: nn.Sequential,
+    measured: Mapping[str, Measured],
+    chosen: Mapping[tuple[str, str], Tensor],
+    fixed: Subsets,
+    named: Mapping[str, Any],
+    together: Sequence[str],
+) -> list[Penalty]:
+    """Measure what the removal of the units chosen, by site and score, costs.
 
-
-def trajectory_values(curves: DataFrame, penalties: DataFrame) -> dict[str, Value]:
-    """Quote the nets at the end of their training, and how many removals were measured.
-
-    Args:
-        curves: one net's, rows of several seeds.
-        penalties: the same net's.
-
-    Returns:
-        `accuracy-<part>` (%) and `loss-<part>` (nats) after the last iteration, on the fixed subsets, `iterations` and
-        `measurements` (removals measured, each on one part).
+    Scores in `together` remove their units of all sites at once as well, with the means of the unpruned net.
     """
-    values: dict[str, Value] = {}
-    last = curves[curves["step"] == curves["step"].max()]
-    for part, rows in last.groupby("part", sort=False):
-        values[f"accuracy-{part}"] = quote(t_interval(rows["accuracy_percent"].to_numpy()), "%")
-        values[f"loss-{part}"] = quote(t_interval(rows["loss"].to_numpy()), "nats")
-    values["iterations"] = Value(value=int(curves["step"].max()), digits=0)
-    values["measurements"] = Value(value=len(penalties), digits=0)
-    return values
+    found = sites(net)
+    shifts = {key: shift(net, found[key[0]], flags, measured[key[0]]) for key, flags in chosen.items()}
+    rows = []
+    for part, split in fixed.parts.items():
+        probe = Probe(net, split)
+        common: dict[str, Any] = {**named, "part": part, "loss": probe.loss}
+        for (name, score), flags in chosen.items():
+            counts: dict[str, Any] = {"layer": name, "score": score, "units": len(flags), "removed": int(flags.sum())}
+            for replacement in REPLACEMENTS:
+                penalty = probe.penalty(name, flags, shifts[name, score] if replacement == "mean" else None)
+                rows.append(Penalty(**common, **counts, replacement=replacement, penalty=penalty))
+        for score in together:
+            gone = {name: chosen[name, score] for name in found}
+            units, removed = sum(map(len, gone.values())), sum(int(flags.sum()) for flags in gone.values())
+            counts = {"layer": ALL, "score": score, "units": units, "removed": removed}
+            for replacement in REPLACEMENTS:
+                pruned = copy.deepcopy(net)
+                added = {name: shifts[name, score] for name in found} if replacement == "mean" else None
+                remove(pruned, gone, shifts=added)
+                rows.append(Penalty(**common, **counts, replacement=replacement, penalty=probe.penalty_of(pruned)))
+    return rows

@@ -1,10 +1,11 @@
-"""Experiments 4, 9 and 11 of the mean-replacement study: what is left of a penalty after some steps of tuning."""
+"""What is left of a penalty after some steps of tuning, and pruning in rounds against one shot."""
 
 import copy
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import Annotated as A
 from typing import Any, cast
 
 from pandas import DataFrame
@@ -17,87 +18,64 @@ from prunelab.pruning import check
 from prunelab.pruning.unit_removal import lowest, shrink, take_out
 from prunelab.pruning.unit_scores import Measured, measure_units
 from prunelab.pruning.units import sites
-from prunelab.records import to_frame
-from prunelab.studies.common.nets import Net, copied, draws, lay_out, open_nets
+from prunelab.studies.common.nets import Net, OfNet, copied, draws, lay_out
 from prunelab.studies.common.units import ALL, REPLACEMENTS, Subsets, check_scores, subsets
-from prunelab.studies.units.tables import (
-    FINE_TUNED_COLUMNS,
-    FINE_TUNED_KEY,
-    ITERATIVE_COLUMNS,
-    ITERATIVE_KEY,
-    NOTHING,
-    NOWHERE,
-    FineTuned,
-    Iterative,
-)
-from prunelab.studies.units.trajectory import Plan, trajectories
+from prunelab.studies.units.trajectory import identity
 from prunelab.train import Recipe, training
 
-_SMALL = ("conv-10k3p-20k3-40",)  # trained where neither runs nor models are named
+NOTHING = "nothing"  # in `score`: the control, nets tuned alike with all their units
+NOWHERE = "none"  # in `layer`: of the control
+IN_ROUNDS, ONE_SHOT, ONE_SHOT_TUNED = SCHEDULES = ("iterative", "one shot", "one shot, tuned")
+
+_Found = dict[str, Evaluation]  # part -> what was measured on it
+
+_Replacement = A[
+    str,
+    "what stands for the removed units. none: set to zero; mean: their mean activation carried to the next biases",
+]
+_Part = A[
+    str,
+    "train: a fixed subset of the training part, none of it scored on; test: a fixed subset of the test part",
+]
 
 
-_NAMES = ("model", "seed", "step")  # what tells stored nets apart
+class _Tuned(OfNet):
+    """A net that is tuned."""
+
+    seed: A[int, "seed of the net, and of the order of the examples it is tuned on"]
 
 
-def checkpoints(
-    runs: Sequence[str],
-    images: Images,
-    *,
-    models: Sequence[str],
-    seeds: Sequence[int],
-    steps: Sequence[int],
-    recipe: Recipe,
-    device: str = "cpu",
-    progress: bool = True,
-) -> list[Net]:
-    """Open nets that other runs stored along their training, or train small ones where no run is named.
+class FineTuned(_Tuned, key="data model seed step layer score replacement tuning_steps part"):
+    """One removal from one net, after some steps of tuning, measured on one part."""
 
-    Args:
-        runs: folders of runs that hold nets with the iterations they had done; empty to train here.
-        images: what the nets were trained on, as `units_settings.load` gives it.
-        models: specs to take, all that the runs hold when empty; without runs, specs to train.
-        seeds: seeds to take, all when empty; without runs, seeds to train, at least one.
-        steps: iterations done of the nets to take, all when empty; without runs, when to store, at least one.
-        recipe: without runs, how to train.
-        device: where the nets go.
-        progress: show progress bars.
+    step: A[int, "training iterations done before the removal"]
+    layer: A[str, f"layer whose units were removed; all: every one at once; {NOWHERE}: of the control"]
+    score: A[str, f"how the units were chosen; {NOTHING}: the control, none removed and tuned alike"]
+    replacement: _Replacement
+    tuning_steps: A[int, "training iterations done since the removal, with the units kept out"]
+    part: _Part
+    loss: A[float, "mean cross-entropy of the net before the removal [nats]"]
+    penalty: A[float, "mean cross-entropy after removal and tuning minus that before both [nats]"]
 
-    Returns:
-        One net a model, seed and step.
 
-    Raises:
-        ValueError: a model, seed or step that the runs lack, one net stored twice, nothing to train, a training that
-            diverged, or what `open_nets` refuses.
-    """
-    if not runs:
-        if not steps or min(steps) < 1:
-            raise ValueError(f"nets are stored along their training after 1 step or more; got steps={list(steps)}")
-        last = max(steps)
-        # What a trajectory measures on its way is not wanted here: one look at the end, on one example.
-        idle: dict[str, Any] = {"all_every": 0, "fraction": 0.1, "scores": ("random",), "squares_layer": ""}
-        plan = Plan(iterations=last, every=last, choose_every=last, store=tuple(steps), **idle)
-        settings: dict[str, Any] = {"seeds": seeds, "recipe": recipe, "plan": plan, "progress": progress}
-        return [
-            net
-            for model in dict.fromkeys(models or _SMALL)
-            for net in trajectories(images, model=model, scoring=1, examples=1, **settings).nets
-        ]
-    stored = open_nets(runs, images, models=(), seeds=(), epochs=1, device=device)
-    unpruned = [net for net in stored if net.step is not None and not net.pruning]
-    found = [(net.model, net.seed, net.step) for net in unpruned]
-    if len(set(found)) < len(found):
-        raise ValueError(f"a model, seed and step name one net; {list(runs)} hold some twice: name one run of them")
-    # None stands for any; every model is to have the seeds and steps that are asked for.
-    given: list[Sequence[object]] = [models or list(dict.fromkeys(net.model for net in unpruned)), seeds, steps]
-    asked = list(product(*(values or [None] for values in given)))
-    for wanted in asked:
-        if not any(_fits(key, wanted) for key in found):
-            named = ", ".join(f"{what} {one}" for what, one in zip(_NAMES, wanted, strict=True) if one is not None)
-            raise ValueError(
-                "units are removed from unpruned nets stored along their training, and the runs hold (model, seed, "
-                f"step) {found or 'none'}; got none of {named or 'any model'}: store it, or leave it out"
-            )
-    return [net for net, key in zip(unpruned, found, strict=True) if any(_fits(key, wanted) for wanted in asked)]
+class Iterative(_Tuned, key="data model seed schedule score replacement removed_percent part"):
+    """One net with some share of its units removed in one way, measured on one part."""
+
+    schedule: A[
+        str,
+        "iterative: removed in rounds with tuning behind each, scored anew; one shot: removed at once, no tuning; "
+        "one shot, tuned: removed at once, then the tuning of one round",
+    ]
+    score: A[str, f"how the units were chosen; {NOTHING}: the control, tuned as often with none removed"]
+    replacement: _Replacement
+    removed_percent: A[
+        float,
+        "share of each layer's units removed, to the nearest unit; of the control that of the nets it stands beside "
+        "[%]",
+    ]
+    part: _Part
+    loss: A[float, "mean cross-entropy [nats]"]
+    accuracy_percent: A[float, "accuracy [%]"]
 
 
 def fine_tune(
@@ -120,95 +98,56 @@ def fine_tune(
 
     Args:
         nets: unpruned, with the iterations they have done; left as they are.
-        images: what they were trained on, as `units_settings.load` gives it.
+        images: what they were trained on.
         scores: of `prunelab.pruning.unit_scores.SCORES`; measured once a net.
         layers: sites whose units are removed, one at a time; "all" for every site at once.
         fraction: of each layer's units, (0, 1); see `lowest`.
-        recipe: optimizer and rate of the tuning, which starts with new momentum.
+        recipe: of the tuning, which starts with new momentum.
         tuning_steps: when to measure, besides right after the removal (0).
         scoring: examples of the training part to score units on.
-        examples: examples of the training and of the test part to measure losses on.
-        sequential: as in `take_out`, for "all".
+        examples: examples of each part to measure losses on.
+        sequential: of "all", whether means are measured anew for each layer, as `again` in `take_out`.
         progress: show a progress bar.
-
-    Returns:
-        Columns `FINE_TUNED_COLUMNS`: for every net each layer, score and replacement, and the control, the unpruned
-        net tuned alike, whose score is "nothing" and whose layer and replacement are "none".
-
-    Raises:
-        ValueError: a net that is pruned or does not say its step, a layer it does not have, settings out of range, or
-            a tuning that diverged.
     """
     check_scores(scores)
     _check(nets, layers, fraction, tuning_steps)
-    fixed, train = subsets(images, scoring=scoring, examples=examples), images.train
+    fixed = subsets(images, scoring=scoring, examples=examples)
     variants = [(NOWHERE, NOTHING, "none"), *product(layers, scores, REPLACEMENTS)]
     rows: list[FineTuned] = []
     for net in nets:
-        whole = copied(net, train)
-        named: dict[str, Any] = {name: getattr(net, name) for name in ("data", "data_id", "model", "seed", "step")}
+        whole = copied(net, images.train)
         measured = measure_units(whole, fixed.scoring.x, fixed.scoring.y, generator=draws(net))
-        before = evaluated(whole, fixed.parts)
-        tuned: dict[tuple[object, ...], dict[int, dict[str, Evaluation]]] = {}
+        before = evaluated(whole, fixed)
+        tuned: dict[tuple[object, ...], dict[int, _Found]] = {}
         label = f"fine-tune {net.model}, seed {net.seed}, step {net.step}"
         for layer, score, replacement in tqdm(variants, desc=label, unit="net", leave=False, disable=not progress):
             chosen = list(measured) if layer == ALL else [layer] if layer in measured else []
             gone = {name: lowest(measured[name].scores[score], fraction) for name in chosen}
-            key = (replacement, *((name, *flags.tolist()) for name, flags in gone.items()))
-            if key not in tuned:
+            if (key := _key(replacement, gone)) not in tuned:
                 pruned = copy.deepcopy(whole)
                 again = fixed.scoring if sequential else None
                 masks = take_out(pruned, gone, measured, replacement=replacement, again=again)
-                tuned[key] = {0: evaluated(pruned, fixed.parts)}
-                batches = draws(net, "tuning")
-                steps = training(pruned, train, recipe, generator=batches, masks=masks, steps=max(tuning_steps))
+                tuned[key] = {0: evaluated(pruned, fixed)}
+                settings: dict[str, Any] = {"generator": draws(net, "tuning"), "masks": masks}
+                steps = training(pruned, images.train, recipe, steps=max(tuning_steps), **settings)
                 for done, _ in enumerate(steps, start=1):
                     if done in tuning_steps:
-                        tuned[key][done] = evaluated(pruned, fixed.parts)
+                        tuned[key][done] = evaluated(pruned, fixed)
                 check(pruned, masks)
-            removal: dict[str, Any] = {"layer": layer, "score": score, "replacement": replacement}
+            variant: dict[str, Any] = {"step": net.step, "layer": layer, "score": score, "replacement": replacement}
             for (done, parts), part in product(tuned[key].items(), fixed.parts):
                 loss = before[part].loss
-                measurement: dict[str, Any] = {"part": part, "loss": loss, "penalty": parts[part].loss - loss}
-                rows.append(FineTuned(**named, **removal, tuning_steps=done, **measurement))
-    return to_frame(rows, FINE_TUNED_KEY)[list(FINE_TUNED_COLUMNS)]
+                measured_at: dict[str, Any] = {"tuning_steps": done, "part": part, "loss": loss}
+                rows.append(FineTuned(**identity(net), **variant, **measured_at, penalty=parts[part].loss - loss))
+    return FineTuned.frame(rows)
 
 
-def evaluated(model: nn.Module, parts: Mapping[str, Split]) -> dict[str, Evaluation]:
-    """Measure a net on every part.
-
-    Raises:
-        ValueError: a loss is not finite.
-    """
-    found = {part: evaluate(model, split) for part, split in parts.items()}
+def evaluated(model: nn.Module, fixed: Subsets) -> _Found:
+    """Measure a net on every part, and refuse one that diverged."""
+    found = {part: evaluate(model, split) for part, split in fixed.parts.items()}
     if odd := [f"{one.loss} on {part}" for part, one in found.items() if not math.isfinite(one.loss)]:
         raise ValueError(f"tuning diverged: the loss is {odd[0]} examples; lower learning_rate")
     return found
-
-
-def _fits(key: tuple[object, ...], wanted: tuple[object, ...]) -> bool:
-    return all(one is None or one == held for one, held in zip(wanted, key, strict=True))
-
-
-def _check(nets: Sequence[Net], layers: Sequence[str], fraction: float, tuning_steps: Sequence[int]) -> None:
-    if not nets or not layers or len(set(layers)) != len(layers):
-        raise ValueError(f"units are removed from nets, in layers named once; got {len(nets)} nets, {list(layers)}")
-    for net in nets:
-        if net.pruning or net.step is None:
-            raise ValueError(
-                f"fine-tuning starts from unpruned nets that say how long they were trained; {net.model}, seed "
-                f"{net.seed}, has pruning {net.pruning!r} and step {net.step}"
-            )
-        known = [*sites(net.module), ALL]
-        if odd := [layer for layer in layers if layer not in known]:
-            raise ValueError(f"layers of {net.model} whose units can be removed are {', '.join(known)}; got {odd[0]!r}")
-    if not 0 < fraction < 1:
-        raise ValueError(f"fraction is the part of a layer's units to remove, in (0, 1); got {fraction!r}")
-    if not tuning_steps or min(tuning_steps) < 1 or len(set(tuning_steps)) != len(tuning_steps):
-        raise ValueError(f"tuning_steps are distinct and each at least 1; got {list(tuning_steps)}")
-
-
-IN_ROUNDS, ONE_SHOT, ONE_SHOT_TUNED = SCHEDULES = ("iterative", "one shot", "one shot, tuned")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -265,121 +204,91 @@ def iterate(
 
     In rounds the units are scored anew each time on the net as it is. Removed units are gone: the net shrinks, which
     trains as the net with masks would, and faster. Every method of a net sees the same batches, and one shot of one
-    round, tuned, is the first round.
-
-    Args:
-        nets: unpruned, one a model and seed; left as they are.
-        images: what they were trained on, as `units_settings.load` gives it.
-        scores: of `prunelab.pruning.unit_scores.SCORES`; also "nothing", a control that is tuned as often and loses no
-            unit.
-        replacements: of "none" (zeroed) and "mean" (their mean activation carried to the next biases).
-        rounds: how much is removed when.
-        recipe: optimizer and rate of the tuning, which starts with new momentum in every round.
-        scoring: examples of the training part to score units on.
-        examples: examples of the training and of the test part to measure on.
-        sequential: as in `take_out`.
-        progress: show a progress bar.
-
-    Returns:
-        Columns `ITERATIVE_COLUMNS`.
-
-    Raises:
-        ValueError: a net that is pruned, two of a model and seed, settings out of range, or a tuning that diverged.
+    round, tuned, is the first round. All is given as for `fine_tune`, one net a model and seed; the score "nothing" is
+    a control that is tuned as often and loses no unit.
     """
     check_scores(scores, also=(NOTHING,))
-    _iterative_check(nets, replacements)
-    bench = _Bench(
-        fixed=subsets(images, scoring=scoring, examples=examples),
-        train=images.train,
-        rounds=rounds,
-        recipe=recipe,
-        sequential=sequential,
-    )
+    _check_iterative(nets, replacements)
+    fixed = subsets(images, scoring=scoring, examples=examples)
     methods = [pair for pair in product(scores, replacements) if pair[0] != NOTHING]
     methods += [(NOTHING, "none")] if NOTHING in scores else []
     rows: list[Iterative] = []
     for net in nets:
-        named: dict[str, Any] = {"data": net.data, "data_id": net.data_id, "model": net.model, "seed": net.seed}
-        whole = copied(net, bench.train)
-        measured = measure_units(whole, bench.fixed.scoring.x, bench.fixed.scoring.y, generator=draws(net))
+        bench = _Bench(net=net, fixed=fixed, train=images.train, rounds=rounds, recipe=recipe, sequential=sequential)
+        whole = copied(net, images.train)
+        measured = bench.score(whole)
         units = {name: len(site.mean) for name, site in measured.items()}
         tuned: dict[tuple[object, ...], tuple[_Found, _Found]] = {}  # where two scores choose alike, they are one net
         for score, replacement in methods:
-            steps = _in_rounds(net, whole, measured, score, replacement, bench)
+            steps = bench.in_rounds(whole, measured, score, replacement)
             label = f"{net.model}, seed {net.seed}, {score}, {replacement}"
             bar = tqdm(steps, total=rounds.places[-1] + 1, desc=label, unit="round", leave=False, disable=not progress)
-            found = {
-                (IN_ROUNDS, done): evaluated(each, bench.fixed.parts) for done, each in bar if done in rounds.places
-            }
+            found = {(IN_ROUNDS, done): evaluated(each, fixed) for done, each in bar if done in rounds.places}
             for done in rounds.places:
                 gone = _chosen(measured, score, rounds.left(units, done))
-                key = (replacement if gone else "", *((name, *flags.tolist()) for name, flags in gone.items()))
-                if key not in tuned:
-                    tuned[key] = _at_once(net, whole, measured, gone, replacement, bench)
+                if (key := _key(replacement if gone else "", gone)) not in tuned:
+                    tuned[key] = bench.at_once(whole, measured, gone, replacement)
                 found[ONE_SHOT, done], found[ONE_SHOT_TUNED, done] = tuned[key]
-            for schedule, done, part in product(SCHEDULES, rounds.places, bench.fixed.parts):
-                rows.append(
-                    Iterative(
-                        **named,
-                        schedule=schedule,
-                        score=score,
-                        replacement=replacement,
-                        removed_percent=rounds.percent(done),
-                        part=part,
-                        loss=found[schedule, done][part].loss,
-                        accuracy_percent=100 * found[schedule, done][part].accuracy,
-                    )
-                )
-    return to_frame(rows, ITERATIVE_KEY)[list(ITERATIVE_COLUMNS)]
-
-
-_Found = dict[str, Evaluation]  # part -> what was measured on it
+            method: dict[str, Any] = {**identity(net), "score": score, "replacement": replacement}
+            for schedule, done, part in product(SCHEDULES, rounds.places, fixed.parts):
+                at: dict[str, Any] = {"schedule": schedule, "removed_percent": rounds.percent(done), "part": part}
+                one = found[schedule, done][part]
+                rows.append(Iterative(**method, **at, loss=one.loss, accuracy_percent=100 * one.accuracy))
+    return Iterative.frame(rows)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Bench:
-    """What all nets of a study are pruned, tuned and measured with."""
+    """What one net is pruned, tuned and measured with."""
 
+    net: Net
     fixed: Subsets
     train: Split
     rounds: Rounds
     recipe: Recipe
     sequential: bool
 
+    def score(self, module: nn.Sequential, use: str = "") -> dict[str, Measured]:
+        return measure_units(module, self.fixed.scoring.x, self.fixed.scoring.y, generator=draws(self.net, use))
 
-def _in_rounds(
-    net: Net, module: nn.Sequential, measured: Mapping[str, Measured], score: str, replacement: str, bench: _Bench
-) -> Iterator[tuple[int, nn.Sequential]]:
-    """Prune and tune a net round by round; give it after each, with the number of rounds done, and first as it is."""
-    yield 0, module
-    units = {name: len(site.mean) for name, site in measured.items()}
-    now = units
-    for done in range(1, bench.rounds.places[-1] + 1):
-        left = bench.rounds.left(units, done)
-        gone: dict[str, Tensor] = {}
-        if left != now and score != NOTHING:  # else no unit is due, and scores would be measured for nothing
-            if done > 1:
-                scoring, random = bench.fixed.scoring, draws(net, f"round {done}")
-                measured = measure_units(module, scoring.x, scoring.y, generator=random)
-            gone, now = _chosen(measured, score, left), left
-        module = _without(module, measured, gone, replacement, bench)
-        _tune(net, module, done, bench)
-        yield done, module
+    def in_rounds(
+        self, module: nn.Sequential, measured: Mapping[str, Measured], score: str, replacement: str
+    ) -> Iterator[tuple[int, nn.Sequential]]:
+        """Prune and tune a net round by round; give it after each, with the rounds done, and first as it is."""
+        yield 0, module
+        now = units = {name: len(site.mean) for name, site in measured.items()}
+        for done in range(1, self.rounds.places[-1] + 1):
+            left = self.rounds.left(units, done)
+            gone: dict[str, Tensor] = {}
+            if left != now and score != NOTHING:  # else no unit is due, and scores would be measured for nothing
+                measured = self.score(module, f"round {done}") if done > 1 else measured
+                gone, now = _chosen(measured, score, left), left
+            module = self.without(module, measured, gone, replacement)
+            self.tune(module, done)
+            yield done, module
 
+    def at_once(
+        self, module: nn.Sequential, measured: Mapping[str, Measured], gone: Mapping[str, Tensor], replacement: str
+    ) -> tuple[_Found, _Found]:
+        """Measure a net right after units are removed, and after the tuning of one round."""
+        pruned = self.without(module, measured, gone, replacement)
+        before = evaluated(pruned, self.fixed)
+        self.tune(pruned, 1)
+        return before, evaluated(pruned, self.fixed)
 
-def _at_once(
-    net: Net,
-    module: nn.Sequential,
-    measured: Mapping[str, Measured],
-    gone: Mapping[str, Tensor],
-    replacement: str,
-    bench: _Bench,
-) -> tuple[_Found, _Found]:
-    """Measure a net right after units are removed, and after the tuning of one round."""
-    pruned = _without(module, measured, gone, replacement, bench)
-    before = evaluated(pruned, bench.fixed.parts)
-    _tune(net, pruned, 1, bench)
-    return before, evaluated(pruned, bench.fixed.parts)
+    def without(
+        self, module: nn.Sequential, measured: Mapping[str, Measured], gone: Mapping[str, Tensor], replacement: str
+    ) -> nn.Sequential:
+        """Copy a net without some units; with none to remove the copy is whole."""
+        pruned = copy.deepcopy(module)
+        take_out(pruned, gone, measured, replacement=replacement, again=self.fixed.scoring if self.sequential else None)
+        return lay_out(cast(nn.Sequential, shrink(pruned, gone)))
+
+    def tune(self, module: nn.Sequential, done: int) -> None:
+        """Train on in place, as behind a round; the batches depend on the net and the number of the round alone."""
+        batches = draws(self.net, f"tuning {done}")
+        for _ in training(module, self.train, self.recipe, generator=batches, steps=self.rounds.tuning_steps):
+            pass
 
 
 def _chosen(measured: Mapping[str, Measured], score: str, left: Mapping[str, int]) -> dict[str, Tensor]:
@@ -392,27 +301,29 @@ def _chosen(measured: Mapping[str, Measured], score: str, left: Mapping[str, int
     }
 
 
-def _without(
-    module: nn.Sequential,
-    measured: Mapping[str, Measured],
-    gone: Mapping[str, Tensor],
-    replacement: str,
-    bench: _Bench,
-) -> nn.Sequential:
-    """Copy a net without some units; with none to remove the copy is whole."""
-    pruned = copy.deepcopy(module)
-    take_out(pruned, gone, measured, replacement=replacement, again=bench.fixed.scoring if bench.sequential else None)
-    return lay_out(cast(nn.Sequential, shrink(pruned, gone)))
+def _key(replacement: str, gone: Mapping[str, Tensor]) -> tuple[object, ...]:
+    return replacement, *((name, *flags.tolist()) for name, flags in gone.items())
 
 
-def _tune(net: Net, module: nn.Sequential, done: int, bench: _Bench) -> None:
-    """Train on in place, as behind one round; the batches depend on the net and the number of the round alone."""
-    batches = draws(net, f"tuning {done}")
-    for _ in training(module, bench.train, bench.recipe, generator=batches, steps=bench.rounds.tuning_steps):
-        pass
+def _check(nets: Sequence[Net], layers: Sequence[str], fraction: float, tuning_steps: Sequence[int]) -> None:
+    if not nets or not layers or len(set(layers)) != len(layers):
+        raise ValueError(f"units are removed from nets, in layers named once; got {len(nets)} nets, {list(layers)}")
+    for net in nets:
+        if net.pruning or net.step is None:
+            raise ValueError(
+                f"fine-tuning starts from unpruned nets that say how long they were trained; {net.model}, seed "
+                f"{net.seed}, has pruning {net.pruning!r} and step {net.step}"
+            )
+        known = [*sites(net.module), ALL]
+        if odd := [layer for layer in layers if layer not in known]:
+            raise ValueError(f"layers of {net.model} whose units can be removed are {', '.join(known)}; got {odd[0]!r}")
+    if not 0 < fraction < 1:
+        raise ValueError(f"fraction is the part of a layer's units to remove, in (0, 1); got {fraction!r}")
+    if not tuning_steps or min(tuning_steps) < 1 or len(set(tuning_steps)) != len(tuning_steps):
+        raise ValueError(f"tuning_steps are distinct and each at least 1; got {list(tuning_steps)}")
 
 
-def _iterative_check(nets: Sequence[Net], replacements: Sequence[str]) -> None:
+def _check_iterative(nets: Sequence[Net], replacements: Sequence[str]) -> None:
     named = [(net.data_id, net.model, net.seed) for net in nets]
     if not nets or len(set(named)) < len(named) or any(net.pruning for net in nets):
         found = ", ".join(
