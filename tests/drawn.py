@@ -26,6 +26,11 @@ def corpus() -> Corpus:
     return Corpus(name="drawn", synthetic=True, content_id=content_id(parts, **own), **own, **parts)
 
 
+def random_scores(frames: int, states: int, seed: int) -> Tensor:
+    """Draw scores of frames, (frames, states)."""
+    return torch.randn(frames, states, generator=torch.Generator().manual_seed(seed))
+
+
 def _part(utterances: int, seed: int, topology: Topology, centres: Tensor) -> Part:
     """Silence, then every state of two words, then silence."""
     generator = torch.Generator().manual_seed(seed)

@@ -8,13 +8,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
-from torch.nn import functional
 
-from made_nets import Examples, examples, flags, net, randomised, specs
+from made_nets import Examples, examples, flags, loss_of, measured, net, randomised, specs
 from properties import tries
 from prunelab.measure.penalty import Probe
 from prunelab.pruning.unit_removal import BIASES, MEANS, remove, shift, shrink
-from prunelab.pruning.unit_scores import SCORES, Measured, measure_units
+from prunelab.pruning.unit_scores import SCORES
 from prunelab.pruning.units import sites
 
 
@@ -29,20 +28,11 @@ class Added(nn.Module):
         return self.layer(x) + self.level
 
 
-def loss_of(model: nn.Module, split: Examples) -> float:
-    with torch.no_grad():
-        return float(functional.cross_entropy(model(split.x), split.y))
-
-
 def rise(model: nn.Module, split: Examples, removed: Mapping[str, Tensor], shifts: Mapping[str, Tensor]) -> float:
     """Prune a copy, run it whole, and compare."""
     pruned = copy.deepcopy(model)
     remove(pruned, removed, shifts=shifts)
     return loss_of(pruned, split) - loss_of(model, split)
-
-
-def measured(model: nn.Module, split: Examples) -> dict[str, Measured]:
-    return measure_units(model, split.x, split.y, generator=torch.Generator().manual_seed(0))
 
 
 @tries(15)
