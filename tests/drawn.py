@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from prunelab.speech import Corpus, Part, Topology, content_id, log_priors, log_transitions
+from prunelab.speech import Corpus, Part, Topology, log_priors, log_transitions
 
 _FRAMES = 5  # of every state
 
@@ -16,14 +16,16 @@ def corpus() -> Corpus:
     parts = {name: _part(utterances, seed, topology, centres) for name, (utterances, seed) in sizes.items()}
     labels = parts["train"].labels
     assert labels is not None
-    own = {
-        "topology": topology,
-        "context": 1,
-        "step": 1,
-        "log_priors": log_priors(labels, topology),
-        "transitions": log_transitions(labels, parts["train"].lengths, topology),
-    }
-    return Corpus(name="drawn", synthetic=True, content_id=content_id(parts, **own), **own, **parts)
+    return Corpus(
+        name="drawn",
+        synthetic=True,
+        topology=topology,
+        context=1,
+        step=1,
+        log_priors=log_priors(labels, topology),
+        transitions=log_transitions(labels, parts["train"].lengths, topology),
+        **parts,
+    )
 
 
 def random_scores(frames: int, states: int, seed: int) -> Tensor:

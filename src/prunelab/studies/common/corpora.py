@@ -21,7 +21,6 @@ from prunelab.speech import (
     Stringing,
     Topology,
     Utterance,
-    content_id,
     forced,
     join,
     log_mel,
@@ -179,26 +178,15 @@ def make_corpus(
         )
         for name, utterances in heard.items()
     }
-    priors, transitions = log_priors(labels, topology), log_transitions(labels, frames, topology)
     corpus = Corpus(
         name=recordings.name,
-        content_id=content_id(
-            parts,
-            topology=topology,
-            context=shape.context,
-            step=shape.step,
-            log_priors=priors,
-            transitions=transitions,
-        ),
         synthetic=recordings.synthetic,
         topology=topology,
         context=shape.context,
         step=shape.step,
-        log_priors=priors,
-        transitions=transitions,
-        train=parts["train"],
-        dev=parts["dev"],
-        test=parts["test"],
+        log_priors=log_priors(labels, topology),
+        transitions=log_transitions(labels, frames, topology),
+        **parts,
     )
     identity = {"data": corpus.name, "data_id": corpus.content_id}
     rows = [{**identity, "part": name, **_facts(corpus, name, recordings)} for name in parts]
