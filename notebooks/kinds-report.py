@@ -20,14 +20,12 @@ names: list[str] = []  # of each run, what its net is called in the names of val
 # %%
 from IPython.display import display
 
-from prunelab import records
-from prunelab.studies.kinds import figures, summary as kinds_summary, tables
+from prunelab.studies.kinds import figures, summary
+from prunelab.studies.kinds.ranking import summary_table
+from prunelab.studies.kinds.tables import Kinds, KindsGuide, KindsSummary, Tried, Weights
 
-nets = kinds_summary.read(runs, names)
-kinds = kinds_summary.together(nets, "kinds")
-records.save_table(kinds, "kinds", key=tables.KINDS_KEY, columns=tables.KINDS_COLUMNS)
-summary = kinds_summary.summary_table(kinds)
-records.save_table(summary, "kinds-summary", key=kinds_summary.SUMMARY_KEY, columns=kinds_summary.SUMMARY_COLUMNS)
+nets = summary.read(runs, names)
+kinds = Kinds.save(summary.together(nets, "kinds"))
 for net in nets:
     display(figures.error_by_kind(net.kinds, suffix=net.suffix))
 
@@ -35,20 +33,19 @@ for net in nets:
 # ## Ranked by area
 
 # %%
-figures.ranking(summary)
+ranked = KindsSummary.save(summary_table(kinds))
+figures.ranking(ranked)
 
 # %%
-guide = kinds_summary.guide_table(summary, kinds_summary.together(nets, "costs"), kinds_summary.called(nets))
-records.save_table(guide, "kinds-guide", key=kinds_summary.GUIDE_KEY, columns=kinds_summary.GUIDE_COLUMNS)
-guide
+KindsGuide.save(summary.guide_table(ranked, summary.together(nets, "costs"), {net.net: net.name for net in nets}))
 
 # %% [markdown]
 # ## What becomes of the weights
 
 # %%
-weights = kinds_summary.together(nets, "weights")
+weights = summary.together(nets, "weights")
 if len(weights):
-    records.save_table(weights, "weights", key=tables.WEIGHTS_KEY, columns=tables.WEIGHTS_COLUMNS)
+    Weights.save(weights)
 for net in nets:
     if len(net.weights):
         display(figures.weight_distributions(net.weights, suffix=net.suffix))
@@ -57,15 +54,10 @@ for net in nets:
 # ## L1 or L2, with and without retraining
 
 # %%
-tried = kinds_summary.together(nets, "tried")
+tried = summary.together(nets, "tried")
 if len(tried):
-    records.save_table(tried, "tried", key=tables.TRIED_KEY, columns=tables.TRIED_COLUMNS)
+    Tried.save(tried)
 for net in nets:
     if len(net.tried):
         display(figures.penalties_and_retraining(net.kinds, suffix=net.suffix))
 tried
-
-# %%
-values = kinds_summary.report_values(nets, summary)
-records.save_values(values)
-values

@@ -33,7 +33,7 @@ from IPython.display import display
 
 from prunelab import project
 from prunelab.studies.common.runs import Runs, only, stacked
-from prunelab.studies.lenet import figures, summary, unit_figures
+from prunelab.studies.lenet import figures, summary, tables, unit_figures
 from prunelab.studies.lenet.summary import (
     Accuracies,
     ActiveMeans,
@@ -49,7 +49,7 @@ from prunelab.studies.lenet.summary import (
     Source,
 )
 
-variants = summary.printed_nets(project.published() / "lenet-variants.csv")
+variants = tables.printed_nets(project.published() / "lenet-variants.csv")
 trained = Runs(folders={"dense": dense, "dense_source": dense_source})
 masked = Runs(folders={"pruned": pruned, "pruned_source": pruned_source})
 again = Runs(folders={"regrown": regrown, "regrown_source": regrown_source})
@@ -103,7 +103,7 @@ unit_figures.active_by_width(means, compared)
 # %%
 spread = counted.keep("active-images", counted.table("active-images"))
 classes = counted.keep("active-classes", counted.table("active-classes"))
-for recipe in summary.recipes(shares):
+for recipe in figures.recipes(shares):
     display(unit_figures.active_distribution(spread, means, recipe))
     display(unit_figures.active_by_class(classes, recipe))
 
@@ -183,7 +183,7 @@ RemovalDrops.save(summary.drop_summary(removed))
 # ## Error against sparsity, beside what others published
 
 # %%
-published = summary.published_points(project.published() / "lenet-300-100-frontier.csv")
+published = tables.published_points(project.published() / "lenet-300-100-frontier.csv")
 sparsities = Frontier.save(summary.frontier_table(Runs(folders={"frontier": frontier}).table("pruned")))
 figures.frontier_figure(sparsities, published)
 

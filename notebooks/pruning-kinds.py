@@ -37,10 +37,12 @@ drawn = 0.9  # budget at which the weights removed and kept are counted in bins
 device = "cpu"  # where to train and measure: cpu or cuda
 
 # %%
-from prunelab import records
-from prunelab.studies.kinds import experiment, summary as kinds_summary, tables
+from prunelab.studies.kinds.experiment import Plan, compare
+from prunelab.studies.kinds.ranking import summary_table
+from prunelab.studies.kinds.tables import Kinds, KindsCosts, KindsSummary, Tried, Weights
+from prunelab.studies.kinds.task import open_task, plain_nets
 
-task = experiment.open_task(
+task = open_task(
     model,
     data=data,
     corpus=corpus,
@@ -52,11 +54,11 @@ task = experiment.open_task(
     scoring=scoring,
     examples=examples,
 )
-compared = experiment.compare(
+compared = compare(
     task,
-    experiment.plain_nets(task, nets, seeds, steps=steps),
+    plain_nets(task, nets, seeds, steps=steps),
     kinds=kinds,
-    plan=experiment.Plan(
+    plan=Plan(
         sparsities=tuple(sparsities),
         retrained_sparsities=tuple(retrained_sparsities),
         retraining_steps=retraining_steps,
@@ -66,15 +68,14 @@ compared = experiment.compare(
     strengths={"l1": l1, "l2": l2},
     drawn=drawn,
 )
-records.save_table(compared.kinds, "kinds", key=tables.KINDS_KEY, columns=tables.KINDS_COLUMNS)
-compared.kinds
+Kinds.save(compared.kinds)
 
 # %% [markdown]
 # How strong the penalties are, chosen on the validation part with the first seed.
 
 # %%
 if compared.tried is not None:
-    records.save_table(compared.tried, "tried", key=tables.TRIED_KEY, columns=tables.TRIED_COLUMNS)
+    Tried.save(compared.tried)
 compared.tried
 
 # %% [markdown]
@@ -82,14 +83,11 @@ compared.tried
 
 # %%
 if compared.weights is not None:
-    records.save_table(compared.weights, "weights", key=tables.WEIGHTS_KEY, columns=tables.WEIGHTS_COLUMNS)
-records.save_table(compared.costs, "kinds-costs", key=tables.COSTS_KEY, columns=tables.COSTS_COLUMNS)
-compared.costs
+    Weights.save(compared.weights)
+KindsCosts.save(compared.costs)
 
 # %% [markdown]
 # Ranked by the area under accuracy against sparsity.
 
 # %%
-summary = kinds_summary.summary_table(compared.kinds)
-records.save_table(summary, "kinds-summary", key=kinds_summary.SUMMARY_KEY, columns=kinds_summary.SUMMARY_COLUMNS)
-summary
+KindsSummary.save(summary_table(compared.kinds))

@@ -30,10 +30,9 @@ seed = 0  # of strings, levels, pauses and noise
 device = "cpu"  # where to train the aligning net: cpu or cuda
 
 # %%
-from prunelab import records
 from prunelab.data.recordings import load_recordings
 from prunelab.speech import save_corpus
-from prunelab.studies.common import corpora, corpus_figure
+from prunelab.studies.common import corpora
 
 shape = corpora.Shape(
     train_words=train_words,
@@ -57,11 +56,3 @@ corpora.CorpusPart.save(parts)
 
 # %%
 corpora.Alignment.save(alignment)
-
-# %%
-corpus_figure.aligned_utterance(corpus)
-
-# %%
-summary = corpora.corpus_values(parts)
-records.save_values(summary)
-summary

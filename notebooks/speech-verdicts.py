@@ -21,24 +21,24 @@ threshold_scale = 0.97  # root mean square weights; the one threshold at which t
 layer_scales = [1.5, 2.0]  # other thresholds at which they are compared too
 
 # %%
-from prunelab import claims, records
-from prunelab.studies.sparseness import summary as sparseness_summary, tables
+from prunelab import claims
+from prunelab.studies.common.runs import deciding
+from prunelab.studies.sparseness import rules, summary
+from prunelab.studies.sparseness.tables import Criteria, CriteriaChanges
 
-verdicts = sparseness_summary.decide(threshold_sweep, layer_sensitivity, percentile, threshold_scale, runs="speech-")
-claims.publish(verdicts)
+folders = {"threshold-sweep": threshold_sweep, "layer-sensitivity": layer_sensitivity, "percentile": percentile}
+tables, where = deciding(
+    {name: [folder] for name, folder in folders.items()}, {name: f"speech-{name}" for name in folders}
+)
+claims.publish(rules.verdicts(tables, where=where, threshold_scale=threshold_scale))
 
 # %% [markdown]
 # The verdicts stand on decoders chosen on the development part for every pruned net (`dev`). The source took the best
 # decoder on the test part each time (`best`); one could also keep the unpruned net's decoder (`fixed`).
 
 # %%
-criteria = sparseness_summary.criteria_table(
-    threshold_sweep, layer_sensitivity, percentile, threshold_scale, layer_scales
-)
-records.save_table(criteria, "criteria", key=tables.CRITERIA_KEY, columns=tables.CRITERIA_COLUMNS)
+criteria = Criteria.save(summary.criteria(tables, threshold_scale, layer_scales))
 criteria
 
 # %%
-summary = sparseness_summary.criteria_values(criteria, threshold_scale)
-records.save_values(summary)
-summary
+CriteriaChanges.save(summary.criteria_changes(criteria, threshold_scale))

@@ -19,21 +19,18 @@ seeds = [0, 1, 2, 3, 4, 5, 6, 7]  # each divides training from validation exampl
 points = 10  # trees of each path that are measured
 
 # %%
-from prunelab import records
-from prunelab.studies.words import trees
+from prunelab.studies.words.figures import leaves_figure
+from prunelab.studies.words.tables import Chosen, ChosenSummary, TreePath
+from prunelab.studies.words.trees import prune_trees, summary_table
 
-path, chosen = trees.prune_trees(data, seeds=seeds, points=points)
-records.save_table(path, "path", key=trees.PATH_KEY, columns=trees.PATH_COLUMNS)
-path
-
-# %%
-records.save_table(chosen, "chosen", key=trees.CHOICE_KEY, columns=trees.CHOICE_COLUMNS)
-chosen
+path, chosen = prune_trees(data, seeds=seeds, points=points)
+TreePath.save(path)
 
 # %%
-trees.leaves_figure(path, chosen)
+Chosen.save(chosen)
 
 # %%
-values = trees.tree_values(chosen)
-records.save_values(values)
-values
+leaves_figure(path, chosen)
+
+# %%
+ChosenSummary.save(summary_table(chosen))

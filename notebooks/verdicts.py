@@ -21,7 +21,9 @@ threshold_scale = 0.97  # root mean square weights; the one threshold at which t
 
 # %%
 from prunelab import claims
-from prunelab.studies.sparseness import summary
+from prunelab.studies.common.runs import deciding
+from prunelab.studies.sparseness import rules
 
-verdicts = summary.decide(threshold_sweep, layer_sensitivity, percentile, threshold_scale, study="images")
-claims.publish(verdicts)
+folders = {"threshold-sweep": threshold_sweep, "layer-sensitivity": layer_sensitivity, "percentile": percentile}
+tables, where = deciding({name: [folder] for name, folder in folders.items()}, {name: name for name in folders})
+claims.publish(rules.verdicts(tables, where=where, threshold_scale=threshold_scale, study="images"))

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from prunelab.report.notebooks import modules_used
+
 SOURCE = Path(__file__).parents[1] / "src" / "prunelab"
 
 # Each room may import itself and the rooms before it; `project` and `files` are tools that import no room.
@@ -104,6 +106,30 @@ def test_a_wing_imports_no_other_wing(wing: str) -> None:
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(SOURCE)))
 def test_a_module_stays_readable_in_one_sitting(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 450
+
+
+NOTEBOOKS = sorted((SOURCE.parents[1] / "notebooks").glob("*.py"))
+# One study of three wings, and what puts their runs side by side.
+OF_SEVERAL_WINGS = {
+    "functions-report": {"choices", "hardware", "kinds"},
+    "functions-verdicts": {"choices", "hardware", "kinds"},
+}
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_what_trains_draws_nothing(notebook: Path) -> None:
+    """So an edit of figures makes no run stale that trains, prunes or sweeps: a run is made again for its modules."""
+    rooms = {room_of(path) for path in modules_used(notebook) if path != SOURCE / "__init__.py"}
+
+    assert not {"train", "figures"} <= rooms
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
+def test_an_edit_of_a_wing_makes_only_its_own_runs_stale(notebook: Path) -> None:
+    folders = {path.parent for path in modules_used(notebook)}
+    wings = {folder.name for folder in folders if folder.parent == SOURCE / "studies"} & WINGS
+
+    assert len(wings) <= 1 or wings <= OF_SEVERAL_WINGS.get(notebook.stem, set())
 
 
 def test_notebooks_define_nothing_and_import_no_torch() -> None:

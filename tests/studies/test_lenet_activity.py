@@ -17,6 +17,7 @@ from prunelab.figures.style import Saved
 from prunelab.pruning import keep_largest, prunable
 from prunelab.studies.common.nets import Net, open_nets, save_nets
 from prunelab.studies.lenet import activations, figures, summary, unit_figures
+from prunelab.studies.lenet import tables as lenet_tables
 from prunelab.studies.lenet.activations import Counted
 from prunelab.studies.lenet.tables import SETTING, Active, ActiveClasses, ActiveImages, Chosen
 
@@ -75,7 +76,7 @@ def chosen(digits: Images) -> pd.DataFrame:
 
 @pytest.fixture
 def source() -> pd.DataFrame:
-    return summary.printed_nets(project.published() / "lenet-variants.csv")
+    return lenet_tables.printed_nets(project.published() / "lenet-variants.csv")
 
 
 def fractions(module: nn.Sequential, x: Tensor) -> dict[str, np.ndarray]:
@@ -307,7 +308,7 @@ def test_means_over_seeds_are_those_of_the_rows(active: pd.DataFrame, chosen: pd
 
 
 def test_nets_that_share_their_widths_go_by_their_whole_spec() -> None:
-    names = summary.short_names(pd.Series(["lenet-3-2", "mlp-3-2-relu", "lenet-4", "lenet-4"]))
+    names = lenet_tables.short_names(pd.Series(["lenet-3-2", "mlp-3-2-relu", "lenet-4", "lenet-4"]))
 
     assert names == {"lenet-3-2": "lenet-3-2", "mlp-3-2-relu": "mlp-3-2-relu", "lenet-4": "4"}
 
@@ -410,9 +411,9 @@ def test_bins_are_joined_until_each_holds_three_attainable_fractions(units: int,
 def test_nets_are_drawn_by_the_width_of_their_last_layer_then_of_the_first() -> None:
     specs = ["lenet-1200-100", "lenet-150-100", "lenet-300-200", "lenet-300-100"]
 
-    names = figures.names_of(pd.DataFrame({"model": specs}))
+    names = figures.by_net(pd.DataFrame({"model": specs}))
 
-    assert names == ["150-100", "300-100", "1200-100", "300-200"]
+    assert list(names) == ["150-100", "300-100", "1200-100", "300-200"]
 
 
 @pytest.mark.parametrize(

@@ -17,9 +17,10 @@ from prunelab import project
 from prunelab.figures import labels, panels
 from prunelab.figures.style import Saved
 from prunelab.studies.lenet import figures, summary, unit_figures
+from prunelab.studies.lenet import tables as lenet_tables
 
-VARIANTS = summary.printed_nets(project.published() / "lenet-variants.csv")
-POINTS = summary.published_points(project.published() / "lenet-300-100-frontier.csv")
+VARIANTS = lenet_tables.printed_nets(project.published() / "lenet-variants.csv")
+POINTS = lenet_tables.published_points(project.published() / "lenet-300-100-frontier.csv")
 FEW = ("lenet-150-100-relu", "lenet-600-100-relu")
 SMALL = ("lenet-24-16-relu",)
 

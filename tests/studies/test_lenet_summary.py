@@ -14,10 +14,11 @@ import made_lenet as made
 from prunelab import project, tables
 from prunelab.studies.common import runs as common_runs
 from prunelab.studies.lenet import summary
+from prunelab.studies.lenet import tables as lenet_tables
 from prunelab.studies.lenet.tables import Dense
 
-VARIANTS = summary.printed_nets(project.published() / "lenet-variants.csv")
-POINTS = summary.published_points(project.published() / "lenet-300-100-frontier.csv")
+VARIANTS = lenet_tables.printed_nets(project.published() / "lenet-variants.csv")
+POINTS = lenet_tables.published_points(project.published() / "lenet-300-100-frontier.csv")
 
 
 def with_errors(table: pd.DataFrame, **columns: list[float]) -> pd.DataFrame:
@@ -283,9 +284,9 @@ def test_a_target_no_run_has_is_refused_with_those_there_are() -> None:
 
 def test_a_missing_table_of_facts_is_said(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"lenet-variants.csv; .* is missing"):
-        summary.printed_nets(tmp_path / "none.csv")
+        lenet_tables.printed_nets(tmp_path / "none.csv")
     with pytest.raises(FileNotFoundError, match=r"lenet-300-100-frontier.csv; .* is missing"):
-        summary.published_points(tmp_path / "none.csv")
+        lenet_tables.published_points(tmp_path / "none.csv")
     (tmp_path / "odd.csv").write_text("method,epoch\nX,last\n", encoding="utf-8")
     with pytest.raises(ValueError, match=r"of epoch final, best, unstated; odd.csv has \['last'\]"):
-        summary.published_points(tmp_path / "odd.csv")
+        lenet_tables.published_points(tmp_path / "odd.csv")

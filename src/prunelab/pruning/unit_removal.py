@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from prunelab.data import Split
-from prunelab.pruning.application import apply
+from prunelab.pruning.application import apply, prunable
 from prunelab.pruning.unit_scores import Measured, measure_units
 from prunelab.pruning.units import Site, check_flags, flattened, layer_of, norm_of, sites
 
@@ -287,3 +287,70 @@ def take_out(
         for parameter, mask in remove(model, {name: flags}, shifts={name: added}).items():
             masks[parameter] = mask & masks.get(parameter, mask)
     return masks
+
+
+def units_within(
+    module: nn.Module, scores: Mapping[str, Tensor], kept: int, *, scope: str = "global"
+) -> dict[str, Tensor]:
+    """Choose the units to remove so that the weights left come nearest to a number.
+
+    Units go one after another, lowest score first; the last one of a layer always stays. Of two counts as near, that
+    with more weights left is taken.
+
+    Args:
+        module: see `prunelab.pruning.units.sites`.
+        scores: site -> (U,), higher = kept.
+        kept: weights to be left, of all prunable ones.
+        scope: "global" orders the units of all layers by score; "layer" by their rank within the layer, so that the
+            layers lose about the same fraction.
+
+    Returns:
+        Site -> (U,) bool, True = removed.
+    """
+    found = sites(module)
+    order = sorted(
+        (place, depth, unit, name)
+        for depth, name in enumerate(found)
+        for unit, place in enumerate(_places(scores[name], scope))
+    )
+    gone = {name: torch.zeros(site.units, dtype=torch.bool) for name, site in found.items()}
+    left = {name: site.units for name, site in found.items()}
+    shapes = {name: tuple(weight.shape) for name, weight in prunable(module).items()}
+    best, count, nearest = 0, 0, abs(_count(shapes, found, left) - kept)
+    removed: list[tuple[str, int]] = []
+    for _, _, unit, name in order:
+        if left[name] == 1:
+            continue
+        left[name] -= 1
+        removed.append((name, unit))
+        count += 1
+        distance = abs(_count(shapes, found, left) - kept)
+        if distance < nearest:
+            best, nearest = count, distance
+    for name, unit in removed[:best]:
+        gone[name][unit] = True
+    return gone
+
+
+def _places(scores: Tensor, scope: str) -> list[float]:
+    """Give each unit its place in the order of all: its score, or its rank in its layer from 0 to 1."""
+    if scope == "global":
+        return [float(score) for score in scores]
+    ranks = scores.argsort(stable=True).argsort(stable=True)
+    return [(int(rank) + 0.5) / len(scores) for rank in ranks]
+
+
+def _count(shapes: Mapping[str, tuple[int, ...]], found: Mapping[str, Site], left: Mapping[str, int]) -> int:
+    """Count the weights that are left where each site has so many units."""
+    fed_by = {site.consumer: site for site in found.values()}
+    total = 0
+    for name, shape in shapes.items():
+        layer = name.removesuffix(".weight")
+        whole = torch.Size(shape).numel()
+        if layer in found:
+            whole = whole // shape[0] * left[layer]
+        if layer in fed_by:
+            site = fed_by[layer]
+            whole = whole // site.units * left[site.name]
+        total += whole
+    return total

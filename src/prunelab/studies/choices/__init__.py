@@ -1,1 +1,1 @@
-"""X."""
+"""How is the threshold chosen, and does what a search finds hold when measured again?"""

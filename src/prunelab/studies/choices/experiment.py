@@ -27,24 +27,34 @@ from prunelab.choosing.bisection import TESTS
 from prunelab.choosing.bounds import MEASURED
 from prunelab.data import Images, Split
 from prunelab.measure.latency import threads
-from prunelab.records import to_frame
 from prunelab.stats import LEVEL
 from prunelab.studies.choices.tables import (
-    CHOICE_COLUMNS,
-    CHOICE_KEY,
     COUNT,
     LATENCY,
     NO,
     SEVERAL,
-    TESTED_COLUMNS,
-    TESTED_KEY,
     UPPER,
     VALUE,
     YES,
-    ChoiceRow,
-    TestedRow,
+    ThresholdChoices,
+    ThresholdLatencies,
+    ThresholdTests,
 )
 from prunelab.studies.common.nets import Net, dense_nets
+
+SHARES = ("max_parameters", "max_bytes", "max_flops")  # limited to a percentage of the dense net's
+
+_SMALL = ("lenet-64-32-relu",)  # trained where neither runs nor models are named
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ask:
+    """The bounds searched for, each in a search of its own but for the last."""
+
+    drops: Sequence[float]  # points of accuracy, at least one
+    keep_percent: Sequence[float]  # of the dense net's parameters, bytes and operations
+    pruned_percent: Sequence[float]  # of the weights, at least and at most
+    several_percent: Sequence[float] = ()  # the largest drop and all three counts at once, these in percent
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,153 +66,7 @@ class Settings:
     scoring: int = 1000  # training examples for sensitivities, units' scores and means
 
 
-DEFAULTS = Settings()
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Stand:
-    """A net and a family of its prunings, ready to be searched."""
-
-    net: Net
-    images: Images
-    bench: Bench  # on the validation part
-    inputs: Tensor  # (B, C, H, W), a batch as operations are counted and calls are timed on
-    timer: Timer
-    settings: Settings
-
-
-def prepared(net: Net, family: str, images: Images, inputs: Tensor, settings: Settings, timer: Timer = timed) -> Stand:
-    """Make a family of a net's prunings with training examples, to be measured on the validation part.
-
-    Raises:
-        ValueError: no example to score on, an unknown family, or a net that it cannot prune.
-    """
-    if settings.scoring < 1:
-        raise ValueError(f"scores are taken from at least 1 training example; got {settings.scoring!r}")
-    # Drawn: the training part may lie in the order of its classes.
-    drawn = torch.randperm(len(images.train), generator=torch.Generator().manual_seed(net.seed))
-    drawn = drawn[: settings.scoring].to(images.train.y.device)
-    prunings = by_name(family, net.module, Split(x=images.train.x[drawn], y=images.train.y[drawn]), seed=net.seed)
-    metric = classification(images.validation)
-    bench = Bench(net.module, prunings, metric=metric, inputs=inputs, timer=timer, seed=net.seed)
-    return Stand(net=net, images=images, bench=bench, inputs=inputs, timer=timer, settings=settings)
-
-
-def searched(
-    stand: Stand, kind: str, asked: str, bounds: Bounds, decided_by: str
-) -> tuple[list[ChoiceRow], list[TestedRow]]:
-    """Search once, and measure on the test part what was found.
-
-    Args:
-        stand: where.
-        kind: what kind of bounds these are.
-        asked: their limits in words.
-        bounds: what is searched for.
-        decided_by: `UPPER` to decide what is measured by upper confidence bounds, else by the values.
-
-    Returns:
-        A row a bound, and a row a pruning measured on the way.
-    """
-    net, bench, confidence = stand.net, stand.bench, stand.settings.confidence if decided_by == UPPER else None
-    named: dict[str, Any] = {
-        "data": net.data,
-        "data_id": net.data_id,
-        "model": net.model,
-        "seed": net.seed,
-        "family": bench.family.name,
-        "kind": kind,
-        "asked": asked,
-        "decided_by": decided_by,
-    }
-    try:
-        choice = search(bench, bounds, confidence=confidence, tests=stand.settings.tests)
-    except ImpossibleError as error:
-        return _missed(named, stand, bounds, error, confidence), _tested(named, error.tested)
-    final, pruned = classification(stand.images.test), choice.pruned.net
-    again = verify(pruned, net.module, bounds, metric=final, inputs=stand.inputs, timer=stand.timer, seed=net.seed)
-    drops = [one for one in again if one.bound == "max_drop"]
-    (drop,) = drops or verify(pruned, net.module, Bounds(max_drop=0), metric=final, seed=net.seed)
-    rows = [
-        ChoiceRow(
-            **named,
-            bound=kept.bound,
-            confidence=confidence if kept.bound in MEASURED else None,
-            limit=kept.limit,
-            found=True,
-            level=choice.level,
-            levels=choice.levels,
-            sparsity_percent=100 * choice.sparsity,
-            measurements=len(choice.tested),
-            reached=kept.value,
-            upper=kept.upper if confidence is not None else None,
-            beside=None if kind == SEVERAL else _beside(bench, choice, kept.bound),
-            again=after.value,
-            held=YES if after.held else NO,
-            test_drop_points=drop.value,
-        )
-        for kept, after in zip(choice.kept, again, strict=True)
-    ]
-    return rows, _tested(named, choice.tested)
-
-
-def _missed(
-    named: dict[str, Any], stand: Stand, bounds: Bounds, error: ImpossibleError, confidence: float | None
-) -> list[ChoiceRow]:
-    return [
-        ChoiceRow(
-            **named,
-            bound=bound,
-            confidence=confidence if bound in MEASURED else None,
-            limit=limit,
-            found=False,
-            reason=str(error),
-            levels=stand.bench.family.levels,
-            measurements=len(error.tested),
-            reached=error.value if bound == error.bound else None,
-        )
-        for bound, limit in bounds.given.items()
-    ]
-
-
-def _beside(bench: Bench, choice: Choice, bound: str) -> float | None:
-    """Give what a bound limits at the nearest level on the other side of it, if there is one."""
-    if bound in MEASURED:
-        refused = [one for one in choice.tested if not one.held]
-        nearest = min(refused, key=lambda one: abs(one.level - choice.level), default=None)
-        return None if nearest is None else nearest.upper
-    level = choice.level + (1 if bound == "max_pruned" else -1)
-    return bench.count(level, bound) if 0 <= level <= choice.levels else None
-
-
-def _tested(named: dict[str, Any], tested: Sequence[Tested]) -> list[TestedRow]:
-    return [
-        TestedRow(
-            **named,
-            test=place,
-            level=one.level,
-            sparsity_percent=100 * one.pruned,
-            value=one.value,
-            upper=one.upper,
-            held=YES if one.held else NO,
-        )
-        for place, one in enumerate(tested, start=1)
-    ]
-
-
-_SMALL = ("lenet-64-32-relu",)  # trained where neither runs nor models are named
-
-
-SHARES = ("max_parameters", "max_bytes", "max_flops")  # limited to a percentage of the dense net's
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ask:
-    """The bounds searched for, each in a search of its own but for the last."""
-
-    drops: Sequence[float]  # points of accuracy, at least one
-    keep_percent: Sequence[float]  # of the dense net's parameters, bytes and operations
-    pruned_percent: Sequence[float]  # of the weights, at least and at most
-    several_percent: Sequence[float] = ()  # the largest drop and all three counts at once, these in percent
+_DEFAULTS = Settings()
 
 
 def nets_of(
@@ -223,9 +87,6 @@ def nets_of(
         seeds: of the runs' nets to take, all of them when empty; without runs, seeds to train.
         epochs: without runs, how long to train.
         device: where the nets go.
-
-    Raises:
-        ValueError: the runs lack a model, all the seeds or dense nets, or as `open_nets`.
     """
     taken = dense_nets(
         runs,
@@ -251,7 +112,7 @@ def choose_thresholds(
     ask: Ask,
     *,
     families: Sequence[str] = FAMILIES,
-    settings: Settings = DEFAULTS,
+    settings: Settings = _DEFAULTS,
     progress: bool = True,
 ) -> tuple[DataFrame, DataFrame]:
     """Search for every bound in every family on the validation part, and measure what is found on the test part.
@@ -267,28 +128,22 @@ def choose_thresholds(
         progress: show a progress bar.
 
     Returns:
-        A row a bound of a search, columns `CHOICE_COLUMNS`; and a row a pruning measured, columns `TESTED_COLUMNS`.
-
-    Raises:
-        ValueError: no net, family or drop, a setting out of range, or a net that a family cannot prune.
+        A row a bound of a search, `ThresholdChoices`; and a row a pruning measured, `ThresholdTests`.
     """
     if not ask.drops:
         raise ValueError("a threshold is chosen by at least one drop in accuracy; got none")
-    rows: list[ChoiceRow] = []
-    tested: list[TestedRow] = []
+    rows: list[ThresholdChoices] = []
+    tested: list[ThresholdTests] = []
     inputs = images.validation.x[:1]
     for net, family in _each(nets, families, progress):
-        stand = prepared(net, family, images, inputs, settings)
-        for kind, asked, bounds in requests(net, ask, inputs):
+        stand = _prepared(net, family, images, inputs, settings)
+        for kind, asked, bounds in _requests(net, ask, inputs):
             measured = (UPPER,) if kind == SEVERAL else (UPPER, VALUE)
             for decided_by in (COUNT,) if bounds.max_drop is None else measured:
-                found, seen = searched(stand, kind, asked, bounds, decided_by)
+                found, seen = _searched(stand, kind, asked, bounds, decided_by)
                 rows += found
                 tested += seen
-    return (
-        to_frame(rows, CHOICE_KEY)[list(CHOICE_COLUMNS)],
-        to_frame(tested, TESTED_KEY)[list(TESTED_COLUMNS)],
-    )
+    return ThresholdChoices.frame(rows), ThresholdTests.frame(tested)
 
 
 def choose_by_latency(
@@ -300,7 +155,7 @@ def choose_by_latency(
     batch_size: int = 256,
     torch_threads: int = 1,
     timer: Timer = timed,
-    settings: Settings = DEFAULTS,
+    settings: Settings = _DEFAULTS,
     progress: bool = True,
 ) -> DataFrame:
     """Search for the least pruning with which a call takes no more than a percentage of the dense net's time.
@@ -319,29 +174,140 @@ def choose_by_latency(
         progress: show a progress bar.
 
     Returns:
-        A row a search, columns `CHOICE_COLUMNS`; what is measured varies from run to run.
-
-    Raises:
-        ValueError: nothing to search for or in, or a batch that is larger than the training part.
+        A row a search, `ThresholdLatencies`.
     """
     if not percent or not 1 <= batch_size <= len(images.train):
         raise ValueError(
             f"latencies are bounded by at least one percentage, in calls on 1 to {len(images.train)} examples; "
             f"got {list(percent)} and {batch_size!r}"
         )
-    rows: list[ChoiceRow] = []
+    rows: list[ThresholdChoices] = []
     inputs = images.train.x[:batch_size]
     with threads(torch_threads):
         for net, family in _each(nets, families, progress):
-            stand = prepared(net, family, images, inputs, settings, timer)
+            stand = _prepared(net, family, images, inputs, settings, timer)
             dense = median(milliseconds(net.module, inputs, timer, None), None).value
             for one in percent:
                 bounds = Bounds(max_latency_ms=one / 100 * dense)
-                rows += searched(stand, LATENCY, f"{one:g} %", bounds, UPPER)[0]
-    return to_frame(rows, CHOICE_KEY)[list(CHOICE_COLUMNS)]
+                rows += _searched(stand, LATENCY, f"{one:g} %", bounds, UPPER)[0]
+    return ThresholdLatencies.frame(ThresholdChoices.frame(rows))
 
 
-def requests(net: Net, ask: Ask, inputs: Tensor) -> Iterator[tuple[str, str, Bounds]]:
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Stand:
+    """A net and a family of its prunings, ready to be searched."""
+
+    net: Net
+    images: Images
+    bench: Bench  # on the validation part
+    inputs: Tensor  # (B, C, H, W), a batch as operations are counted and calls are timed on
+    timer: Timer
+    settings: Settings
+
+
+def _prepared(
+    net: Net, family: str, images: Images, inputs: Tensor, settings: Settings, timer: Timer = timed
+) -> _Stand:
+    """Make a family of a net's prunings with training examples, to be measured on the validation part."""
+    if settings.scoring < 1:
+        raise ValueError(f"scores are taken from at least 1 training example; got {settings.scoring!r}")
+    # Drawn: the training part may lie in the order of its classes.
+    drawn = torch.randperm(len(images.train), generator=torch.Generator().manual_seed(net.seed))
+    drawn = drawn[: settings.scoring].to(images.train.y.device)
+    prunings = by_name(family, net.module, Split(x=images.train.x[drawn], y=images.train.y[drawn]), seed=net.seed)
+    metric = classification(images.validation)
+    bench = Bench(net.module, prunings, metric=metric, inputs=inputs, timer=timer, seed=net.seed)
+    return _Stand(net=net, images=images, bench=bench, inputs=inputs, timer=timer, settings=settings)
+
+
+def _searched(
+    stand: _Stand, kind: str, asked: str, bounds: Bounds, decided_by: str
+) -> tuple[list[ThresholdChoices], list[ThresholdTests]]:
+    """Search once, and measure on the test part what was found: a row a bound, and a row a pruning on the way."""
+    net, bench, confidence = stand.net, stand.bench, stand.settings.confidence if decided_by == UPPER else None
+    named: dict[str, Any] = {
+        **{name: getattr(net, name) for name in ("data", "data_id", "model", "seed")},
+        "family": bench.family.name,
+        "kind": kind,
+        "asked": asked,
+        "decided_by": decided_by,
+    }
+    try:
+        choice = search(bench, bounds, confidence=confidence, tests=stand.settings.tests)
+    except ImpossibleError as error:
+        return _missed(named, stand, bounds, error, confidence), _tested(named, error.tested)
+    final, pruned = classification(stand.images.test), choice.pruned.net
+    again = verify(pruned, net.module, bounds, metric=final, inputs=stand.inputs, timer=stand.timer, seed=net.seed)
+    drops = [one for one in again if one.bound == "max_drop"]
+    (drop,) = drops or verify(pruned, net.module, Bounds(max_drop=0), metric=final, seed=net.seed)
+    rows = [
+        ThresholdChoices(
+            **named,
+            bound=kept.bound,
+            confidence=confidence if kept.bound in MEASURED else None,
+            limit=kept.limit,
+            found=True,
+            level=choice.level,
+            levels=choice.levels,
+            sparsity_percent=100 * choice.sparsity,
+            measurements=len(choice.tested),
+            reached=kept.value,
+            upper=kept.upper if confidence is not None else None,
+            beside=None if kind == SEVERAL else _beside(bench, choice, kept.bound),
+            again=after.value,
+            held=YES if after.held else NO,
+            test_drop_points=drop.value,
+        )
+        for kept, after in zip(choice.kept, again, strict=True)
+    ]
+    return rows, _tested(named, choice.tested)
+
+
+def _missed(
+    named: dict[str, Any], stand: _Stand, bounds: Bounds, error: ImpossibleError, confidence: float | None
+) -> list[ThresholdChoices]:
+    return [
+        ThresholdChoices(
+            **named,
+            bound=bound,
+            confidence=confidence if bound in MEASURED else None,
+            limit=limit,
+            found=False,
+            reason=str(error),
+            levels=stand.bench.family.levels,
+            measurements=len(error.tested),
+            reached=error.value if bound == error.bound else None,
+        )
+        for bound, limit in bounds.given.items()
+    ]
+
+
+def _beside(bench: Bench, choice: Choice, bound: str) -> float | None:
+    """Give what a bound limits at the nearest level on the other side of it, if there is one."""
+    if bound in MEASURED:
+        refused = [one for one in choice.tested if not one.held]
+        nearest = min(refused, key=lambda one: abs(one.level - choice.level), default=None)
+        return None if nearest is None else nearest.upper
+    level = choice.level + (1 if bound == "max_pruned" else -1)
+    return bench.count(level, bound) if 0 <= level <= choice.levels else None
+
+
+def _tested(named: dict[str, Any], tested: Sequence[Tested]) -> list[ThresholdTests]:
+    return [
+        ThresholdTests(
+            **named,
+            test=place,
+            level=one.level,
+            sparsity_percent=100 * one.pruned,
+            value=one.value,
+            upper=one.upper,
+            held=YES if one.held else NO,
+        )
+        for place, one in enumerate(tested, start=1)
+    ]
+
+
+def _requests(net: Net, ask: Ask, inputs: Tensor) -> Iterator[tuple[str, str, Bounds]]:
     """Give the bounds asked of a net, each with its kind and the limit in words."""
     for drop in ask.drops:
         yield "max_drop", f"{drop:g} points", Bounds(max_drop=drop)

@@ -1,7 +1,7 @@
 """The rule on choosing a threshold, as worded in `claims.yml`: found by search, and verified by measuring again.
 
 It takes the rows of one subject in the table "threshold-choices": one net and one kind of bound, all seeds, families
-and limits. Where the data do not reach what it needs, it raises `curves.NotCoveredError`, which says what is missing
+and limits. Where the data do not reach what it needs, it raises `NotCoveredError`, which says what is missing
 and leaves the claim open.
 """
 

@@ -1,4 +1,4 @@
-"""TODO."""
+"""What figures of pruned nets say in words: the nets, the knees of their curves, the costs of their layers."""
 
 from pandas import DataFrame
 

@@ -14,7 +14,6 @@ from torch import Tensor
 from prunelab.data.recordings import load_recordings
 from prunelab.data.spoken import WORDS, Recording, Recordings
 from prunelab.models import build
-from prunelab.records import Value
 from prunelab.speech import (
     Corpus,
     Part,
@@ -199,16 +198,6 @@ def open_or_make(run: str, *, device: str = "cpu") -> Corpus:
         return open_corpus(Path(run) / CORPUS_FILE)
     small = Shape(train_words=600, dev_words=100, test_words=200)
     return make_corpus(load_recordings(), small, device=device)[0]
-
-
-def corpus_values(parts: DataFrame) -> dict[str, Value]:
-    """Quote the sizes of a corpus: `<part>-words`, `<part>-utterances`, `<part>-recordings`, `<part>-minutes`."""
-    values = {}
-    for row in parts.to_dict("records"):
-        for name in ("words", "utterances", "recordings", "speakers", "frames"):
-            values[f"{row['part']}-{name}"] = Value(value=float(row[name]), digits=0)
-        values[f"{row['part']}-minutes"] = Value(value=float(row["minutes"]), unit="minutes", digits=1)
-    return values
 
 
 def _utterances(recordings: Recordings, part: str, shape: Shape) -> list[Utterance]:

@@ -1,44 +1,73 @@
-"""TODO."""
+"""Error against sparsity of pruned nets: what names their rows, the curves, and the knees of the curves."""
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated as A
 
 import numpy as np
 import pandas as pd
 from pandas import DataFrame
 
-from prunelab import decisions, models, stats
+from prunelab import stats
 from prunelab.decisions import NotCoveredError
-from prunelab.records import to_frame
-from prunelab.stats import t_interval
+from prunelab.summaries import over_seeds
+from prunelab.tables import Table
 
-KNEE_KEY = ("data", "model", "method")
-
-KNEE_COLUMNS = {
-    "data": "data set",
-    "model": "spec of the net",
-    "method": "which weights are removed, and how",
-    "seeds": "nets measured",
-    "seeds_with_knee": "nets whose error ever exceeds the unpruned error by 20 points",
-    "knee_percent": "sparsity at the knee, mean over seeds; may be empty where a seed has none [%]",
-    "knee_low": "lower end of its 95 % t interval; may be empty [%]",
-    "knee_high": "upper end of its 95 % t interval; may be empty [%]",
-    "largest_sparsity_percent": "largest sparsity measured, mean over seeds [%]",
-}
+KNEE = 20.0  # points of error above the baseline, "knee" in claims.yml
 
 
-@dataclass(frozen=True, kw_only=True)
-class Knee:
+class PrunedNet(Table):
+    """The columns that name a net that is pruned."""
+
+    data: A[str, "data set"]
+    data_id: A[str, "content id of the data set"]
+    model: A[str, "spec of the net"]
+    seed: A[int, "seed of the net"]
+
+
+class Setting(Table):
+    """One threshold, one sign or both."""
+
+    method: A[str, "abs, positive or negative: the sign of the weights removed"]
+    threshold: A[float, "weights of smaller magnitude are removed [weight units]"]
+    scale: A[float, "the threshold in units of the root mean square weight, mean over the nets of this model"]
+
+
+class Nets(Table):
+    """The columns that name the nets of one model."""
+
+    data: A[str, "data set"]
+    model: A[str, "spec of the net"]
+
+
+class Knees(Nets, key="data model method"):
     """Where the error of one model leaves the unpruned error behind under one method."""
 
-    data: str
-    model: str
-    method: str
-    seeds: int
-    seeds_with_knee: int
-    knee_percent: float | None
-    knee_low: float | None
-    knee_high: float | None
-    largest_sparsity_percent: float
+    method: A[str, "which weights are removed, and how"]
+    seeds: A[int, "nets measured"]
+    seeds_with_knee: A[int, "nets whose error ever exceeds the unpruned error by 20 points"]
+    knee_percent: A[float | None, "sparsity at the knee, mean over seeds; may be empty where a seed has none [%]"]
+    knee_low: A[float | None, "lower end of its 95 % t interval; may be empty [%]"]
+    knee_high: A[float | None, "upper end of its 95 % t interval; may be empty [%]"]
+    largest_sparsity_percent: A[float, "largest sparsity measured, mean over seeds [%]"]
+
+
+class Mean(Table):
+    """A number of the nets of one model, over seeds."""
+
+    value: A[float | None, "mean over seeds; may be empty where a seed has no such number [unit beside]"]
+    low: A[float | None, "lower end of its 95 % t interval; may be empty [unit beside]"]
+    high: A[float | None, "upper end of its 95 % t interval; may be empty [unit beside]"]
+    unit: A[str, "of value, low and high; may be empty where it is a pure number"]
+    seeds: A[int, "nets measured"]
+
+
+class _Quantity(Nets):
+    quantity: A[str, "what is measured"]
+
+
+class MeanOfNets(Mean, _Quantity, key="data model quantity"):
+    """What prose says of the nets of one model."""
 
 
 def at_scale(table: DataFrame, threshold_scale: float) -> DataFrame:
@@ -57,9 +86,6 @@ def at_scale(table: DataFrame, threshold_scale: float) -> DataFrame:
         parts.append(rows[rows["threshold"] == nearest])
     nearby: DataFrame = pd.concat(parts, ignore_index=True)
     return nearby
-
-
-KNEE = 20.0  # points of error above the baseline, "knee" in claims.yml
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +116,7 @@ class Curve:
         return sparsity
 
 
-def curve(rows: pd.DataFrame, method: str) -> Curve:
+def curve(rows: DataFrame, method: str) -> Curve:
     """Return the curve of one method from one seed's rows.
 
     Raises:
@@ -106,7 +132,7 @@ def curve(rows: pd.DataFrame, method: str) -> Curve:
     )
 
 
-def baseline(rows: pd.DataFrame) -> float:
+def baseline(rows: DataFrame) -> float:
     """Return the error of the unpruned net, in percent.
 
     Raises:
@@ -118,7 +144,7 @@ def baseline(rows: pd.DataFrame) -> float:
     return float(named[0])
 
 
-def largest_increase(rows: pd.DataFrame, start: float, end: float) -> float:
+def largest_increase(rows: DataFrame, start: float, end: float) -> float:
     """Return the largest error above the baseline under abs pruning between two sparsities, in points.
 
     Taken at both ends and at the measured points between, where a piecewise-linear curve has its maximum.
@@ -141,7 +167,7 @@ def largest_increase(rows: pd.DataFrame, start: float, end: float) -> float:
     return float(max([*ends, *inside])) - whole.baseline
 
 
-def negative_lead(rows: pd.DataFrame) -> tuple[float, float]:
+def negative_lead(rows: DataFrame) -> tuple[float, float]:
     """Return the mean differences negative − positive of error and of sparsity, in points, while the error rises.
 
     Paired over the thresholds where either error lies between baseline + 1 and baseline + 60 points.
@@ -162,7 +188,7 @@ def negative_lead(rows: pd.DataFrame) -> tuple[float, float]:
     return float((negative - positive)[rising].mean()), 100 * float(sparsity[rising].mean())
 
 
-def abs_wins(rows: pd.DataFrame) -> float:
+def abs_wins(rows: DataFrame) -> float:
     """Return how often abs pruning errs less than one-sign pruning at one threshold, as a share of the cases.
 
     A case is a threshold and a sign whose error exceeds baseline + 5 points, with abs measured at that threshold.
@@ -196,55 +222,50 @@ def mean_gap(first: Curve, second: Curve) -> float:
     return (areas[0] - areas[1]) / upto
 
 
-def _of(rows: pd.DataFrame, method: str) -> pd.DataFrame:
+def by_seed(table: DataFrame, by: Sequence[str], measure: Callable[[DataFrame], Mapping[str, float]]) -> DataFrame:
+    """Measure the rows of every group and seed: one row each, with the columns that `measure` gives."""
+    names = [*by, "seed"]
+    groups = table.groupby(names, sort=False)
+    return DataFrame([dict(zip(names, of, strict=True)) | dict(measure(rows)) for of, rows in groups])
+
+
+def means(rows: DataFrame, by: Sequence[str], units: Mapping[str, str]) -> DataFrame:
+    """Give the columns named in `units` (quantity -> unit) as rows: `by`, the quantity and the cells of `Mean`."""
+    parts = [
+        over_seeds(rows, by, {quantity: ""}, gaps=True)
+        .rename(columns={quantity: "value"})
+        .assign(quantity=quantity, unit=unit)
+        for quantity, unit in units.items()
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def knees_by_seed(table: DataFrame, by: Sequence[str] = ("data", "model", "method")) -> DataFrame:
+    """Give each net's knee under each method, empty where its error never rises that far, and its largest sparsity.
+
+    The knee is the smallest sparsity at which the error exceeds the unpruned one by 20 points, interpolated linearly
+    between measured settings.
+    """
+
+    def measure(rows: DataFrame) -> dict[str, float]:
+        whole = curve(rows, str(rows["method"].iloc[0]))
+        return {"knee_percent": whole.rise(KNEE), "largest_sparsity_percent": float(whole.sparsity.max())}
+
+    return by_seed(table, by, measure)
+
+
+def knee_table(table: DataFrame) -> DataFrame:
+    """Find the knee of every curve of error against sparsity, per model and method: the table `Knees`."""
+    key = ["data", "model", "method"]
+    knees = knees_by_seed(table)
+    found = over_seeds(knees, key, {"knee_percent": "knee_"}, means=["largest_sparsity_percent"], gaps=True)
+    reached = knees.groupby(key, sort=False)["knee_percent"].count()
+    return Knees.frame(found.assign(seeds_with_knee=reached.to_numpy()))
+
+
+def _of(rows: DataFrame, method: str) -> DataFrame:
     """Return one method's rows; there must be some."""
     chosen = rows[rows["method"] == method]
     if len(chosen) == 0:
         raise NotCoveredError(f"{method} pruning was not measured")
     return chosen
-
-
-def knee_table(table: DataFrame) -> DataFrame:
-    """Find the knee of every curve of error against sparsity, per model and method.
-
-    The knee is the smallest sparsity at which the error exceeds the unpruned one by 20 points, interpolated linearly
-    between measured settings.
-
-    Args:
-        table: a threshold sweep or a comparison with percentiles, as `prunelab.studies.sparseness` makes them.
-
-    Returns:
-        One row a model and method; columns as `KNEE_COLUMNS` says.
-    """
-    rows = []
-    for names, part in table.groupby(["data", "model", "method"], sort=False):
-        data, model, method = map(str, names)
-        knees = np.asarray(knees_of(part, method), dtype=float)
-        whole = t_interval(knees) if np.isfinite(knees).all() else None
-        rows.append(
-            Knee(
-                data=data,
-                model=model,
-                method=method,
-                seeds=len(knees),
-                seeds_with_knee=int(np.isfinite(knees).sum()),
-                knee_percent=whole.value if whole else None,
-                knee_low=whole.low if whole else None,
-                knee_high=whole.high if whole else None,
-                largest_sparsity_percent=float(100 * part.groupby("seed")["sparsity"].max().mean()),
-            )
-        )
-    return to_frame(rows, KNEE_KEY)
-
-
-def named(table: DataFrame) -> list[tuple[str, DataFrame]]:
-    """Give each model's rows under a short name: its activation, or its spec where activations repeat."""
-    specs = list(dict.fromkeys(table["model"]))
-    short = {spec: "-".join(dict.fromkeys(models.parse(spec).activations)) for spec in specs}
-    names = short if len(set(short.values())) == len(specs) else {spec: spec for spec in specs}
-    return [(names[spec], table[table["model"] == spec]) for spec in specs]
-
-
-def knees_of(rows: DataFrame, method: str) -> list[float]:
-    """Give the knee of each seed in percent sparsity, NaN where its error never rises that far."""
-    return decisions.per_seed(rows, lambda part: curve(part, method).rise(KNEE))

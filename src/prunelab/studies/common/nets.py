@@ -17,8 +17,6 @@ from prunelab.deploy.stored import open_net, read, refuse_other_data, write
 from prunelab.measure import evaluate
 from prunelab.models import weight_rms
 from prunelab.pruning import prunable
-from prunelab.records import Value
-from prunelab.stats import t_interval
 from prunelab.tables import Table
 from prunelab.train import Recipe, check_seeds, train_seeds
 
@@ -231,17 +229,6 @@ def best_rate(
     found = {rate: tried(rate) for rate in dict.fromkeys(rates)}
     best = min(found, key=lambda rate: found[rate][1])
     return best, found[best][0], {rate: error for rate, (_, error) in found.items()}
-
-
-def dense_values(dense: DataFrame) -> dict[str, Value]:
-    """Sum up the table of one kind of dense net for prose: accuracy over seeds and counts."""
-    accuracy = t_interval(100 - dense["error_percent"].to_numpy())
-    return {
-        "test-accuracy": Value(value=accuracy.value, low=accuracy.low, high=accuracy.high, unit="%", n=accuracy.n),
-        "weights": Value(value=float(dense["weights"].iloc[0]), digits=0),
-        "biases": Value(value=float(dense["biases"].iloc[0]), digits=0),
-        "learning-rate": Value(value=float(dense["learning_rate"].iloc[0]), digits=2),
-    }
 
 
 def dense_row(net: Net, images: Images, rate: float) -> Dense:

@@ -12,9 +12,7 @@ from tqdm import tqdm
 
 from prunelab.measure.sweep import logits
 from prunelab.models import build
-from prunelab.records import Value
 from prunelab.speech import Corpus, Setting, WordErrors, decode, utterance_interval, word_errors
-from prunelab.stats import t_interval
 from prunelab.studies.common.nets import Counted, Fit, Net, OfNet, best_rate, check_models, counts, open_stored
 from prunelab.train import Frames, Recipe, check_seeds, train
 
@@ -239,27 +237,6 @@ def open_recognisers(
     check_seeds(seeds)
     frames = _frames(corpus, device)
     return [_trained(corpus, frames, spec, seed, recipe_of(epochs), progress=True) for spec in models for seed in seeds]
-
-
-def dense_values(dense: DataFrame) -> dict[str, Value]:
-    """Sum up the table of one kind of recogniser for prose: word error rates over seeds, and counts."""
-    values = {}
-    for name, column in {
-        "wer": "error_percent",
-        "best-wer": "best_wer_percent",
-        "substitutions": "substitutions_percent",
-        "deletions": "deletions_percent",
-        "insertions": "insertions_percent",
-    }.items():
-        interval = t_interval(dense[column].to_numpy())
-        values[name] = Value(value=interval.value, low=interval.low, high=interval.high, unit="%", n=interval.n)
-    rms = t_interval(dense["weight_rms"].to_numpy())
-    return values | {
-        "weights": Value(value=float(dense["weights"].iloc[0]), digits=0),
-        "biases": Value(value=float(dense["biases"].iloc[0]), digits=0),
-        "weight-rms": Value(value=rms.value, low=rms.low, high=rms.high, digits=3, n=rms.n),
-        "learning-rate": Value(value=float(dense["learning_rate"].iloc[0]), digits=4),
-    }
 
 
 def _frames(corpus: Corpus, device: str) -> Frames:

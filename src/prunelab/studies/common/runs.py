@@ -83,6 +83,29 @@ def keep(table: DataFrame, name: str, *, folder: str, of: str) -> DataFrame:
     return table
 
 
+def by_name(runs: Sequence[str], names: Sequence[str], *, once: bool = False) -> dict[str, list[str]]:
+    """Give the folders of each net's runs by what the net is called.
+
+    Args:
+        runs: folders.
+        names: of each, what its net is called; lower-case words joined by hyphens.
+        once: whether each net has one run.
+
+    Returns:
+        Name -> its runs, in the order given; without runs no folder of no name, which no table can be read from.
+    """
+    whole = all(_NAME.fullmatch(name) for name in names) and not (once and len(set(names)) < len(names))
+    if len(runs) != len(names) or not whole:
+        raise ValueError(
+            f"each run has a name{' of its own' if once else ''}, lower-case words joined by hyphens, as lenet; "
+            f"{len(runs)} runs have {list(names)}"
+        )
+    found: dict[str, list[str]] = {}
+    for name, run in zip(names or [""], runs or [""], strict=True):
+        found.setdefault(name, []).append(run)
+    return found
+
+
 def suffix_of(folder: str, first: str) -> str:
     """Tell the figures of several runs of one notebook apart by how their folders' names go on from the first's.
 
@@ -98,6 +121,7 @@ def suffix_of(folder: str, first: str) -> str:
 
 
 _FLOATS = ("low", "high")
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 def only(table: DataFrame, **wanted: object) -> DataFrame:

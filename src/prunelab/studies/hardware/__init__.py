@@ -1,1 +1,1 @@
-"""X."""
+"""Structured or not: what does the hardware gain from pruning?"""

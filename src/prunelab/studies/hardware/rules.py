@@ -1,7 +1,7 @@
-"""The rule of the functions study on what pruning gains on hardware, as worded in `claims.yml`.
+"""The rule on what pruning gains on hardware, as worded in `claims.yml`.
 
 It takes the rows of one subject (a net on a data set, one batch size and one number of threads; all seeds) in the table
-"times". Where the data do not reach what the rule needs, it raises `curves.NotCoveredError`, which says what is missing
+"times". Where the data do not reach what the rule needs, it raises `NotCoveredError`, which says what is missing
 and leaves the claim open.
 
 Ratios of times are averaged over nets in logarithms, which their intervals are symmetric in: Student's t over seeds.

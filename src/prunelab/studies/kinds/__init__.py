@@ -1,1 +1,1 @@
-"""X."""
+"""Which kinds of pruning function beat random removal, and which should one take?"""

@@ -16,10 +16,10 @@ from pandas import DataFrame
 
 from prunelab.figures.panels import BAND, WIDTH, columns_for, grid, mean_curve, outer, said
 from prunelab.figures.style import INK, Line, Saved, legend, lines, save, style
+from prunelab.pruning.kinds import KINDS
 from prunelab.stats import Interval, t_interval
 from prunelab.studies.common.runs import only
-from prunelab.studies.kinds.kinds import KINDS, PLAIN, REFERENCE, kinds_in
-from prunelab.studies.kinds.summary import NET, SUBJECT
+from prunelab.studies.kinds.ranking import NET, PLAIN, RANDOM, SUBJECT, kinds_in
 
 _LINES = lines("kind")
 
@@ -145,7 +145,7 @@ def _apart(ticks: Sequence[float], span: float) -> list[float]:
     return chosen
 
 
-_PENALTIES = {name: kind.label for name, kind in KINDS.items() if kind.penalty != "none"} | {PLAIN: "no penalty"}
+_PENALTIES = {kind.name: kind.label for kind in KINDS["kind"] if kind.penalty != "none"} | {PLAIN: "no penalty"}
 
 
 _DEEPEST = -12.0  # points of accuracy; what falls further leaves the figure
@@ -215,10 +215,10 @@ def ranking(summary: DataFrame, *, suffix: str = "", table: str = "kinds-summary
                 own = only(summary, **dict(zip(SUBJECT, (*net, way), strict=True)))
                 axis.set_title(f"{named(net)},\n{WAYS[way]}", loc="left", fontsize=9)
                 best = own.sort_values("rank", ascending=False)  # from the bottom up
-                axis.set_yticks(range(len(best)), [KINDS[kind].label for kind in best["kind"]], fontsize=8)
+                axis.set_yticks(range(len(best)), [_LINES[kind].label for kind in best["kind"]], fontsize=8)
                 axis.set_ylim(-0.7, len(best) - 0.3)
                 axis.grid(False, axis="y")
-                chance = own.loc[own["kind"] == REFERENCE, "area"]
+                chance = own.loc[own["kind"] == RANDOM, "area"]
                 if len(chance):
                     axis.axvline(float(chance.iloc[0]), color=INK, linewidth=0.8, linestyle=(0, (1, 2)))
                 for place, area in enumerate(best.to_dict("records")):
@@ -234,7 +234,7 @@ def ranking(summary: DataFrame, *, suffix: str = "", table: str = "kinds-summary
                         markersize=5,
                         capsize=3,
                     )
-                order = ", ".join(f"{KINDS[kind].label} {area:.1f}" for kind, area in _best_first(own))
+                order = ", ".join(f"{_LINES[kind].label} {area:.1f}" for kind, area in _best_first(own))
                 words.append(f"{named(net)}, {WAYS[way]}, best first: {order}")
         for axis in every[-1]:
             axis.set_xlabel("accuracy averaged over sparsity (%)")
@@ -315,7 +315,7 @@ def _ends_in_words(kinds: DataFrame, way: bool) -> str:
     own = kinds[kinds["retrained"] == way]
     most = own["sparsity_asked"].max()
     each = own[own["sparsity_asked"] == most]
-    said_of = (f"{KINDS[kind].label} {said(_mean(each, kind, 'error_percent'))}" for kind in kinds_in(each))
+    said_of = (f"{_LINES[kind].label} {said(_mean(each, kind, 'error_percent'))}" for kind in kinds_in(each))
     return f"{WAYS[way].capitalize()} at {100 * most:g} % removed, in %, mean with 95 % interval: {', '.join(said_of)}."
 
 
@@ -353,7 +353,7 @@ def weight_distributions(weights: DataFrame, *, suffix: str = "", table: str = "
     floor, columns = float(shares.min()) / 2, 3 if len(kinds) % 3 == 0 else columns_for(len(kinds))
     retrained = bool((rows["which"] == "retrained").any())
     with style():
-        figure, axes = grid([KINDS[kind].label for kind in kinds], columns=columns, height=1.8)
+        figure, axes = grid([_LINES[kind].label for kind in kinds], columns=columns, height=1.8)
         for axis, kind in zip(axes, kinds, strict=True):
             axis.set_yscale("log")
             for which, (_, colour, alpha) in _LOOKS.items():
@@ -395,4 +395,4 @@ def _in_words(rows: DataFrame, kind: str) -> str:
         own = only(rows, kind=kind, which=which)
         centres, whole = (own["left"] + own["right"]).abs() / 2, own["share_percent"].sum()
         means.append(f"{(centres * own['share_percent']).sum() / whole:.4f}" if whole > 0 else "none")
-    return f"{KINDS[kind].label} {means[0]} and {means[1]}"
+    return f"{_LINES[kind].label} {means[0]} and {means[1]}"

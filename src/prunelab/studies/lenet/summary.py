@@ -3,24 +3,20 @@
 import math
 import re
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Annotated as A
 from typing import Any
 
 import pandas as pd
 from pandas import DataFrame
 
-from prunelab.models import parse
 from prunelab.stats import Interval, paired, t_interval
 from prunelab.studies.common.runs import groups, only
 from prunelab.studies.lenet import tables
+from prunelab.studies.lenet.tables import net_name, short_names
 from prunelab.summaries import over_seeds
 from prunelab.tables import Table
 
-RECIPES = ("source", "strong")
-
 _NET, _DATA = "300-100", "mnist"  # what the published points were measured on
-_EPOCHS = ("final", "best", "unstated")
 _WHOLE = 0.005  # percentage points of sparsity: whole weights meet a percentage only nearly
 _AS_MANY = 0.25  # control nets have whole units, so they meet a number of weights only nearly
 _NEAR = 0.01  # a net of the source stands beside ours where its weights left differ by less than this part
@@ -34,12 +30,28 @@ High = A[float | None, "upper end of its 95 % t interval; may be empty with one 
 Seeds = A[int, "nets behind the mean"]
 
 
-class Accuracies(Table, key="data recipe model"):
-    """The accuracy of a dense net."""
+class OfNet(Table, key="data recipe model"):
+    """What names a net of the report."""
 
     data: tables.Data
     recipe: Recipe
     model: tables.Model
+
+
+class OfSetting(Table):
+    """What names a setting of the report."""
+
+    data: tables.Data
+    recipe: tables.Recipe
+    mode: tables.Mode
+    budget: tables.Budget
+    model: tables.Model
+    target: tables.Target
+
+
+class Accuracies(OfNet):
+    """The accuracy of a dense net."""
+
     accuracy_percent: A[float, "test accuracy after the last epoch, mean over seeds [%]"]
     low: Low
     high: High
@@ -55,15 +67,9 @@ class ChosenImage(Table, key="data"):
     lit: A[int, "pixels above 0"]
 
 
-class ActiveMeans(Table, key=f"{tables.SETTING} layer"):
+class ActiveMeans(OfSetting, key=f"{tables.SETTING} layer"):
     """The units of one hidden layer that are active."""
 
-    data: tables.Data
-    recipe: tables.Recipe
-    mode: tables.Mode
-    budget: tables.Budget
-    model: tables.Model
-    target: tables.Target
     layer: tables.HiddenLayer
     units: A[int, "units of the layer"]
     active_percent: A[float, "units with output above 0, mean over the test images and seeds [%]"]
@@ -170,15 +176,9 @@ class ActiveSource(Table, key="data recipe net target layer"):
     note: A[str, "what the source says beside its numbers; may be empty"]
 
 
-class RemovalDrops(Table, key="data recipe mode budget model target treatment removed"):
+class RemovalDrops(OfSetting, key="data recipe mode budget model target treatment removed"):
     """What one removal costs one kind of net after one treatment."""
 
-    data: tables.Data
-    recipe: tables.Recipe
-    mode: tables.Mode
-    budget: tables.Budget
-    model: tables.Model
-    target: tables.Target
     treatment: A[str, "as trained, retrained or from scratch"]
     removed: A[str, "hidden activation replaced by the identity: first, last or both"]
     seeds: A[int, "nets measured"]
@@ -188,12 +188,9 @@ class RemovalDrops(Table, key="data recipe mode budget model target treatment re
     drop_high: A[float | None, "upper end of its 95 % t interval; may be empty [points]"]
 
 
-class Frontier(Table, key="data recipe model target"):
+class Frontier(OfNet, key="data recipe model target"):
     """The error of a net at a sparsity."""
 
-    data: tables.Data
-    recipe: Recipe
-    model: tables.Model
     target: Target
     kept: A[float, "weights left, mean over seeds"]
     sparsity_percent: A[float, "prunable weights removed, counted, mean over seeds [%]"]
@@ -206,12 +203,9 @@ class Frontier(Table, key="data recipe model target"):
     seeds: Seeds
 
 
-class Published(Table, key="data recipe model method their_sparsity_percent epoch"):
+class Published(OfNet, key="data recipe model method their_sparsity_percent epoch"):
     """A published point, and ours at no smaller a sparsity."""
 
-    data: tables.Data
-    recipe: Recipe
-    model: tables.Model
     method: A[str, "method of the published point"]
     source: A[str, "key of its publication in the bibliography"]
     epoch: A[str, "final (last epoch), best (best epoch on the test part) or unstated"]
@@ -226,36 +220,11 @@ class Published(Table, key="data recipe model method their_sparsity_percent epoc
     met: A[bool, "whether our mean error is at or below theirs"]
 
 
-class PointsMet(Table, key="data recipe model"):
+class PointsMet(OfNet):
     """How many of the published points ours is at or below."""
 
-    data: tables.Data
-    recipe: Recipe
-    model: tables.Model
     points: A[int, "published points that ours can stand beside"]
     met: A[int, "those at or above ours"]
-
-
-def net_name(model: str) -> str:
-    """Name a net as the source does, by its hidden widths: `lenet-300-100-relu` is `300-100`."""
-    return "-".join(map(str, parse(model).widths))
-
-
-def short_names(models: "pd.Series[str]") -> dict[str, str]:
-    """Name each spec by its hidden widths, as "300-100", or in full where two specs share them."""
-    widths = {spec: net_name(spec) for spec in dict.fromkeys(models)}
-    return {spec: name if list(widths.values()).count(name) == 1 else spec for spec, name in widths.items()}
-
-
-def nets(table: DataFrame) -> list[str]:
-    """List a table's specs, ordered by the width of the last hidden layer, then of those before it."""
-    return sorted(dict.fromkeys(table["model"]), key=lambda model: (parse(model).widths[::-1], model))
-
-
-def recipes(table: DataFrame) -> list[str]:
-    """List a table's recipes, the source's first, others as they come."""
-    found = list(dict.fromkeys(table["recipe"]))
-    return [name for name in RECIPES if name in found] + [name for name in found if name not in RECIPES]
 
 
 def at_targets(table: DataFrame, targets: Sequence[str]) -> DataFrame:
@@ -280,27 +249,9 @@ def with_global(budgets: DataFrame, pruned: DataFrame) -> DataFrame:
     return pd.concat([budgets, added[list(budgets.columns)]], ignore_index=True)
 
 
-def printed_nets(path: Path) -> DataFrame:
-    """Read the source's printed nets, as `published/lenet-variants.csv` holds them."""
-    if not path.exists():
-        raise FileNotFoundError(f"the source's printed nets are published/lenet-variants.csv; {path} is missing")
-    return pd.read_csv(path)
-
-
-def published_points(path: Path) -> DataFrame:
-    """Read the points others published for LeNet-300-100, as `published/lenet-300-100-frontier.csv` holds them."""
-    if not path.exists():
-        raise FileNotFoundError(f"the published points are in published/lenet-300-100-frontier.csv; {path} is missing")
-    points = pd.read_csv(path)
-    if odd := sorted(set(points["epoch"]) - set(_EPOCHS)):
-        raise ValueError(f"a published point is of epoch {', '.join(_EPOCHS)}; {path.name} has {odd}")
-    return points
-
-
 def accuracies(dense: DataFrame) -> DataFrame:
     """Average the accuracy of dense nets over their seeds."""
-    rows = dense.assign(accuracy_percent=100 - dense["error_percent"])
-    table = over_seeds(rows, Accuracies.key, "accuracy_percent")
+    table = over_seeds(_accurate(dense), Accuracies.key, "accuracy_percent")
     means = table.groupby(["data", "recipe"])["accuracy_percent"]
     return Accuracies.frame(table.assign(spread=means.transform("max") - means.transform("min")))
 
@@ -327,24 +278,23 @@ def budget_question(pruned: DataFrame, small: DataFrame, layers: DataFrame) -> D
     """
     inputs = only(_masked(_last_rounds(layers)), layer="fc1")
     rows: list[dict[str, object]] = []
-    for where, every in groups(_masked(pruned), ("data", "recipe", "target")):
-        for model, part in every.groupby("model", sort=False):
-            means = {
-                "start_weights": int(part["weights"].iloc[0]),
-                "kept": part["kept"].mean(),
-                "effective_kept": part["effective_kept"].mean(),
-                "live_inputs": only(inputs, **where, model=model)["live_inputs"].mean(),
-            }
-            rows.append({**where, "kind": "pruned", "model": model, **means, **_accuracy(part)})
-        controls = only(small, data=where["data"], recipe=where["recipe"])
+    for where, every in groups(_masked(_accurate(pruned)), ("data", "recipe", "target")):
+        controls = only(_accurate(small), data=where["data"], recipe=where["recipe"])
         # A target in percent leaves every width another number of weights, which no one control has.
         away = (controls["weights"] / every["kept"].min() - 1).abs()
         one_budget = every["kept"].max() <= (1 + _AS_MANY) * every["kept"].min()
         near = controls[(away == away.min()) & (away <= _AS_MANY) & one_budget]
-        for model, part in near.groupby("model", sort=False):
-            weights = int(part["weights"].iloc[0])
-            means = {"start_weights": weights, "kept": weights}
-            rows.append({**where, "kind": tables.DENSE, "model": model, **means, **_accuracy(part)})
+        near = near.assign(kept=near["weights"], effective_kept=math.nan)
+        for kind, compared in (("pruned", every), (tables.DENSE, near)):
+            for model, part in compared.groupby("model", sort=False):
+                means = {
+                    "start_weights": int(part["weights"].iloc[0]),
+                    "kept": part["kept"].mean(),
+                    "effective_kept": part["effective_kept"].mean(),
+                    "live_inputs": only(inputs, **where, model=model)["live_inputs"].mean(),
+                }
+                accuracy = t_interval(part["accuracy_percent"].to_numpy())
+                rows.append({**where, "kind": kind, "model": model, **means, **_ends("accuracy_percent", accuracy)})
     return Budgets.frame(rows)
 
 
@@ -357,24 +307,20 @@ def regrow_table(masked: DataFrame, regrown: DataFrame) -> DataFrame:
     rows: list[dict[str, object]] = []
     for where, part in groups(pairs, key):
         for stage, column in (("pruned", "error_pruned_percent"), ("trained", "error_percent")):
-            with_masks, again = (100 - part[f"{column}_{mode}"].to_numpy(dtype=float) for mode in ("masked", "regrown"))
-            gain = paired(again, with_masks)
-            means = {"masked_percent": with_masks.mean(), "regrown_percent": again.mean()}
-            steps = {f"{mode}_steps": part[f"steps_{mode}"].mean() for mode in ("masked", "regrown")}
-            rows.append({**where, "stage": stage, **means, **_ends("gain", gain), **steps})
+            row: dict[str, object] = {**where, "stage": stage}
+            for mode in ("masked", "regrown"):
+                row[f"{mode}_percent"] = 100 - part[f"{column}_{mode}"].mean()
+                row[f"{mode}_steps"] = part[f"steps_{mode}"].mean()
+            rows.append(row | _ends("gain", paired(part[f"{column}_masked"], part[f"{column}_regrown"])))
     return Regrow.frame(rows)
 
 
 def allocation_table(pruned: DataFrame, layers: DataFrame) -> DataFrame:
     """Say what each way of sharing out the weights keeps of every layer, and the accuracy it comes to."""
-    ends = _last_rounds(layers)
-    rows: list[dict[str, object]] = []
-    for where, part in groups(pruned, tables.SETTING.split()):
-        for layer, kept in only(ends, **where).groupby("layer", sort=False):
-            means = {"kept": kept["kept"].mean(), "kept_fraction": kept["kept_fraction"].mean()}
-            weights = int(kept["weights"].iloc[0])
-            rows.append({**where, "layer": layer, "weights": weights, **means, **_accuracy(part)})
-    return Allocation.frame(rows)
+    setting = tables.SETTING.split()
+    kept = _last_rounds(layers).groupby([*setting, "layer"], sort=False)[["weights", "kept", "kept_fraction"]].mean()
+    table = over_seeds(_accurate(pruned), setting, "accuracy_percent").merge(kept.reset_index(), on=setting)
+    return Allocation.frame(table.astype({"weights": int}))
 
 
 def source_table(pruned: DataFrame, layers: DataFrame, variants: DataFrame) -> DataFrame:
@@ -480,6 +426,10 @@ def points_met(beside: DataFrame) -> DataFrame:
     return PointsMet.frame(met.agg(points="size", met="sum").reset_index())
 
 
+def _accurate(table: DataFrame) -> DataFrame:
+    return table.assign(accuracy_percent=100 - table["error_percent"])
+
+
 def _masked(table: DataFrame) -> DataFrame:
     return only(table, mode="masked", budget="global")
 
@@ -495,10 +445,6 @@ def _ends(name: str, interval: Interval, prefix: str = "") -> dict[str, Any]:
     """Give an interval as columns of a table."""
     ends = {f"{prefix}low": interval.low, f"{prefix}high": interval.high}
     return {name: interval.value, **ends, "seeds": interval.n}
-
-
-def _accuracy(rows: DataFrame) -> dict[str, Any]:
-    return _ends("accuracy_percent", t_interval(100 - rows["error_percent"].to_numpy(dtype=float)))
 
 
 def _same_budget(pruned: DataFrame, left: float, note: str) -> "pd.Series[bool]":

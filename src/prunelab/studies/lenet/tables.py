@@ -1,11 +1,17 @@
-"""The tables that the LeNet study's trainings, prunings and counts leave."""
+"""The tables that the LeNet study's trainings, prunings and counts leave, and those that its sources printed."""
 
+from pathlib import Path
 from typing import Annotated as A
 
+import pandas as pd
+from pandas import DataFrame
+
+from prunelab.models import parse
 from prunelab.tables import Table
 
 DENSE = "dense"
 REMOVED = ("none", "first", "last", "both")
+EPOCHS = ("final", "best", "unstated")  # of a published point: last, best on the test part, or not said
 TREATMENTS = ("as trained", "retrained", "from scratch")
 
 SETTING = "data recipe mode budget model target"  # what tells nets apart, but for their seeds
@@ -235,3 +241,33 @@ class Removal(Setting, key=f"{SETTING} removed treatment seed"):
     error_percent: A[float, "error on the test part [%]"]
     baseline_error_percent: A[float, "error of the same net with nothing removed, as trained [%]"]
     drop_points: A[float, "error minus that with nothing removed under the same treatment [points]"]
+
+
+def net_name(model: str) -> str:
+    """Name a net as the source does, by its hidden widths: `lenet-300-100-relu` is `300-100`."""
+    return "-".join(map(str, parse(model).widths))
+
+
+def short_names(models: "pd.Series[str]") -> dict[str, str]:
+    """Name each spec by its hidden widths, as "300-100", or in full where two specs share them."""
+    widths = {spec: net_name(spec) for spec in dict.fromkeys(models)}
+    return {spec: name if list(widths.values()).count(name) == 1 else spec for spec, name in widths.items()}
+
+
+def printed_nets(path: Path) -> DataFrame:
+    """Read the source's printed nets, as `published/lenet-variants.csv` holds them."""
+    return _facts(path, "the source's printed nets are published/lenet-variants.csv")
+
+
+def published_points(path: Path) -> DataFrame:
+    """Read the points others published for LeNet-300-100, as `published/lenet-300-100-frontier.csv` holds them."""
+    points = _facts(path, "the published points are in published/lenet-300-100-frontier.csv")
+    if odd := sorted(set(points["epoch"]) - set(EPOCHS)):
+        raise ValueError(f"a published point is of epoch {', '.join(EPOCHS)}; {path.name} has {odd}")
+    return points
+
+
+def _facts(path: Path, what: str) -> DataFrame:
+    if not path.exists():
+        raise FileNotFoundError(f"{what}; {path} is missing")
+    return pd.read_csv(path)

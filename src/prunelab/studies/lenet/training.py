@@ -60,15 +60,8 @@ def setting_of(net: Net, recipe: str) -> dict[str, Any]:
             f'a pruned net is labelled mode-budget-target, as in "masked-global-2660"; {net.model} has {net.pruning!r}'
         )
     mode, budget, target = parts
-    return {
-        "data": net.data,
-        "data_id": net.data_id,
-        "recipe": recipe,
-        "mode": mode,
-        "budget": budget,
-        "model": net.model,
-        "target": target,
-    }
+    named = {"data": net.data, "data_id": net.data_id, "recipe": recipe, "model": net.model}
+    return {**named, "mode": mode, "budget": budget, "target": target}
 
 
 def recipe_of(recipe: str, *, epochs: int, learning_rate: float, l1: float, input_dropout: float = 0.0) -> Recipe:
@@ -140,17 +133,9 @@ def train_dense(
         return net, errors[rate] if aim_percent is None else abs(100 - errors[rate] - aim_percent)
 
     best, first, _ = best_rate(learning_rates, tried)
+    named = {"recipe": recipe, "data": first.data, "data_id": first.data_id, "model": first.model, "seed": first.seed}
     rates = [
-        Rates(
-            recipe=recipe,
-            data=first.data,
-            data_id=first.data_id,
-            model=first.model,
-            seed=first.seed,
-            learning_rate=rate,
-            validation_error_percent=error,
-            chosen=rate == best,
-        )
+        {**named, "learning_rate": rate, "validation_error_percent": error, "chosen": rate == best}
         for rate, error in errors.items()
     ]
     nets = [

@@ -1,99 +1,66 @@
 """The figures of study 0: what pruning does to a recogniser's outputs, one row or panel a net."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import altair as alt
 import numpy as np
 import pandas as pd
-from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
-from matplotlib.figure import Figure
-from matplotlib.layout_engine import ConstrainedLayoutEngine
 from numpy.typing import NDArray
 from pandas import DataFrame
 
-from prunelab.figures import interactive
-from prunelab.figures.style import INK, METHODS, MUTED, Line, Saved, curve, legend, panels, save, style
+from prunelab.figures import (
+    BAND,
+    BARS,
+    DOTTED,
+    INK,
+    METHODS,
+    MUTED,
+    Saved,
+    band,
+    bars,
+    drawing,
+    edges,
+    grid,
+    interactive,
+    legend,
+    matrix,
+    percent_axis,
+    rule,
+    save,
+)
 from prunelab.stats import t_interval
 from prunelab.studies.common import captions
 from prunelab.studies.common.captions import by_model
 from prunelab.studies.common.curves import at_scale
+from prunelab.studies.common.runs import only
 
 SIGNS = ("abs", "positive", "negative")
-
-
 LAST_BIN = "The last bin of a ReLU holds all larger outputs too."
 
-
-def named(method: str) -> str:
-    """Name a method where there is no room for its explanation."""
-    return METHODS[method].label.split(" (")[0]
+_NAMES = {method: METHODS[method].label.split(" (")[0] for method in SIGNS}  # where there is no room for more
+_FAR = 10  # standard deviations
+_PREDICTED = {"predicted_local": "local", "predicted_cascade": "cascade"}
 
 
 def unpruned_bins(rows: DataFrame) -> DataFrame:
     """Keep one row a bin of the unpruned net, whose rows may be repeated at every threshold.
 
-    Args:
-        rows: histograms of one net.
-
     Raises:
         ValueError: the net has no rows of method "baseline".
     """
-    base: DataFrame = rows[rows["method"] == "baseline"].drop_duplicates("bin_low").sort_values("bin_low")
+    base: DataFrame = only(rows, method="baseline").drop_duplicates("bin_low").sort_values("bin_low")
     if base.empty:
         net = rows["model"].iloc[0]
         raise ValueError(f"a net's histograms hold its unpruned outputs as method 'baseline'; {net} lacks them")
     return base
 
 
-def means_in_words(histograms: DataFrame, pruned: DataFrame) -> str:
-    """Say each net's mean output, unpruned and under each method.
-
-    Args:
-        histograms: all rows, baseline included.
-        pruned: the rows of one threshold a net.
-    """
-    parts = []
-    for model, rows in by_model(histograms):
-        here = pruned[pruned["model"] == model]
-        said = [f"unpruned {_mean(unpruned_bins(rows)):.2f}"]
-        said += [f"{named(method)} {_mean(here[here['method'] == method]):.2f}" for method in SIGNS]
-        parts.append(f"{model}: {', '.join(said)}")
-    return f"Means of the binned outputs: {'; '.join(parts)}."
-
-
-def shifts_in_words(chosen: DataFrame) -> str:
-    """Say how far each method shifts the first layer and the last, at one threshold a net."""
-    parts = []
-    for model, rows in by_model(chosen):
-        means = rows.pivot_table("mean_shift", index="method", columns="depth").loc[list(SIGNS)]
-        said = (
-            f"{named(method)} {means.loc[method].iloc[0]:.2f} to {means.loc[method].iloc[-1]:.2f}" for method in SIGNS
-        )
-        parts.append(f"{model}: {', '.join(said)}")
-    return f"From the first layer to the last: {'; '.join(parts)}."
-
-
-def _mean(bins: DataFrame) -> float:
-    """The mean of binned outputs, each taken at the middle of its bin."""
-    return float(((bins["bin_low"] + bins["bin_high"]) / 2 * bins["share"]).sum() / bins["share"].sum())
-
-
-_SCALE = "threshold (root mean square weights)"
-
-
-_BAND = "Line: mean over seeds; band: 95 % t interval."
-
-
-_IN_BIN = "outputs in the bin (%), logarithmic scale"
-
-
-_FAR = 10  # standard deviations
-
-
+@drawing()
 def four_panels(histograms: DataFrame, at: float) -> Saved:
     """Draw the outputs of the last activation unpruned and under each method, at one threshold.
 
@@ -102,80 +69,82 @@ def four_panels(histograms: DataFrame, at: float) -> Saved:
         at: threshold in root mean square weights; each net is drawn at its nearest.
 
     Raises:
-        ValueError: a scale that is negative or not finite.
+        ValueError: a scale that is negative or not finite, or a net without baseline rows.
     """
     pruned = at_scale(histograms[histograms["method"] != "baseline"], at)
-    with style():
-        figure, grid = _grid(captions.titles(histograms), ["unpruned", *map(named, SIGNS)], height=2.0)
-        for row, (model, rows) in zip(grid, captions.by_model(histograms), strict=True):
-            unpruned = unpruned_bins(rows)
-            for axis, method in zip(row, ("baseline", *SIGNS), strict=True):
-                part = unpruned if method == "baseline" else only(pruned, model, method).sort_values("bin_low")
-                colour = "#a6a6a6" if method == "baseline" else METHODS[method].colour
-                axis.stairs(100 * part["share"], _edges(part), fill=True, color=colour)
-                axis.stairs(100 * unpruned["share"], _edges(unpruned), color=INK, linewidth=0.9)
-                axis.set_yscale("function", functions=(_root, np.square))
-            _one_scale(row)
-            row[0].set_ylabel("outputs (%)")
-        for axis in grid[-1]:
-            axis.set_xlabel("output")
-        return save(
-            figure,
-            "four-panels",
-            alt=f"Histograms of the last activation's outputs, one row each for {captions.names(histograms)}: "
-            f"unpruned, both signs, positive only and negative only pruned at {at:g} root mean square weights. "
-            f"{means_in_words(histograms, pruned)}",
-            caption=f"Outputs of the last activation at a threshold of {at:g} root mean square weights, means over "
-            f"seeds, on a square-root scale. The line repeats the unpruned outputs. {LAST_BIN}",
-            table="histograms",
-        )
+    nets, columns = captions.titles(histograms), ["unpruned", *_NAMES.values()]
+    figure, grid_rows = matrix(nets, columns, xlabel="output", ylabel="outputs (%)")
+    for axes, (model, rows) in zip(grid_rows, by_model(histograms), strict=True):
+        unpruned = unpruned_bins(rows)
+        parts = [only(pruned, model=model, method=method).sort_values("bin_low") for method in SIGNS]
+        colours = ["#a6a6a6", *(METHODS[method].colour for method in SIGNS)]
+        for axis, part, colour in zip(axes, [unpruned, *parts], colours, strict=True):
+            axis.stairs(100 * part["share"], _edges(part), fill=True, color=colour)
+            axis.stairs(100 * unpruned["share"], _edges(unpruned), color=INK, linewidth=0.9)
+            axis.set_yscale("function", functions=(_root, np.square))
+        top = max(axis.get_ylim()[1] for axis in axes)
+        for axis in axes:  # one scale, numbered once
+            axis.set_ylim(0, top)
+            axis.set_yticks([0, *(float(f"{top * part:.1g}") for part in (0.1, 0.35, 0.8))])
+            axis.tick_params(labelleft=axis is axes[0])
+    return save(
+        figure,
+        "four-panels",
+        alt=f"Histograms of the last activation's outputs, one row each for {captions.names(histograms)}: "
+        f"unpruned, both signs, positive only and negative only pruned at {at:g} root mean square weights. "
+        f"{_means_in_words(histograms, pruned)}",
+        caption=f"Outputs of the last activation at a threshold of {at:g} root mean square weights, means over "
+        f"seeds, on a square-root scale. The line repeats the unpruned outputs. {LAST_BIN}",
+        table="histograms",
+    )
 
 
+@drawing()
 def evolution(histograms: DataFrame) -> Saved:
     """Draw how the distribution of the last activation's outputs changes with the threshold, one image a method."""
-    top = 100 * float(histograms["share"].max())
     pruned = histograms[histograms["method"] != "baseline"]
     largest = at_scale(pruned, float(histograms["scale"].max()))
-    with style():
-        figure, grid = _grid(captions.titles(histograms), [*map(named, SIGNS)], height=2.3)
-        figure.set_dpi(200)  # of the images within the drawing
-        for row, (model, rows) in zip(grid, captions.by_model(histograms), strict=True):
-            edges = _edges(unpruned_bins(rows))
-            for axis, method in zip(row, SIGNS, strict=True):
-                shares = only(pruned, model, method).pivot_table("share", index="bin_low", columns="scale")
-                image = axis.pcolormesh(
-                    _around(shares.columns.to_numpy(dtype=float)),
-                    edges,
-                    100 * shares.to_numpy(),
-                    cmap="cividis",
-                    norm=LogNorm(0.1, top, clip=True),
-                    rasterized=True,  # as paths, thousands of cells would be a drawing of megabytes
-                )
-                axis.grid(False)
-                axis.set_xlim(left=0)
-            row[0].set_ylabel("output")
-        for axis in grid[-1]:
-            axis.set_xlabel("threshold (RMS weights)")
-        every = [axis for row in grid for axis in row]
-        figure.colorbar(image, ax=every, label=_IN_BIN, aspect=40, extend="min", format="%g")
-        return save(
-            figure,
-            "evolution",
-            alt="Images of the distribution of the last activation's outputs against the threshold, one row each for "
-            f"{captions.names(histograms)}, one column each for pruning both signs, positive only and negative only. "
-            f"At the largest threshold. {means_in_words(histograms, largest)}",
-            caption="Distribution of the last activation's outputs (vertical) as the threshold grows (horizontal, root "
-            "mean square weights), means over seeds. Lighter: more of the outputs; 0.1 % and less are one colour. "
-            f"{LAST_BIN}",
-            table="histograms",
-        )
+    colours = LogNorm(0.1, 100 * float(histograms["share"].max()), clip=True)
+    nets = captions.titles(histograms)
+    figure, grid_rows = matrix(
+        nets, list(_NAMES.values()), height=2.3, xlabel="threshold (RMS weights)", ylabel="output"
+    )
+    for axes, (model, rows) in zip(grid_rows, by_model(histograms), strict=True):
+        cut = _edges(unpruned_bins(rows))
+        for axis, method in zip(axes, SIGNS, strict=True):
+            shares = only(pruned, model=model, method=method).pivot_table("share", index="bin_low", columns="scale")
+            image = axis.pcolormesh(
+                _around(shares.columns.to_numpy(dtype=float)),
+                cut,
+                100 * shares.to_numpy(),
+                cmap="cividis",
+                norm=colours,
+                rasterized=True,  # as paths, thousands of cells would be a drawing of megabytes
+            )
+            axis.grid(visible=False)
+            axis.set_xlim(left=0)
+    every = [axis for axes in grid_rows for axis in axes]
+    words = "outputs in the bin (%), logarithmic scale"
+    figure.colorbar(image, ax=every, label=words, aspect=40, extend="min", format="%g")
+    return save(
+        figure,
+        "evolution",
+        alt="Images of the distribution of the last activation's outputs against the threshold, one row each for "
+        f"{captions.names(histograms)}, one column each for pruning both signs, positive only and negative only. "
+        f"At the largest threshold. {_means_in_words(histograms, largest)}",
+        caption="Distribution of the last activation's outputs (vertical) as the threshold grows (horizontal, root "
+        "mean square weights), means over seeds. Lighter: more of the outputs; 0.1 % and less are one colour. "
+        f"{LAST_BIN}",
+        table="histograms",
+    )
 
 
+@drawing()
 def layer_shift(layers: DataFrame, at: float) -> Saved:
     """Draw the mean shift of each layer at one threshold, and that of the last layer against the threshold.
 
     Args:
-        layers: mean shift by layer, one row a net, method, threshold and layer.
+        layers: one row a net, method, threshold and layer.
         at: threshold in root mean square weights; each net is drawn at its nearest.
 
     Raises:
@@ -183,75 +152,138 @@ def layer_shift(layers: DataFrame, at: float) -> Saved:
     """
     chosen = at_scale(layers, at)
     final = layers[layers["depth"] == layers.groupby("model")["depth"].transform("max")]
-    nets = captions.titles(layers)
-    with style():
-        figure, axes = panels([f"{net}, {what}" for net in nets for what in (f"at {at:g} RMS", "last layer")])
-        for index, (model, _) in enumerate(captions.by_model(layers)):
-            by_depth, by_scale = axes[2 * index : 2 * index + 2]
-            for method in SIGNS:
-                depths = only(chosen, model, method)
-                curve(by_depth, depths, "depth", "mean_shift", along="depth", line=METHODS[method])
-                grown = only(final, model, method)
-                curve(by_scale, grown, "scale", "mean_shift", along="threshold", line=METHODS[method])
-            by_depth.set_xlabel("layer, from the input")
-            by_depth.set_ylabel("mean shift (standard deviations)")
-            by_scale.set_xlabel(_SCALE)
-            if burst([final[final["model"] == model]["mean_shift"]]):
-                by_scale.set_yscale("symlog", linthresh=1.0)
-            for axis in (by_depth, by_scale):
-                axis.axhline(0, color=MUTED, linewidth=0.9)
-        legend(figure, axes)
-        return save(
-            figure,
-            "layer-shift",
-            alt=f"Mean shift of the pre-activations against the layer's depth at {at:g} root mean square weights, and "
-            f"of the last layer against the threshold, for {captions.names(layers)}, with three curves: pruning both "
-            f"signs, positive only, negative only. {shifts_in_words(chosen)}",
-            caption="Change of a unit's mean pre-activation, in standard deviations of the unpruned unit, mean over "
-            f"units. Left: every layer at {at:g} root mean square weights; right: the last layer, where shifts beyond "
-            f"{_FAR:g} occur on an axis that is logarithmic from 1 on. {_BAND}",
-            table="layers",
-        )
+    titles = [f"{net}, {what}" for net in captions.titles(layers) for what in (f"at {at:g} RMS", "last layer")]
+    figure, axes = grid(titles, ylabel="mean shift (standard deviations)")
+    for (model, rows), by_depth, by_scale in zip(by_model(final), axes[::2], axes[1::2], strict=True):
+        for method in SIGNS:
+            here = only(chosen, model=model, method=method)
+            band(by_depth, here, "depth", "mean_shift", line=METHODS[method])
+            band(by_scale, only(rows, method=method), "scale", "mean_shift", along="threshold", line=METHODS[method])
+        by_depth.set_xlabel("layer, from the input")
+        by_scale.set_xlabel("threshold (root mean square weights)")
+        if burst([rows["mean_shift"]]):
+            by_scale.set_yscale("symlog", linthresh=1.0)
+    for axis in axes:
+        rule(axis, y=0)
+    legend(figure)
+    words = []
+    for model, rows in by_model(chosen):
+        means = rows.pivot_table("mean_shift", index="method", columns="depth").loc[list(SIGNS)]
+        ends = (f"{_NAMES[sign]} {means.loc[sign].iloc[0]:.2f} to {means.loc[sign].iloc[-1]:.2f}" for sign in SIGNS)
+        words.append(f"{model}: {', '.join(ends)}")
+    return save(
+        figure,
+        "layer-shift",
+        alt=f"Mean shift of the pre-activations against the layer's depth at {at:g} root mean square weights, and "
+        f"of the last layer against the threshold, for {captions.names(layers)}, with three curves: pruning both "
+        f"signs, positive only, negative only. From the first layer to the last: {'; '.join(words)}.",
+        caption="Change of a unit's mean pre-activation, in standard deviations of the unpruned unit, mean over "
+        f"units. Left: every layer at {at:g} root mean square weights; right: the last layer, where shifts beyond "
+        f"{_FAR:g} occur on an axis that is logarithmic from 1 on. {BAND}",
+        table="layers",
+    )
 
 
+@drawing()
 def order_and_wer(posteriors: DataFrame) -> Saved:
     """Draw word error against how well the order of the posteriors is kept, a point a threshold."""
-    with style():
-        figure, axes = panels(captions.titles(posteriors))
-        for axis, (_, rows) in zip(axes, captions.by_model(posteriors), strict=True):
-            for method in SIGNS:
-                part = rows[rows["method"] == method].groupby("threshold")[["rank_correlation", "error_percent"]]
-                middle, line = part.mean(), METHODS[method]
-                half = part.agg(_half_width).fillna(0)  # one seed has no interval
-                axis.errorbar(
-                    *(middle["rank_correlation"], middle["error_percent"]),
-                    xerr=half["rank_correlation"],
-                    yerr=half["error_percent"],
-                    elinewidth=0.6,
-                    color=line.colour,
-                    marker=line.marker,
-                    linestyle=line.dash,
-                    label=line.label,
-                )
-            axis.set_xlim(min(-0.05, axis.get_xlim()[0]), 1.03)
-            wer_axis(axis, rows)
-            axis.set_xlabel("rank correlation with the unpruned net")
-        legend(figure, axes)
-        said = "; ".join(
-            f"{model}: {rows['rank_correlation'].corr(rows['error_percent'], method='spearman'):.2f}"
-            for model, rows in captions.by_model(posteriors)
-        )
-        return save(
-            figure,
-            "order-and-wer",
-            alt="Word error against the rank correlation of a frame's posteriors with the unpruned net's, a point a "
-            f"threshold, joined from small to large thresholds, in one panel each for {captions.names(posteriors)}, "
-            "with three curves: pruning both signs, positive only, negative only. Spearman correlation of the two over "
-            f"all rows: {said}.",
-            caption="Word error against the mean rank correlation of a frame's posteriors with those of the unpruned "
-            "net, a point a threshold. Bars: 95 % t interval over seeds. Dotted: the unpruned nets.",
-            table="posteriors",
-        )
+    figure, axes = grid(
+        captions.titles(posteriors), xlabel="rank correlation with the unpruned net", ylabel="word error (%)"
+    )
+    words = []
+    for axis, (model, rows) in zip(axes, by_model(posteriors), strict=True):
+        for method in SIGNS:
+            points = [
+                (t_interval(own["rank_correlation"]), t_interval(own["error_percent"]))
+                for _, own in only(rows, method=method).groupby("threshold")
+            ]
+            bars(axis, points, line=METHODS[method], joined=True)
+        axis.set_xlim(min(-0.05, axis.get_xlim()[0]), 1.03)
+        _error_axis(axis, rows)
+        words.append(f"{model}: {rows['rank_correlation'].corr(rows['error_percent'], method='spearman'):.2f}")
+    legend(figure)
+    return save(
+        figure,
+        "order-and-wer",
+        alt="Word error against the rank correlation of a frame's posteriors with the unpruned net's, a point a "
+        f"threshold, joined from small to large thresholds, in one panel each for {captions.names(posteriors)}, "
+        "with three curves: pruning both signs, positive only, negative only. Spearman correlation of the two over "
+        f"all rows: {'; '.join(words)}.",
+        caption="Word error against the mean rank correlation of a frame's posteriors with those of the unpruned "
+        f"net, a point a threshold. {BARS} Dotted: the unpruned nets.",
+        table="posteriors",
+    )
+
+
+@drawing()
+def predicted_against_measured(shifts: DataFrame) -> Saved:
+    """Draw the mean shift measured in each layer against the one predicted from the weights removed."""
+    columns = ["measured", *_PREDICTED]
+    setting = ["data", "model", "method", "threshold", "layer"]
+    spots = shifts.groupby(setting, sort=False)[columns].mean().reset_index()
+    figure, axes = grid(
+        [f"{net}: {label}" for net in captions.titles(shifts) for label in _PREDICTED.values()],
+        xlabel="predicted mean shift (standard deviations)",
+        ylabel="measured (standard deviations)",
+    )
+    words = []
+    nets = [(model, rows, kind) for model, rows in by_model(spots) for kind in _PREDICTED]
+    for axis, (model, rows, kind) in zip(axes, nets, strict=True):
+        reach = 1.08 * float(rows[columns].abs().to_numpy().max()) or 1.0
+        # Drawn from end to end, since a line given by its slope needs linear axes.
+        axis.plot([-reach, reach], [-reach, reach], color=MUTED, linewidth=0.9)
+        for method in SIGNS:
+            part = only(rows, method=method)
+            axis.plot(part[kind], part["measured"], **METHODS[method].look(linestyle="none", alpha=0.7))
+        if burst(rows[column] for column in columns):
+            axis.set_xscale("symlog", linthresh=1.0)
+            axis.set_yscale("symlog", linthresh=1.0)
+        axis.set_xlim(-reach, reach)
+        axis.set_ylim(-reach, reach)
+        words.append(f"{model}, {_PREDICTED[kind]}: {rows[kind].corr(rows['measured']):.2f}")
+    legend(figure)
+    return save(
+        figure,
+        "predicted-against-measured",
+        alt="Measured against predicted mean shift of the pre-activations, a point a layer, method and threshold, "
+        f"with the line where both are equal, for {captions.names(shifts)}: predicted for each layer by itself "
+        f"(local), and with the shifts of the layers before carried on (cascade). Correlation of the two: "
+        f"{'; '.join(words)}.",
+        caption="Mean shift of each layer's pre-activations, measured against predicted from the removed weights "
+        "and the mean inputs, means over seeds: of each layer by itself (local), and with the shifts of the layers "
+        "before carried on (cascade). Line: measured as predicted. Axes of large shifts are logarithmic from 1 on.",
+        table="predicted-shifts",
+    )
+
+
+@drawing()
+def correction_curves(correction: DataFrame) -> Saved:
+    """Draw word error against sparsity with and without the biases corrected for the predicted mean shift."""
+    drawn = correction.assign(removed=100 * correction["sparsity"])
+    figure, axes = grid(captions.titles(correction), xlabel="weights removed (%)", ylabel="word error (%)")
+    for axis, (_, rows) in zip(axes, by_model(drawn), strict=True):
+        for method, name in _NAMES.items():
+            line = METHODS[method]
+            for corrected, look in (
+                (True, replace(line, dash="-", label=f"{name}, corrected")),
+                (False, line.dashed(name)),
+            ):
+                own = only(rows, method=method, corrected=corrected)
+                band(axis, own, "removed", "error_percent", along="threshold", line=look)
+        _error_axis(axis, rows)
+        axis.set_xlim(left=0)
+    legend(figure, columns=3)  # column by column: each method's two curves above each other
+    before, after = (captions.knees_in_words(only(correction, corrected=corrected)) for corrected in (False, True))
+    return save(
+        figure,
+        "correction-curves",
+        alt=f"Word error against the share of weights removed in one panel each for {captions.names(correction)}, "
+        "for pruning both signs, positive only and negative only, each without and with corrected biases. Without: "
+        f"{before} With: {after}",
+        caption="Word error against sparsity with (solid) and without (dashed) biases that make up for the "
+        f"predicted mean shift, nothing trained again. {BAND} Dotted: the unpruned nets.",
+        table="correction",
+    )
 
 
 def burst(shifts: Iterable["pd.Series[float]"]) -> bool:
@@ -259,48 +291,29 @@ def burst(shifts: Iterable["pd.Series[float]"]) -> bool:
     return max(float(part.abs().max()) for part in shifts) > _FAR
 
 
-def wer_axis(axis: Axes, rows: DataFrame) -> None:
-    """Show word error from 0 to 100 %, and beyond where insertions make more errors than there are words.
-
-    Args:
-        axis: where.
-        rows: the net's rows, whose mean unpruned error is drawn dotted.
-    """
-    axis.axhline(rows["baseline_error_percent"].mean(), color=MUTED, linewidth=0.9, linestyle=":")
-    axis.set_ylim(0, max(103, 1.03 * rows["error_percent"].max()))
-    axis.set_ylabel("word error (%)")
+def _means_in_words(histograms: DataFrame, pruned: DataFrame) -> str:
+    """Say each net's mean output, unpruned and under each method; `pruned` are rows of one threshold a net."""
+    parts = []
+    for model, rows in by_model(histograms):
+        means = {"unpruned": unpruned_bins(rows)}
+        means |= {name: only(pruned, model=model, method=method) for method, name in _NAMES.items()}
+        parts.append(f"{model}: {', '.join(f'{name} {_mean(bins):.2f}' for name, bins in means.items())}")
+    return f"Means of the binned outputs: {'; '.join(parts)}."
 
 
-def only(table: DataFrame, model: str, method: str) -> DataFrame:
-    """Keep one method's rows of one net."""
-    part: DataFrame = table[(table["model"] == model) & (table["method"] == method)]
-    return part
+def _mean(bins: DataFrame) -> float:
+    """Give the mean of binned outputs, each taken at the middle of its bin."""
+    return float(((bins["bin_low"] + bins["bin_high"]) / 2 * bins["share"]).sum() / bins["share"].sum())
 
 
-def _grid(nets: Sequence[str], titles: Sequence[str], *, height: float) -> tuple[Figure, list[list[Axes]]]:
-    """One row of titled panels a net, named above the first, as wide as a page of the book; `height` in inches."""
-    layout = ConstrainedLayoutEngine(h_pad=0.06, w_pad=0.04)
-    size = (7.8, height * len(nets))
-    figure, grid = plt.subplots(len(nets), len(titles), figsize=size, squeeze=False, layout=layout)
-    for row, net in zip(grid, nets, strict=True):
-        for axis, title, above in zip(row, titles, [net, *[""] * len(titles)], strict=False):
-            axis.set_title(f"{above}\n{title}", loc="left")
-    return figure, [list(row) for row in grid]
-
-
-def _one_scale(row: Sequence[Axes]) -> None:
-    """Give the panels of a row one vertical axis, labelled once."""
-    top = max(axis.get_ylim()[1] for axis in row)
-    for axis in row:
-        axis.set_ylim(0, top)
-        axis.set_axisbelow(True)
-        axis.set_yticks([0, *(float(f"{top * part:.1g}") for part in (0.1, 0.35, 0.8))])
-    for axis in row[1:]:
-        axis.tick_params(labelleft=False)
+def _error_axis(axis: Axes, rows: DataFrame) -> None:
+    """Show all word errors, and dotted that of the unpruned nets."""
+    rule(axis, y=float(rows["baseline_error_percent"].mean()), dash=DOTTED)
+    percent_axis(axis, float(rows["error_percent"].max()))
 
 
 def _edges(bins: DataFrame) -> NDArray[np.float64]:
-    return np.append(bins["bin_low"].to_numpy(dtype=float), float(bins["bin_high"].iloc[-1]))
+    return edges(bins, "bin_low", "bin_high")
 
 
 def _around(centres: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -314,100 +327,6 @@ def _around(centres: NDArray[np.float64]) -> NDArray[np.float64]:
 def _root(values: Any) -> Any:
     """Square root that takes the slightly negative ends of an axis for 0."""
     return np.sqrt(np.clip(values, 0, None))
-
-
-def _half_width(values: "pd.Series[float]") -> float:
-    interval = t_interval(values.to_numpy())
-    return interval.high - interval.value
-
-
-_DASHED = (0, (4, 2))
-
-
-def predicted_against_measured(shifts: DataFrame) -> Saved:
-    """Draw the mean shift measured in each layer against the one predicted from the weights removed."""
-    kinds = {"predicted_local": "local", "predicted_cascade": "cascade"}
-    means = shifts.groupby(["data", "model", "method", "threshold", "layer"], sort=False)
-    spots = means[["measured", *kinds]].mean().reset_index()
-    with style():
-        figure, axes = panels([f"{net}: {kind}" for net in captions.titles(shifts) for kind in kinds.values()])
-        for index, (_, rows) in enumerate(captions.by_model(spots)):
-            reach = 1.08 * float(rows[["measured", *kinds]].abs().to_numpy().max()) or 1.0
-            for axis, kind in zip(axes[2 * index : 2 * index + 2], kinds, strict=True):
-                # Drawn from end to end, since a line given by its slope needs linear axes.
-                axis.plot([-reach, reach], [-reach, reach], color=MUTED, linewidth=0.9)
-                for method in SIGNS:
-                    part, line = rows[rows["method"] == method], METHODS[method]
-                    axis.plot(part[kind], part["measured"], line.marker, color=line.colour, label=line.label, alpha=0.7)
-                axis.set_xlabel("predicted mean shift (standard deviations)")
-                axis.set_ylabel("measured (standard deviations)")
-                if burst(rows[column] for column in ("measured", *kinds)):
-                    axis.set_xscale("symlog", linthresh=1.0)
-                    axis.set_yscale("symlog", linthresh=1.0)
-                axis.set_xlim(-reach, reach)
-                axis.set_ylim(-reach, reach)
-        legend(figure, axes)
-        said = "; ".join(
-            f"{model}, {label}: {rows[kind].corr(rows['measured']):.2f}"
-            for model, rows in captions.by_model(spots)
-            for kind, label in kinds.items()
-        )
-        return save(
-            figure,
-            "predicted-against-measured",
-            alt="Measured against predicted mean shift of the pre-activations, a point a layer, method and threshold, "
-            f"with the line where both are equal, for {captions.names(shifts)}: predicted for each layer by itself "
-            f"(local), and with the shifts of the layers before carried on (cascade). Correlation of the two: {said}.",
-            caption="Mean shift of each layer's pre-activations, measured against predicted from the removed weights "
-            "and the mean inputs, means over seeds: of each layer by itself (local), and with the shifts of the layers "
-            "before carried on (cascade). Line: measured as predicted. Axes of large shifts are logarithmic from 1 on.",
-            table="predicted-shifts",
-        )
-
-
-def correction_curves(correction: DataFrame) -> Saved:
-    """Draw word error against sparsity with and without the biases corrected for the predicted mean shift."""
-    percent = correction.assign(sparsity_percent=100 * correction["sparsity"])
-    with style():
-        figure, axes = panels(captions.titles(correction))
-        for axis, (model, rows) in zip(axes, captions.by_model(percent), strict=True):
-            for method in SIGNS:
-                for corrected in (True, False):
-                    part = only(rows, model, method)
-                    part = part[part["corrected"] == corrected]
-                    line = _corrected(method, corrected)
-                    curve(axis, part, "sparsity_percent", "error_percent", along="threshold", line=line)
-            wer_axis(axis, rows)
-            axis.set_xlim(left=0)
-            axis.set_xlabel("weights removed (%)")
-        # Column by column: each method's two curves above each other.
-        figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
-        before, after = (
-            captions.knees_in_words(correction[correction["corrected"] == is_on]) for is_on in (False, True)
-        )
-        return save(
-            figure,
-            "correction-curves",
-            alt=f"Word error against the share of weights removed in one panel each for {captions.names(correction)}, "
-            "for pruning both signs, positive only and negative only, each without and with corrected biases. Without: "
-            f"{before} With: {after}",
-            caption="Word error against sparsity with (solid) and without (dashed) biases that make up for the "
-            f"predicted mean shift, nothing trained again. {_BAND} Dotted: the unpruned nets.",
-            table="correction",
-        )
-
-
-def _corrected(method: str, corrected: bool) -> Line:
-    line, label = METHODS[method], named(method)
-    return Line(
-        label=f"{label}, corrected" if corrected else label,
-        colour=line.colour,
-        marker=line.marker,
-        dash="-" if corrected else _DASHED,
-    )
-
-
-_LABELS = {method: named(method) for method in SIGNS}
 
 
 _SHAPES = {"abs": "circle", "positive": "triangle-up", "negative": "triangle-down"}
@@ -516,7 +435,7 @@ def _reach(rows: DataFrame) -> DataFrame:
 def _bins(histograms: DataFrame) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
     """Bin edges and unpruned shares (%) of each net."""
     edges, unpruned = {}, {}
-    for _, rows in captions.by_model(histograms):
+    for _, rows in by_model(histograms):
         net = captions.titles(rows)[0]
         cut = rows[["bin_low", "bin_high"]].drop_duplicates().sort_values("bin_low")
         if not np.array_equal(cut["bin_low"].to_numpy()[1:], cut["bin_high"].to_numpy()[:-1]):
@@ -562,9 +481,7 @@ def _strip(method: str, *, last: bool) -> alt.LayerChart | alt.FacetChart:
     )
     bars = bins.mark_rect(color=METHODS[method].colour, opacity=0.75).encode(x=x, x2="high:Q", y=tall, y2=alt.datum(0))
     line = bins.mark_line(interpolate="step", color=INK, strokeWidth=1.3).encode(x="middle:Q", y="unpruned_share:Q")
-    said = (
-        f"'{_LABELS[method]}: ' + format(datum.removed, '.1f') + ' % removed, word error ' + format(datum.wer, '.1f')"
-    )
+    said = f"'{_NAMES[method]}: ' + format(datum.removed, '.1f') + ' % removed, word error ' + format(datum.wer, '.1f')"
     return alt.layer(bars, line, _above(chosen.transform_calculate(said=f"{said} + ' %'"))).properties(
         width="container", height=80
     )
@@ -572,12 +489,12 @@ def _strip(method: str, *, last: bool) -> alt.LayerChart | alt.FacetChart:
 
 def _curves() -> alt.LayerChart | alt.FacetChart:
     """Word error against sparsity, with a point at the slider's threshold."""
-    chosen = alt.Chart().transform_filter("datum.net === net").transform_calculate(pruned=f"{_LABELS}[datum.method]")
+    chosen = alt.Chart().transform_filter("datum.net === net").transform_calculate(pruned=f"{_NAMES}[datum.method]")
     order = list(SIGNS)
     colour = alt.Color(
         "pruned:N",
         title=None,
-        scale=alt.Scale(domain=list(_LABELS.values()), range=[METHODS[method].colour for method in order]),
+        scale=alt.Scale(domain=list(_NAMES.values()), range=[METHODS[method].colour for method in order]),
         legend=alt.Legend(orient="bottom", columns=3),
     )
     x = alt.X("removed:Q", title="weights removed (%)", scale=alt.Scale(domain=[0, 100]), axis=alt.Axis(tickCount=5))
@@ -587,7 +504,7 @@ def _curves() -> alt.LayerChart | alt.FacetChart:
     shape = alt.Shape(
         "pruned:N",
         title=None,
-        scale=alt.Scale(domain=list(_LABELS.values()), range=[_SHAPES[method] for method in order]),
+        scale=alt.Scale(domain=list(_NAMES.values()), range=[_SHAPES[method] for method in order]),
     )
     points = (
         chosen.transform_filter(_CURRENT)
@@ -628,9 +545,9 @@ def _short(nets: list[str]) -> list[str]:
 def _in_words(settings: DataFrame, start: float) -> str:
     """Say what the chart first shows."""
     parts = []
-    for _, rows in captions.by_model(settings[(settings["from"] <= start) & (start < settings["to"])]):
+    for _, rows in by_model(settings[(settings["from"] <= start) & (start < settings["to"])]):
         said = ", ".join(
-            f"{_LABELS[method]} {removed:.0f} % removed at {wer:.0f} % error"
+            f"{_NAMES[method]} {removed:.0f} % removed at {wer:.0f} % error"
             for method, removed, wer in rows[["method", "removed", "wer"]].itertuples(index=False)
         )
         parts.append(f"{captions.titles(rows)[0]}: {said}")

@@ -13,62 +13,52 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from pandas import DataFrame
 
 from prunelab import claims, decisions, models, stats
-from prunelab.decisions import Outcome, all_of, decide, undecided
+from prunelab.claims import Columns, Rule
+from prunelab.decisions import Decision, Outcome, all_of, decide, joint
 from prunelab.studies.common import curves
 
 STUDY = "outputs"
 # Where one-sign pruning moves pre-activations: without positive weights down, without negative ones up.
 DIRECTIONS = {"positive": -1, "negative": 1}
 
-_Rule = Callable[[pd.DataFrame], Outcome]
-_SETTING = ["data", "model", "seed", "method", "threshold"]
-_POSTERIORS = ["rank_correlation", "top1_agreement", "error_percent", "baseline_error_percent"]
+_SETTING = ("data", "model", "seed", "method", "threshold")
+_POSTERIORS = ("rank_correlation", "top1_agreement", "error_percent", "baseline_error_percent")
 _COLUMNS = {
-    "layers": (*_SETTING, "layer", "depth", "mean_shift", "spread", "saturated", "fixed"),
-    "posteriors": (*_SETTING, *_POSTERIORS),
+    "layers": Columns(key=(*_SETTING, "layer"), measured=("depth", "mean_shift", "spread", "saturated", "fixed")),
+    "posteriors": Columns(key=_SETTING, measured=_POSTERIORS),
 }
 
 
 def verdicts(
-    tables: Mapping[str, pd.DataFrame], *, run: str, known: Sequence[claims.Claim] | None = None
+    tables: Mapping[str, DataFrame], *, where: Mapping[str, str], known: Sequence[claims.Claim] | None = None
 ) -> list[claims.Verdict]:
     """Decide every claim of the study, subject by subject.
 
     Args:
         tables: "layers" and "posteriors", of the same nets and settings.
-        run: name of the run that wrote the tables; verdicts point to "<run>/tables/<name>.csv".
+        where: the same names -> the path verdicts point to.
         known: the claims; those published when absent.
+    """
+    both = joined(tables)
+    return claims.decide(STUDY, _RULES, dict.fromkeys(_COLUMNS, both), where=where, sort=False, known=known)
 
-    Returns:
-        A verdict per claim, in the order of `claims.yml`.
+
+def joined(tables: Mapping[str, DataFrame]) -> DataFrame:
+    """Put each setting's posteriors beside its layers.
 
     Raises:
         ValueError: a table is missing, empty or lacks columns, or the two are not of the same settings.
     """
-    subjects = joined(tables).groupby(["data", "model"], sort=False)
-    decided = []
-    for claim in claims.load() if known is None else known:
-        if claim.study != STUDY:
-            continue
-        if claim.id not in _RULES:
-            raise ValueError(f"every claim of {STUDY} has a rule; {claim.id!r} has none; known: {sorted(_RULES)}")
-        rule, name = _RULES[claim.id]
-        outcomes = {f"{model} on {data}": _decided(rule, rows) for (data, model), rows in subjects}
-        decided.append(claims.verdict(claim, outcomes, table=f"{run}/tables/{name}.csv"))
-    return decided
-
-
-def joined(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """Put each setting's posteriors beside its layers; raises as `verdicts`."""
-    for name, columns in _COLUMNS.items():
-        if name not in tables or tables[name].empty:
-            raise ValueError(f"the rules read the tables {list(_COLUMNS)}; {name} is missing or has no rows")
-        if missing := [column for column in columns if column not in tables[name].columns]:
-            raise ValueError(f"the rules on {name} need the columns {list(columns)}; missing: {missing}")
-    layers, posteriors = tables["layers"], tables["posteriors"][[*_SETTING, *_POSTERIORS]]
-    both = layers.merge(posteriors, on=_SETTING, how="outer", validate="many_to_one", indicator="found")
+    if missing := [name for name in _COLUMNS if name not in tables]:
+        raise ValueError(f"the rules read the tables {list(_COLUMNS)}; {missing[0]} is missing")
+    layers, posteriors = (claims.checked(name, tables[name], _COLUMNS) for name in _COLUMNS)
+    setting = list(_SETTING)
+    both = layers.merge(
+        posteriors[[*setting, *_POSTERIORS]], on=setting, how="outer", validate="many_to_one", indicator="found"
+    )
     if (both["found"] != "both").any():
         odd = both[both["found"] != "both"].iloc[0]
         named = ", ".join(f"{column}={odd[column]!s}" for column in _SETTING)
@@ -76,7 +66,7 @@ def joined(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return both.drop(columns="found")
 
 
-def reference_threshold(rows: pd.DataFrame) -> float:
+def reference_threshold(rows: DataFrame) -> float:
     """Return one seed's largest threshold short of the abs knee.
 
     Raises:
@@ -85,19 +75,19 @@ def reference_threshold(rows: pd.DataFrame) -> float:
     return _short_of_knee(rows)[-1]
 
 
-def abs_concentrates(table: pd.DataFrame) -> Outcome:
+def abs_concentrates(table: DataFrame) -> Outcome:
     """Hold the output layer under abs pruning, at every threshold short of the knee, to a small shift and spread.
 
     The largest absolute mean shift stays below 0.25 standard deviations, the largest ratio of spreads below 1.
     """
 
-    def largest(rows: pd.DataFrame) -> tuple[float, float]:
+    def largest(rows: DataFrame) -> tuple[float, float]:
         at = pd.concat([_at(rows, "abs", threshold) for threshold in _short_of_knee(rows)])
         last = at[at["depth"] == rows["depth"].max()]
         return float(last["mean_shift"].abs().max()), float(last["spread"].max())
 
     found = np.array(decisions.per_seed(table, largest))  # (seeds, 2)
-    return _joint(
+    return joint(
         {
             "shift": decide(stats.t_interval(found[:, 0]), side="below", bound=0.25, unit="standard deviations"),
             "spread": decide(stats.t_interval(found[:, 1]), side="below", bound=1.0, unit="of the unpruned spread"),
@@ -105,7 +95,7 @@ def abs_concentrates(table: pd.DataFrame) -> Outcome:
     )
 
 
-def one_sign_shifts(table: pd.DataFrame) -> Outcome:
+def one_sign_shifts(table: DataFrame) -> Outcome:
     """Hold the hidden layers' mean shifts at the reference threshold to the sign's direction, growing with depth.
 
     Of each sign: the smallest shift over the hidden layers, counted in the sign's direction, is above 0, and
@@ -119,11 +109,11 @@ def one_sign_shifts(table: pd.DataFrame) -> Outcome:
         parts[f"direction of {sign}"] = decide(smallest, side="above", bound=0.0, unit=unit)
         parts[f"growth of {sign}"] = decide(growth, side="above", bound=0.7, unit="Spearman over layers")
         least.append(f"{' or '.join(sorted({layer for _, _, layer in found}))} under {sign}")
-    outcome = _joint(parts)
+    outcome = joint(parts)
     return replace(outcome, reason=f"{outcome.reason}; smallest shift: {', '.join(least)}")
 
 
-def saturation(table: pd.DataFrame) -> Outcome:
+def saturation(table: DataFrame) -> Outcome:
     """Hold the saturated share of the last hidden layer under each sign to at least twice that under abs.
 
     At the reference threshold; for ReLU the share of units that are dead or linear only. The ratio's interval is that
@@ -133,7 +123,7 @@ def saturation(table: pd.DataFrame) -> Outcome:
     relu = spec.activations[-1] == "relu"
     column, floor = "fixed" if relu else "saturated", 0.5 / spec.widths[-1]
 
-    def shares(rows: pd.DataFrame) -> tuple[float, ...]:
+    def shares(rows: DataFrame) -> tuple[float, ...]:
         last_hidden = rows[rows["depth"] == rows["depth"].max() - 1]
         if len(last_hidden) == 0:
             raise decisions.NotCoveredError("the net has no hidden layer")
@@ -149,19 +139,19 @@ def saturation(table: pd.DataFrame) -> Outcome:
         value, low, high = (float(np.exp(end)) for end in (logs.value, logs.low, logs.high))
         ratio = replace(logs, value=value, low=low, high=high, method="t of the logarithm")
         parts[sign] = decide(ratio, side="at least", bound=2.0, unit=unit)
-    outcome = _joint(parts)
+    outcome = joint(parts)
     means = ", ".join(f"{100 * share:.3g} %" for share in found.mean(0))
     note = f"; shares below half a unit ({100 * floor:.2g} %) count as that" if (found < floor).any() else ""
     return replace(outcome, reason=f"{outcome.reason}; shares under abs, {', '.join(DIRECTIONS)}: {means}{note}")
 
 
-def order_destroyed(table: pd.DataFrame) -> Outcome:
+def order_destroyed(table: DataFrame) -> Outcome:
     """Hold the posteriors' rank correlation to at least 0.8 under abs and below 0.5 under each sign.
 
     At the reference threshold; the share of frames with the unpruned net's best state is larger under abs.
     """
 
-    def kept(rows: pd.DataFrame) -> list[tuple[float, float]]:
+    def kept(rows: DataFrame) -> list[tuple[float, float]]:
         at = reference_threshold(rows)
         settings = [_at(rows, method, at).iloc[0] for method in ("abs", *DIRECTIONS)]
         return [(float(one["rank_correlation"]), float(one["top1_agreement"])) for one in settings]
@@ -174,34 +164,35 @@ def order_destroyed(table: pd.DataFrame) -> Outcome:
     for place, sign in enumerate(DIRECTIONS, start=1):
         lead = stats.paired(found[:, 0, 1], found[:, place, 1])
         parts[f"agreement, abs - {sign}"] = decide(lead, side="above", bound=0.0, unit="of the frames")
-    return _joint(parts)
+    return joint(parts)
 
 
-def every_activation(table: pd.DataFrame) -> Outcome:
+def every_activation(table: DataFrame) -> Outcome:
     """Count which of the four claims above hold for this net; the rule wants all of them."""
-    four = {name: _decided(rule, table) for name, rule in _FOUR.items()}
-    holding = [name for name, outcome in four.items() if outcome.verdict == "reproduced"]
+    four = {name: _decision(rule, table) for name, rule in _FOUR.items()}
+    holding = [name for name, verdict in four.items() if verdict == "reproduced"]
     count, seeds = float(len(holding)), table["seed"].nunique()
-    verdict = all_of(*(outcome.verdict for outcome in four.values()))
     effect = stats.Interval(value=count, low=np.nan, high=np.nan, n=seeds, level=stats.LEVEL, method="count")
-    others = ", ".join(f"{name} is {outcome.verdict}" for name, outcome in four.items() if name not in holding)
+    others = ", ".join(f"{name} is {verdict}" for name, verdict in four.items() if name not in holding)
     reason = f"{len(holding)} of {len(four)} claims hold" + (f"; {others}" if others else "")
-    return Outcome(verdict=verdict, effect=effect, unit="of 4 claims", margin=count - len(four), reason=reason)
+    return Outcome(
+        verdict=all_of(*four.values()), effect=effect, unit="of 4 claims", margin=count - len(four), reason=reason
+    )
 
 
-_FOUR: dict[str, _Rule] = {
+_FOUR = {
     "abs-concentrates": abs_concentrates,
     "one-sign-shifts": one_sign_shifts,
     "saturation": saturation,
     "order-destroyed": order_destroyed,
 }
-_RULES: dict[str, tuple[_Rule, str]] = {
-    **{name: (rule, "posteriors" if name == "order-destroyed" else "layers") for name, rule in _FOUR.items()},
-    "every-activation": (every_activation, "layers"),
+_RULES = {
+    name: Rule(table="posteriors" if name == "order-destroyed" else "layers", decide=rule)
+    for name, rule in {**_FOUR, "every-activation": every_activation}.items()
 }
 
 
-def _short_of_knee(rows: pd.DataFrame) -> list[float]:
+def _short_of_knee(rows: DataFrame) -> list[float]:
     """Return one seed's thresholds above 0 short of the abs knee, ascending; there are some, and some beyond."""
     both = rows[rows["method"] == "abs"].drop_duplicates("threshold").sort_values("threshold")
     beyond = both["error_percent"].to_numpy() > curves.baseline(rows) + curves.KNEE
@@ -215,7 +206,7 @@ def _short_of_knee(rows: pd.DataFrame) -> list[float]:
     return [float(threshold) for threshold in short if threshold > 0]
 
 
-def _at(rows: pd.DataFrame, method: str, threshold: float) -> pd.DataFrame:
+def _at(rows: DataFrame, method: str, threshold: float) -> DataFrame:
     """Return one method's rows at one threshold; there must be some."""
     chosen = rows[(rows["method"] == method) & (rows["threshold"] == threshold)]
     if len(chosen) == 0:
@@ -223,7 +214,7 @@ def _at(rows: pd.DataFrame, method: str, threshold: float) -> pd.DataFrame:
     return chosen
 
 
-def _shifts(rows: pd.DataFrame, *, sign: str, direction: int) -> tuple[float, float, str]:
+def _shifts(rows: DataFrame, *, sign: str, direction: int) -> tuple[float, float, str]:
     """Return one seed's smallest shift in the direction over hidden layers, its growth with depth, and that layer."""
     at = _at(rows, sign, reference_threshold(rows))
     hidden = at[at["depth"] < rows["depth"].max()]
@@ -238,20 +229,9 @@ def _shifts(rows: pd.DataFrame, *, sign: str, direction: int) -> tuple[float, fl
     return float(shifts.min()), 0.0 if np.isnan(growth) else float(growth), layer
 
 
-def _joint(parts: Mapping[str, Outcome]) -> Outcome:
-    """Decide a claim of several parts; the effect quoted is that of the first part that decides."""
-    verdict = all_of(*(part.verdict for part in parts.values()))
-    decisive = next(part for part in parts.values() if part.verdict == verdict)
-    reason = "; ".join(f"{name}: {part.reason}" for name, part in parts.items())
-    for word, kind in (("fails", "not-reproduced"), ("open", "inconclusive")):
-        named = ", ".join(name for name, part in parts.items() if part.verdict == kind)
-        reason += f"; {word}: {named}" if named else ""
-    return replace(decisive, verdict=verdict, reason=reason)
-
-
-def _decided(rule: _Rule, rows: pd.DataFrame) -> Outcome:
-    """Apply a rule; data that do not cover what it needs leave the claim open."""
+def _decision(rule: Callable[[DataFrame], Outcome], rows: DataFrame) -> Decision:
+    """Apply a rule to one subject; data that do not cover what it needs leave the claim open."""
     try:
-        return rule(rows)
-    except decisions.NotCoveredError as gap:
-        return undecided(str(gap), unit="", n=rows["seed"].nunique())
+        return rule(rows).verdict
+    except decisions.NotCoveredError:
+        return "inconclusive"

@@ -13,7 +13,7 @@ from prunelab.figures.style import DEPTHS, INK, METHODS, MUTED, Line, Saved, cur
 from prunelab.stats import t_interval
 from prunelab.studies.common.captions import by_model, ends_in_words, knees_in_words, names, titles
 from prunelab.studies.common.curves import at_scale
-from prunelab.studies.sparseness.rescaling import gain_table
+from prunelab.studies.sparseness.summary import rescaled_gains
 
 SOURCE_TITLE = "source: speech recogniser (Kaldi)"
 
@@ -474,7 +474,7 @@ def rescaled_curves(table: DataFrame) -> Saved:
 def _knees_by_rescaling(table: DataFrame) -> str:
     """Say where each curve passes its knee."""
     parts = []
-    for model, rows in by_model(gain_table(table)):
+    for model, rows in by_model(rescaled_gains(table)):
         said = [f"{rows['percentile_knee'].iloc[0]:.0f} % (percentile)"]
         said += [
             f"{knee:.0f} % ({_RESCALED[name].label})" if knee == knee else f"not by every net ({_RESCALED[name].label})"

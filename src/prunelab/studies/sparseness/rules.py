@@ -5,95 +5,69 @@ not reach what a rule needs, the outcome is inconclusive and says what is missin
 """
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
-import pandas as pd
+from pandas import DataFrame
 
 from prunelab import claims, decisions, stats
-from prunelab.decisions import Decision, Outcome, all_of, decide, describe, undecided
-from prunelab.studies.common.curves import KNEE, abs_wins, curve, largest_increase, mean_gap, negative_lead
+from prunelab.claims import Columns, Rule
+from prunelab.decisions import Decision, Outcome, all_of, decide, describe
+from prunelab.studies.common.curves import KNEE, abs_wins, at_scale, curve, largest_increase, mean_gap, negative_lead
 
 STUDY = "sparseness"
 
-
-_Rule = Callable[[pd.DataFrame], Outcome]
-
-
-_MEASURED = ("data", "model", "seed", "sparsity", "error_percent", "baseline_error_percent")
-
-
+_MEASURED = ("sparsity", "error_percent", "baseline_error_percent")
 _COLUMNS = {
-    "threshold-sweep": (*_MEASURED, "method", "threshold"),
-    "layer-sensitivity": (*_MEASURED, "layer", "threshold"),
-    "percentile": (*_MEASURED, "method"),
+    "threshold-sweep": Columns(key=("data", "model", "seed", "method", "threshold"), measured=_MEASURED),
+    "layer-sensitivity": Columns(key=("data", "model", "seed", "layer", "threshold"), measured=_MEASURED),
+    "percentile": Columns(key=("data", "model", "seed", "method"), measured=_MEASURED),
 }
 
 
 def verdicts(
-    tables: Mapping[str, pd.DataFrame],
+    tables: Mapping[str, DataFrame],
     *,
-    run: str,
+    where: Mapping[str, str],
     study: str = STUDY,
-    threshold: float | None = None,
+    threshold_scale: float | None = None,
     known: Sequence[claims.Claim] | None = None,
 ) -> list[claims.Verdict]:
-    """Decide every claim of the study whose table is given, subject by subject.
+    """Decide every claim whose table is given, subject by subject.
 
     Args:
         tables: table name ("threshold-sweep", "layer-sensitivity", "percentile") -> its rows.
-        run: name of the run that wrote the tables; verdicts point to "<run>/tables/<name>.csv".
+        where: the same names -> the path verdicts point to.
         study: the name under which they are decided: the source's own study, or a transfer of its claims.
-        threshold: the one at which layers are compared; needed where the table holds several.
+        threshold_scale: root mean square weights; layers are compared at each model's nearest threshold. May be absent
+            where they were pruned at one.
         known: the claims; those published when absent.
-
-    Returns:
-        A verdict per claim, in the order of `claims.yml`.
-
-    Raises:
-        ValueError: a table is unknown, has no rows or lacks columns, or layers have several thresholds and none given.
     """
-    rules: dict[str, tuple[str, _Rule]] = {
-        "abs-free-lunch": ("threshold-sweep", abs_free_lunch),
-        "abs-knee": ("threshold-sweep", abs_knee),
-        "positive-knee": ("threshold-sweep", functools.partial(one_sign_knee, sign="positive")),
-        "negative-knee": ("threshold-sweep", functools.partial(one_sign_knee, sign="negative")),
-        "negative-beats-positive": ("threshold-sweep", negative_beats_positive),
-        "both-signs-beat-one": ("threshold-sweep", both_signs_beat_one),
-        "layers-differ": ("layer-sensitivity", functools.partial(layers_differ, threshold=threshold)),
-        "global-beats-percentile": ("percentile", global_beats_percentile),
-    }
-    for name, table in tables.items():
-        _check(name, table)
-    decided = []
-    for claim in claims.load() if known is None else known:
-        if claim.study != study:
-            continue
-        if claim.id not in rules:
-            raise ValueError(f"every claim of {study} has a rule; {claim.id!r} has none; known: {sorted(rules)}")
-        name, rule = rules[claim.id]
-        if name in tables:
-            subjects = tables[name].groupby(["data", "model"], sort=False)
-            outcomes = {f"{model} on {data}": _decided(rule, rows) for (data, model), rows in subjects}
-            decided.append(claims.verdict(claim, outcomes, table=f"{run}/tables/{name}.csv"))
-    return decided
+
+    def read(name: str, table: DataFrame) -> DataFrame:
+        rows = claims.checked(name, table, _COLUMNS)
+        if name == "layer-sensitivity" and threshold_scale is not None:
+            return at_scale(rows, threshold_scale)
+        return rows
+
+    return claims.decide(study, _RULES, tables, where=where, read=read, sort=False, known=known)
 
 
-def abs_free_lunch(table: pd.DataFrame) -> Outcome:
+def abs_free_lunch(table: DataFrame) -> Outcome:
     """Hold the largest error increase at 33 to 37 % sparsity under abs pruning to at most 1 point."""
     increases = decisions.per_seed(table, lambda rows: largest_increase(rows, 33, 37))
     return decide(stats.t_interval(increases), side="at most", bound=1.0, unit="points of error")
 
 
-def abs_knee(table: pd.DataFrame) -> Outcome:
+def abs_knee(table: DataFrame) -> Outcome:
     """Hold the sparsity from baseline + 3 to baseline + 50 points under abs pruning to at most 15 points."""
     nets = decisions.per_seed(table, lambda rows: curve(rows, "abs"))
     widths = [net.needed_rise(50) - net.needed_rise(3) for net in nets]
     return decide(stats.t_interval(widths), side="at most", bound=15.0, unit="points of sparsity")
 
 
-def one_sign_knee(table: pd.DataFrame, *, sign: str) -> Outcome:
+def one_sign_knee(table: DataFrame, *, sign: str) -> Outcome:
     """Hold the knee of one-sign pruning to at most half the knee of abs pruning.
 
     A one-sign curve that never reaches its knee is censored: its largest sparsity stands in as a lower bound, which
@@ -119,7 +93,7 @@ def one_sign_knee(table: pd.DataFrame, *, sign: str) -> Outcome:
     return replace(outcome, verdict=verdict, reason=f"{outcome.reason}; {note}")
 
 
-def negative_beats_positive(table: pd.DataFrame) -> Outcome:
+def negative_beats_positive(table: DataFrame) -> Outcome:
     """Test whether negative-only pruning errs less and prunes more than positive-only while the error rises.
 
     Paired over the thresholds where either error lies between baseline + 1 and baseline + 60 points; one-sided sign
@@ -143,7 +117,7 @@ def negative_beats_positive(table: pd.DataFrame) -> Outcome:
     return Outcome(verdict=verdict, effect=effect, unit=unit, margin=-effect.value, reason=reason)
 
 
-def both_signs_beat_one(table: pd.DataFrame) -> Outcome:
+def both_signs_beat_one(table: DataFrame) -> Outcome:
     """Hold abs pruning to the lower error wherever one-sign pruning at the same threshold costs over 5 points.
 
     The effect is the share of the cases where that is so; the rule wants all of them, in every seed.
@@ -152,28 +126,18 @@ def both_signs_beat_one(table: pd.DataFrame) -> Outcome:
     return decide(stats.t_interval(shares), side="at least", bound=1.0, unit="of the cases")
 
 
-def layers_differ(table: pd.DataFrame, *, threshold: float | None = None) -> Outcome:
+def layers_differ(table: DataFrame) -> Outcome:
     """Hold Kendall's tau of the layers' errors and sparsities below 0.5 and the errors' spread to 2 points or more.
 
-    Args:
-        table: rows of one subject in "layer-sensitivity".
-        threshold: the one at which layers are compared; may be absent where the table has one.
-
     Raises:
-        ValueError: the table has several thresholds and none is given.
+        ValueError: the table has several thresholds.
     """
-    present = sorted(float(value) for value in table["threshold"].unique())
-    if threshold is None and len(present) > 1:
-        raise ValueError(f"layers are compared at one threshold; the table has {present}; give one of them")
-    at = present[0] if threshold is None else threshold
-    rows = table[np.isclose(table["threshold"], at, rtol=1e-9, atol=0.0)]
-    if len(rows) == 0:
-        raise decisions.NotCoveredError(
-            f"layers were not measured at threshold {at:g}, only at {present}; measure there"
-        )
-    spreads = decisions.per_seed(rows, lambda net: float(np.ptp(net["error_percent"].to_numpy(dtype=float))))
+    at, *others = sorted(float(value) for value in table["threshold"].unique())
+    if others:
+        raise ValueError(f"layers are compared at one threshold; the table has {[at, *others]}; give one of them")
+    spreads = decisions.per_seed(table, lambda net: float(np.ptp(net["error_percent"].to_numpy(dtype=float))))
     spread = decide(stats.t_interval(spreads), side="at least", bound=2.0, unit="points of error")
-    taus = decisions.per_seed(rows, lambda net: stats.kendall_tau(net["error_percent"], net["sparsity"]))
+    taus = decisions.per_seed(table, lambda net: stats.kendall_tau(net["error_percent"], net["sparsity"]))
     if np.isnan(taus).any():
         note = "no order to compare: in some seed all layers have one error or one sparsity"
         verdict = all_of(spread.verdict, "inconclusive")
@@ -184,7 +148,7 @@ def layers_differ(table: pd.DataFrame, *, threshold: float | None = None) -> Out
     return replace(decisive, verdict=verdict, reason=f"{order.reason}; spread {spread.reason}; threshold {at:g}")
 
 
-def global_beats_percentile(table: pd.DataFrame) -> Outcome:
+def global_beats_percentile(table: DataFrame) -> Outcome:
     """Hold the knee of one global threshold above that of percentile pruning, and its mean error below.
 
     The mean error is the area under error against sparsity over the range both cover, divided by that range.
@@ -198,12 +162,16 @@ def global_beats_percentile(table: pd.DataFrame) -> Outcome:
     return replace(knee, verdict=verdict, reason=f"knee {knee.reason}; mean error {cost.reason}; global - percentile")
 
 
-def _decided(rule: _Rule, rows: pd.DataFrame) -> Outcome:
-    """Apply a rule; data that do not cover what it needs leave the claim open."""
-    try:
-        return rule(rows)
-    except decisions.NotCoveredError as gap:
-        return undecided(str(gap), unit="", n=rows["seed"].nunique())
+_RULES = {
+    "abs-free-lunch": Rule(table="threshold-sweep", decide=abs_free_lunch),
+    "abs-knee": Rule(table="threshold-sweep", decide=abs_knee),
+    "positive-knee": Rule(table="threshold-sweep", decide=functools.partial(one_sign_knee, sign="positive")),
+    "negative-knee": Rule(table="threshold-sweep", decide=functools.partial(one_sign_knee, sign="negative")),
+    "negative-beats-positive": Rule(table="threshold-sweep", decide=negative_beats_positive),
+    "both-signs-beat-one": Rule(table="threshold-sweep", decide=both_signs_beat_one),
+    "layers-differ": Rule(table="layer-sensitivity", decide=layers_differ),
+    "global-beats-percentile": Rule(table="percentile", decide=global_beats_percentile),
+}
 
 
 def _sign_decision(differences: stats.Array) -> Decision:
@@ -211,12 +179,3 @@ def _sign_decision(differences: stats.Array) -> Decision:
     if stats.sign_test(differences) < stats.SIGNIFICANCE:
         return "reproduced"
     return "not-reproduced" if stats.sign_test(-differences) < stats.SIGNIFICANCE else "inconclusive"
-
-
-def _check(name: str, table: pd.DataFrame) -> None:
-    if name not in _COLUMNS:
-        raise ValueError(f"the rules read the tables {list(_COLUMNS)}; got {name!r}; is it misspelt?")
-    if missing := [column for column in _COLUMNS[name] if column not in table.columns]:
-        raise ValueError(f"the rules on {name} need the columns {list(_COLUMNS[name])}; missing: {missing}")
-    if len(table) == 0:
-        raise ValueError(f"a claim is decided on measurements; {name} has no rows; did its run measure anything?")

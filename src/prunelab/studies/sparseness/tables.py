@@ -1,254 +1,212 @@
-"""The rows and columns of study 1's tables."""
+"""The tables of study 1, on image nets and on recognisers; both kinds of sweep have the same settings and keys."""
 
-from dataclasses import dataclass
+from typing import Annotated as A
 
-NET_COLUMNS = {
-    "data": "data set",
-    "data_id": "content id of the data set",
-    "model": "spec of the net",
-    "seed": "seed of the net",
-}
+from prunelab.claims import Decided
+from prunelab.studies.common.curves import Knees, Nets, PrunedNet, Setting
+from prunelab.tables import Table
 
 
-_ERROR_COLUMNS = {
-    "sparsity": "fraction of all prunable weights removed, counted",
-    "error_percent": "error on the test part [%]",
-    "baseline_error_percent": "error of the same net unpruned [%]",
-    "loss": "mean cross-entropy on the test part [nats]",
-}
-
-
-# What names a setting, whatever the net is measured by.
-THRESHOLD_SETTING = {
-    "method": "abs, positive or negative: the sign of the weights removed",
-    "threshold": "weights of smaller magnitude are removed [weight units]",
-    "scale": "the threshold in units of the root mean square weight, mean over the nets of this model",
-}
-
-
-LAYER_SETTING = {
-    "layer": "the one layer pruned",
-    "threshold": THRESHOLD_SETTING["threshold"],
-    "scale": THRESHOLD_SETTING["scale"],
-    "layer_sparsity": "fraction of that layer's weights removed, counted",
-}
-
-
-PERCENTILE_SETTING = {
-    "method": "percentile (the same fraction of each layer and sign) or abs (one threshold for the whole net)",
-    "setting": "fraction of the weights asked to be removed",
-    "sparsity_asked": "the same fraction, as asked",
-}
-
-
-THRESHOLD_KEY = ("data", "model", "method", "threshold", "seed")
-
-
-THRESHOLD_COLUMNS = {
-    **NET_COLUMNS,
-    **THRESHOLD_SETTING,
-    **_ERROR_COLUMNS,
-}
-
-
-LAYER_KEY = ("data", "model", "layer", "threshold", "seed")
-
-
-LAYER_COLUMNS = {
-    **NET_COLUMNS,
-    **LAYER_SETTING,
-    **_ERROR_COLUMNS,
-}
-
-
-PERCENTILE_KEY = ("data", "model", "method", "setting", "seed")
-
-
-PERCENTILE_COLUMNS = {
-    **NET_COLUMNS,
-    **PERCENTILE_SETTING,
-    **_ERROR_COLUMNS,
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class NetRow:
-    """What every row of the study's tables holds."""
-
-    data: str
-    data_id: str
-    model: str
-    seed: int
-    sparsity: float
-    error_percent: float
-    baseline_error_percent: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class ThresholdSetting:
-    """One threshold, one sign or both."""
-
-    method: str
-    threshold: float
-    scale: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class LayerSetting:
+class LayerSetting(Table):
     """One layer pruned, both signs."""
 
-    layer: str
-    threshold: float
-    scale: float
-    layer_sparsity: float
+    layer: A[str, "the one layer pruned"]
+    threshold: A[float, Setting.columns()["threshold"]]
+    scale: A[float, Setting.columns()["scale"]]
+    layer_sparsity: A[float, "fraction of that layer's weights removed, counted"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class PercentileSetting:
-    """One global threshold, or the same fraction of each layer and sign."""
+class PercentileSetting(Table):
+    """One threshold for the whole net, or the same fraction of each layer and sign."""
 
-    method: str
-    setting: float
-    sparsity_asked: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class ThresholdRow(ThresholdSetting, NetRow):
-    """One image net pruned below one threshold."""
-
-    loss: float
+    method: A[str, "percentile (the same fraction of each layer and sign) or abs (one threshold for the whole net)"]
+    setting: A[float, "fraction of the weights asked to be removed"]
+    sparsity_asked: A[float, "the same fraction, as asked"]
 
 
-@dataclass(frozen=True, kw_only=True)
-class LayerRow(LayerSetting, NetRow):
+class Errors(Table):
+    """What an image net is measured by."""
+
+    sparsity: A[float, "fraction of all prunable weights removed, counted"]
+    error_percent: A[float, "error on the test part [%]"]
+    baseline_error_percent: A[float, "error of the same net unpruned [%]"]
+    loss: A[float, "mean cross-entropy on the test part [nats]"]
+
+
+class WordErrors(Table):
+    """What a recogniser is measured by."""
+
+    sparsity: A[float, "fraction of all prunable weights removed, counted"]
+    error_percent: A[
+        float, "word error on the test part, decoder chosen on the development part for this very setting [%]"
+    ]
+    baseline_error_percent: A[float, "error_percent of the same net unpruned [%]"]
+    best_wer_percent: A[
+        float, "word error on the test part with the decoder that is best there, as the source reports [%]"
+    ]
+    baseline_best_wer_percent: A[float, "best_wer_percent of the same net unpruned [%]"]
+    fixed_wer_percent: A[float, "word error on the test part with the decoder chosen for the net unpruned [%]"]
+    substitutions_percent: A[float, "substituted words, of those spoken, within error_percent [%]"]
+    deletions_percent: A[float, "missed words, of those spoken, within error_percent [%]"]
+    insertions_percent: A[float, "inserted words, of those spoken, within error_percent [%]"]
+    wer_low: A[float, "lower end of the 95 % bootstrap interval of error_percent over utterances [%]"]
+    wer_high: A[float, "its upper end [%]"]
+    decoder_scale: A[float, "acoustic scale of the decoder that error_percent belongs to"]
+    decoder_penalty: A[float, "word insertion penalty of that decoder"]
+
+
+class ThresholdSweep(Errors, Setting, PrunedNet, key="data model method threshold seed"):
+    """One image net pruned below one threshold, one sign or both."""
+
+
+class LayerSensitivity(Errors, LayerSetting, PrunedNet, key="data model layer threshold seed"):
     """One image net with one layer pruned."""
 
-    loss: float
+
+class Percentile(Errors, PercentileSetting, PrunedNet, key="data model method setting seed"):
+    """One image net pruned by one threshold, or to one percentile."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class PercentileRow(PercentileSetting, NetRow):
-    """One image net pruned to one fraction."""
-
-    loss: float
-
-
-_HEARD_COLUMNS = {
-    "sparsity": "fraction of all prunable weights removed, counted",
-    "error_percent": "word error on the test part, decoder chosen on the development part for this very setting [%]",
-    "baseline_error_percent": "error_percent of the same net unpruned [%]",
-    "best_wer_percent": "word error on the test part with the decoder that is best there, as the source reports [%]",
-    "baseline_best_wer_percent": "best_wer_percent of the same net unpruned [%]",
-    "fixed_wer_percent": "word error on the test part with the decoder chosen for the net unpruned [%]",
-    "substitutions_percent": "substituted words, of those spoken, within error_percent [%]",
-    "deletions_percent": "missed words, of those spoken, within error_percent [%]",
-    "insertions_percent": "inserted words, of those spoken, within error_percent [%]",
-    "wer_low": "lower end of the 95 % bootstrap interval of error_percent over utterances [%]",
-    "wer_high": "its upper end [%]",
-    "decoder_scale": "acoustic scale of the decoder that error_percent belongs to",
-    "decoder_penalty": "word insertion penalty of that decoder",
-}
-
-
-SPEECH_THRESHOLD_COLUMNS = {**NET_COLUMNS, **THRESHOLD_SETTING, **_HEARD_COLUMNS}
-
-
-SPEECH_LAYER_COLUMNS = {**NET_COLUMNS, **LAYER_SETTING, **_HEARD_COLUMNS}
-
-
-SPEECH_PERCENTILE_COLUMNS = {
-    **NET_COLUMNS,
-    **PERCENTILE_SETTING,
-    "threshold": "smallest magnitude that is kept under abs; may be empty (percentile has no such threshold) "
-    "[weight units]",
-    **_HEARD_COLUMNS,
-}
-
-
-@dataclass(frozen=True, kw_only=True)
-class HeardRow(NetRow):
-    """What every row holds that is measured by listening."""
-
-    best_wer_percent: float
-    baseline_best_wer_percent: float
-    fixed_wer_percent: float
-    substitutions_percent: float
-    deletions_percent: float
-    insertions_percent: float
-    wer_low: float
-    wer_high: float
-    decoder_scale: float
-    decoder_penalty: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class SpeechThresholdRow(ThresholdSetting, HeardRow):
+class SpeechThresholdSweep(
+    WordErrors, Setting, PrunedNet, key="data model method threshold seed", name="threshold-sweep"
+):
     """One recogniser pruned below one threshold, one sign or both."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class SpeechLayerRow(LayerSetting, HeardRow):
+class SpeechLayerSensitivity(
+    WordErrors, LayerSetting, PrunedNet, key="data model layer threshold seed", name="layer-sensitivity"
+):
     """One recogniser with one layer pruned."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class SpeechPercentileRow(PercentileSetting, HeardRow):
-    """One recogniser pruned by one global threshold, or by the same fraction of each layer and sign."""
-
-    threshold: float | None
-
-
-EXPERIMENT_KEY = ("data", "model", "group")
+class _OneThreshold(Table):
+    threshold: A[
+        float | None,
+        "smallest magnitude that is kept under abs; may be empty (percentile has no such threshold) [weight units]",
+    ]
 
 
-EXPERIMENT_COLUMNS = {
-    "data": "source of the recordings",
-    "model": "spec of the net",
-    "group": "experiment that pruned these nets first, and its running number within the model",
-    "pruned_layer": "all, or the one layer pruned",
-    "pruning_method": "abs, + (positive only), - (negative only) or pct (percentile), as the source writes them",
-    "pruning_threshold": "weights of smaller magnitude are removed; of pct the fraction asked [weight units]",
-    "sparse_rate": "weights removed, of all prunable ones, mean over seeds [%]",
-    "best_wer": "word error with the decoder that is best on the test part, mean over seeds [%]",
-    "best_wer_low": "lower end of its 95 % t interval; may be empty with one seed [%]",
-    "best_wer_high": "upper end of its 95 % t interval; may be empty with one seed [%]",
-    "wer": "word error with the decoder chosen on the development part, mean over seeds [%]",
-    "seeds": "nets measured",
-}
+class SpeechPercentile(
+    WordErrors, _OneThreshold, PercentileSetting, PrunedNet, key="data model method setting seed", name="percentile"
+):
+    """One recogniser pruned by one threshold, or to one percentile."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class ExperimentRow:
+class Rescaling(Table):
+    """A recogniser whose layers have other scales, and computes the same."""
+
+    rescaling: A[
+        str, "root mean square weights of the layers: trained (as they are), equal, rising or falling with depth"
+    ]
+    layer_spread: A[float, "largest to smallest root mean square weight of the layers [ratio]"]
+
+
+class Rescaled(SpeechPercentile, Rescaling, key="rescaling data model method setting seed", name="rescaled"):
+    """One recogniser rescaled, then pruned by one threshold or to one percentile."""
+
+
+class _Recognisers(Nets):
+    data: A[str, "source of the recordings"]
+
+
+class _Gain(Table):
+    knee_gain: A[float | None, "global minus percentile, paired by net; may be empty where a seed has no knee [points]"]
+    knee_gain_low: A[float | None, "lower end of its 95 % t interval; may be empty [points]"]
+    knee_gain_high: A[float | None, "upper end of its 95 % t interval; may be empty [points]"]
+    seeds: A[int, "nets measured"]
+
+
+class _Knees(Nets):
+    global_knee: A[float | None, "sparsity at the knee of one global threshold, mean over seeds; may be empty [%]"]
+    global_knee_low: A[float | None, "lower end of its 95 % t interval; may be empty [%]"]
+    global_knee_high: A[float | None, "upper end of its 95 % t interval; may be empty [%]"]
+    percentile_knee: A[float | None, "the same of percentiles; may be empty [%]"]
+    percentile_knee_low: A[float | None, "lower end of its 95 % t interval; may be empty [%]"]
+    percentile_knee_high: A[float | None, "upper end of its 95 % t interval; may be empty [%]"]
+
+
+class KneeGains(_Gain, _Knees, key="data model"):
+    """Both knees of one kind of net, and how far they lie apart."""
+
+
+class _Rescaling(_Recognisers):
+    rescaling: A[str, Rescaling.columns()["rescaling"]]
+    layer_spread: A[float, "largest to smallest root mean square weight of the layers, mean over seeds [ratio]"]
+    global_knee: A[float | None, "sparsity at the knee of one global threshold, mean over seeds; may be empty [%]"]
+    percentile_knee: A[float | None, "the same of percentiles, which rescaling leaves as they are; may be empty [%]"]
+
+
+class RescaledGains(_Gain, _Rescaling, key="data model rescaling"):
+    """Both knees of one kind of net under one rescaling, and the verdict on the source's claim."""
+
+    verdict: A[str, "on the claim that one global threshold beats percentiles"]
+    reason: A[str, "the effect held against the rule's bound"]
+
+
+class Experiment(_Recognisers, key="data model group"):
     """One row of an experiment, in the source's own columns and with what a reader needs to judge it."""
 
-    data: str
-    model: str
-    group: str
-    pruned_layer: str
-    pruning_method: str
-    pruning_threshold: float
-    sparse_rate: float
-    best_wer: float
-    best_wer_low: float | None
-    best_wer_high: float | None
-    wer: float
-    seeds: int
+    group: A[str, "experiment that pruned these nets first, and its running number within the model"]
+    pruned_layer: A[str, "all, or the one layer pruned"]
+    pruning_method: A[str, "abs, + (positive only), - (negative only) or pct (percentile), as the source writes them"]
+    pruning_threshold: A[float, "weights of smaller magnitude are removed; of pct the fraction asked [weight units]"]
+    sparse_rate: A[float, "weights removed, of all prunable ones, mean over seeds [%]"]
+    best_wer: A[float, "word error with the decoder that is best on the test part, mean over seeds [%]"]
+    best_wer_low: A[float | None, "lower end of its 95 % t interval; may be empty with one seed [%]"]
+    best_wer_high: A[float | None, "upper end of its 95 % t interval; may be empty with one seed [%]"]
+    wer: A[float, "word error with the decoder chosen on the development part, mean over seeds [%]"]
+    seeds: A[int, "nets measured"]
 
 
-CRITERIA_KEY = ("claim", "case", "criterion", "threshold_scale")
+class Criterion(Table):
+    """How decoders are chosen."""
+
+    criterion: A[
+        str,
+        "how decoders are chosen: dev (on the development part, for every setting: this is the verdict), "
+        "best (the best on the test part, as the source does), fixed (on the development part, for the unpruned net)",
+    ]
 
 
-CRITERIA_COLUMNS = {
-    "claim": "id of the claim",
-    "case": "net and data it is decided on",
-    "criterion": "how decoders are chosen: dev (on the development part, for every setting: this is the verdict), "
-    "best (the best on the test part, as the source does), fixed (on the development part, for the unpruned net)",
-    "threshold_scale": "threshold at which layers are compared; may be empty (other claims) [root mean square weights]",
-    "verdict": "reproduced, partly, not-reproduced or inconclusive",
-    "effect": "what the rule measures; may be empty where the data do not reach [unit beside]",
-    "low": "lower end of its 95 % interval over seeds; may be empty [unit beside]",
-    "high": "upper end of its 95 % interval over seeds; may be empty [unit beside]",
-    "unit": "of effect, low and high; may be empty where there is no effect",
-    "n_seeds": "nets behind it",
-    "reason": "the effect held against the rule's bound",
-}
+class _Claim(Table):
+    claim: A[str, "id of the claim"]
+    case: A[str, "net and data it is decided on"]
+
+
+class _At(Table):
+    threshold_scale: A[
+        float | None,
+        "threshold at which layers are compared; may be empty (other claims) [root mean square weights]",
+    ]
+
+
+class Criteria(Decided, _At, Criterion, _Claim, key="claim case criterion threshold_scale", name="criteria"):
+    """One claim decided on one kind of net, under one way of choosing decoders and at one threshold of the layers."""
+
+
+class CriteriaChanges(Criterion, key="criterion"):
+    """How many verdicts on single nets depend on the choice of decoders."""
+
+    decided: A[int, "claims times nets"]
+    changed: A[int, "those decided otherwise than on the development part"]
+
+
+class DecoderKnees(Knees, Criterion, key="criterion data model method", name="decoder-knees"):
+    """The knee of one model under one method, with decoders chosen in one way."""
+
+
+class LayerCosts(Nets, key="data model layer"):
+    """What pruning one layer costs and removes at one threshold, over seeds."""
+
+    layer: A[str, LayerSetting.columns()["layer"]]
+    threshold_scale: A[float, "where it is pruned; each model at its nearest threshold [root mean square weights]"]
+    error_percent: A[float, "error on the test part, mean over seeds [%]"]
+    low: A[float | None, "lower end of its 95 % t interval; may be empty with one seed [%]"]
+    high: A[float | None, "upper end of its 95 % t interval; may be empty with one seed [%]"]
+    sparsity_percent: A[float, "weights removed, of all prunable ones of the net, mean over seeds [%]"]
+    knee_scale: A[
+        float | None,
+        "threshold at which that layer alone costs 20 points; may be empty where a seed has none "
+        "[root mean square weights]",
+    ]
+    seeds: A[int, "nets measured"]
