@@ -19,7 +19,7 @@ from prunelab.pruning.unit_scores import Measured, measure_units
 from prunelab.pruning.units import sites
 from prunelab.studies.common.nets import Net, OfNet
 from prunelab.studies.common.units import ALL, REPLACEMENTS, Subsets, check_scores, fresh, refuse_divergence, subsets
-from prunelab.train import Recipe, check_seeds, training
+from prunelab.train import Recipe, check_rules, check_seeds, training
 
 
 class _Checkpoint(OfNet):
@@ -95,9 +95,7 @@ class Plan:
             "fraction is the part of a layer's units to remove, in (0, 1)": 0 < self.fraction < 1,
             "store holds iterations of the training": all(1 <= step <= self.iterations for step in self.store),
         }
-        for rule, holds in rules.items():
-            if not holds:
-                raise ValueError(f"{rule}; got {getattr(self, rule.split(maxsplit=1)[0])!r}")
+        check_rules(self, rules)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -124,17 +122,9 @@ def trajectories(
 ) -> Trajectories:
     """Train one net a seed and measure, along the way, what removing units would cost.
 
-    Every removal is measured on the side, on the net as it is at that iteration; the training itself never sees it.
-
-    Args:
-        images: as `studies.common.units.load` gives them; trained on the training part.
-        model: see `prunelab.models.build`.
-        seeds: distinct; a seed decides initialisation, order and random scores.
-        recipe: optimizer and rate.
-        plan: what is measured, and when.
-        scoring: examples of the training part to score units on.
-        examples: examples of each part to measure losses on.
-        progress: show progress bars.
+    Every removal is measured on the side, on the net as it is at that iteration; the training itself never sees it. A
+    seed decides initialisation, order and random scores. Units are scored on `scoring` examples of the training part,
+    losses are measured on `examples` of each part.
     """
     check_seeds(seeds)
     log = _Log(plan, subsets(images, scoring=scoring, examples=examples))

@@ -8,16 +8,17 @@ from torch import nn
 
 
 @contextmanager
-def evaluating(model: nn.Module) -> Iterator[None]:
-    """Evaluate without gradients, and give each module back its own mode afterwards, also after an error.
+def evaluating(model: nn.Module, *, gradients: bool = False) -> Iterator[None]:
+    """Evaluate, and give each module back its own mode afterwards, also after an error.
 
     Args:
         model: its modules may be in different modes, as where a frozen layer stays in evaluation.
+        gradients: whether they can be taken inside.
     """
     training = [module for module in model.modules() if module.training]
     model.eval()
     try:
-        with torch.no_grad():
+        with torch.set_grad_enabled(gradients):
             yield
     finally:
         for module in training:
