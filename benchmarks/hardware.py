@@ -29,8 +29,7 @@ from torch import Tensor, nn
 
 from prunelab import files
 from prunelab.deploy import make
-from prunelab.deploy.agreement import refuse_other_outputs
-from prunelab.deploy.export import export, run, session
+from prunelab.deploy.export import export, refuse_other_outputs, run, session
 from prunelab.measure.latency import interleaved, threads
 from prunelab.models import build
 from prunelab.pruning import apply, keep_within, prunable

@@ -23,9 +23,10 @@ from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from prunelab import files
 from prunelab.data import Split, load_images
-from prunelab.measure.sweep import SIGNS, sweep, threshold_sweep
+from prunelab.measure.sweep import sweep, threshold_sweep
 from prunelab.models import linear_layers
 from prunelab.pruning import below_threshold, masked, prunable
+from prunelab.pruning.masks import SIGNS
 from prunelab.train import Recipe, train_seeds
 
 Settings = list[tuple[str, float]]

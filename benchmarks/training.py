@@ -31,11 +31,11 @@ from prunelab import files
 from prunelab.data import Images, Split, load_images
 from prunelab.models import build, linear_layers
 from prunelab.pruning import keep_largest, magnitude, prunable
+from prunelab.pruning.budgets import keep_live
 from prunelab.pruning.compaction import compact
-from prunelab.pruning.live_budget import keep_live
 from prunelab.pruning.paths import lit
-from prunelab.retraining import train_masked
 from prunelab.train import Recipe, train, train_seeds
+from prunelab.train.retraining import train_masked
 
 MODEL = "lenet-300-100"
 RECIPE = Recipe(epochs=1, learning_rate=0.05, schedule="constant")  # batches of 256, momentum 0.9

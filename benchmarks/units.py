@@ -37,11 +37,11 @@ from prunelab import files
 from prunelab.data import Split
 from prunelab.measure.penalty import Probe
 from prunelab.models import build
-from prunelab.pruning.shrink import shrink
-from prunelab.pruning.unit_removal import lowest, remove
+from prunelab.pruning.unit_removal import lowest, remove, shrink
 from prunelab.pruning.unit_scores import measure_units
 from prunelab.pruning.units import layer_of, sites
-from prunelab.studies.units_settings import laid_out, lay_out, load, recipe_of, take
+from prunelab.studies.common.nets import lay_out
+from prunelab.studies.common.units import laid_out, load, recipe_of, take
 from prunelab.train import training
 
 BATCHES = (64, 1000)  # that units are scored on

@@ -30,22 +30,16 @@ scratch_rate = 0.2  # peak learning rate of these
 device = "cpu"  # where to train and measure: cpu or cuda
 
 # %%
-from prunelab import records
 from prunelab.data import load_images
-from prunelab.studies import (
-    activation_removal,
-    activation_removal_figures,
-    activation_removal_summary,
-    activation_removal_tables,
-    lenet_activity,
-)
+from prunelab.studies.lenet import activations
+from prunelab.studies.lenet.tables import Removal
 
 images = load_images(data, device=device)
-nets = lenet_activity.nets_of(
+nets = activations.nets_of(
     strong, source, images, prunings=prunings, models=models, seeds=seeds, epochs=epochs, device=device
 )
-table = activation_removal.removal_table(
-    activation_removal.take(nets, models),
+removal = activations.removal_table(
+    activations.take(nets, models),
     images,
     treatments=treatments,
     retrain_epochs=retrain_epochs,
@@ -54,32 +48,8 @@ table = activation_removal.removal_table(
     scratch_rate=scratch_rate,
     retrained_models=retrained_models,
 )
-records.save_table(
-    table, "removal", key=activation_removal_tables.REMOVAL_KEY, columns=activation_removal_tables.REMOVAL_COLUMNS
-)
-table
+Removal.save(removal)
 
 # %% [markdown]
 # A retrained net has seen more examples than one left as trained. Each treatment is therefore compared with its own
 # net that lost nothing: the same training, all activations in place.
-
-# %%
-activation_removal_figures.removal_drops(table)
-
-# %%
-activation_removal_figures.removal_by_net(table)
-
-# %% [markdown]
-# What each removal adds to the error, in points, mean over seeds with its 95 % t interval:
-
-# %%
-drops = activation_removal_summary.drop_summary(table)
-records.save_table(
-    drops, "removal-drops", key=activation_removal_tables.DROP_KEY, columns=activation_removal_tables.DROP_COLUMNS
-)
-drops
-
-# %%
-summary = activation_removal_summary.removal_values(table)
-records.save_values(summary)
-summary

@@ -26,56 +26,22 @@ lit_pixels = 155  # its nonzero pixels; where no image has as many, the class's 
 device = "cpu"  # where to train and measure: cpu or cuda
 
 # %%
-from IPython.display import display
-
-from prunelab import project, records
 from prunelab.data import load_images
-from prunelab.studies import lenet_activity, lenet_activity_figures, lenet_activity_summary, lenet_rows
-from prunelab.studies import lenet_activity_tables as tables
+from prunelab.studies.lenet import activations
+from prunelab.studies.lenet.tables import Active, ActiveClasses, ActiveImages, Chosen
 
 images = load_images(data, device=device)
-nets = lenet_activity.nets_of(
+nets = activations.nets_of(
     strong, source, images, prunings=prunings, models=models, seeds=seeds, epochs=epochs, device=device
 )
-index = lenet_activity.chosen_image(images, class_name, lit_pixels)
-chosen = lenet_activity.chosen_table(images, index)
-records.save_table(chosen, "chosen", key=tables.CHOSEN_KEY, columns=tables.CHOSEN_COLUMNS)
-lenet_activity_figures.chosen_image(chosen)
-
-# %%
-counted = lenet_activity.count_active(nets, images)
-active = lenet_activity.active_table(counted, images, index)
-records.save_table(active, "active", key=tables.ACTIVE_KEY, columns=tables.ACTIVE_COLUMNS)
-active
-
-# %% [markdown]
-# The source's counts on its one image beside ours on the chosen one.
-
-# %%
-printed = lenet_rows.printed_nets(project.published() / "lenet-variants.csv")
-compared = lenet_activity_summary.source_comparison(active, printed)
-records.save_table(compared, "active-source", key=tables.SOURCE_KEY, columns=tables.SOURCE_COLUMNS)
-compared
-
-# %%
-lenet_activity_figures.by_width(active, compared)
+index = activations.chosen_image(images, class_name, lit_pixels)
+Chosen.save(activations.chosen_table(images, index))
+counted = activations.count_active(nets, images)
+Active.save(activations.active_table(counted, images, index))
 
 # %% [markdown]
 # One image may be an exception: the distribution over all test images, and the mean of each class.
 
 # %%
-spread = lenet_activity.image_table(counted)
-records.save_table(spread, "active-images", key=tables.IMAGE_KEY, columns=tables.IMAGE_COLUMNS)
-for recipe in nets:
-    display(lenet_activity_figures.distribution(spread, active, recipe))
-
-# %%
-classes = lenet_activity.class_table(counted, images)
-records.save_table(classes, "active-classes", key=tables.CLASS_KEY, columns=tables.CLASS_COLUMNS)
-for recipe in nets:
-    display(lenet_activity_figures.by_class(classes, recipe))
-
-# %%
-summary = lenet_activity_summary.activity_values(active, chosen)
-records.save_values(summary)
-summary
+ActiveImages.save(activations.image_table(counted))
+ActiveClasses.save(activations.class_table(counted, images))

@@ -19,14 +19,13 @@ tables = ""  # folder of the sources' tables; empty: those published with this r
 # %%
 from pathlib import Path
 
-from prunelab import audit, records
+from prunelab import audit
 
 folder = Path(tables) if tables else None
 sparseness = audit.read("connection-sparseness", folder)
 variants = audit.read("lenet-variants", folder)
 found = audit.findings(sparseness, variants)
-records.save_table(found, "findings", key=audit.KEY, columns=audit.COLUMNS)
-len(found)
+len(audit.Finding.save(found))
 
 # %% [markdown]
 # ## Every identity, and in how many rows it holds
@@ -35,9 +34,7 @@ len(found)
 # rows, by more than the neighbouring rows allow.
 
 # %%
-summary = audit.summary(found)
-records.save_table(summary, "identities", key=("table", "identity"), columns=audit.SUMMARY_COLUMNS)
-summary
+audit.Identity.save(audit.summary(found))
 
 # %% [markdown]
 # ## The rows that fail or are in doubt
@@ -45,14 +42,10 @@ summary
 # Doubtful rows break no identity, but agree with another row in every digit where that is no matter of course.
 
 # %%
-slips = audit.slips(found)
-records.save_table(slips, "slips", key=("table", "row"), columns=audit.SLIP_COLUMNS)
-slips
+audit.Slip.save(audit.slips(found))
 
 # %% [markdown]
 # ## The answer in numbers
 
 # %%
-values = audit.values(found)
-records.save_values(values)
-values
+audit.Answer.save(audit.answer(found))

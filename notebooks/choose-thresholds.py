@@ -34,34 +34,22 @@ threads = 1  # of such a call
 device = "cpu"  # where to train and measure: cpu or cuda
 
 # %%
-from prunelab import records
 from prunelab.data import load_images
-from prunelab.studies import threshold_choices, threshold_choices_figure, threshold_choices_summary
-from prunelab.studies import threshold_choices_tables as tables
-from prunelab.studies.threshold_choices_searches import Settings
+from prunelab.studies.choices.experiment import Ask, Settings, choose_by_latency, choose_thresholds, nets_of
+from prunelab.studies.choices.tables import ThresholdChoices, ThresholdLatencies, ThresholdTests
 
 images = load_images(data, device=device)
-dense = threshold_choices.nets_of(nets, images, models=models, seeds=seeds, epochs=epochs, device=device)
+dense = nets_of(nets, images, models=models, seeds=seeds, epochs=epochs, device=device)
 settings = Settings(confidence=confidence, tests=tests, scoring=scoring)
-ask = threshold_choices.Ask(
-    drops=drops, keep_percent=keep_percent, pruned_percent=pruned_percent, several_percent=several_percent
-)
-choices, tested = threshold_choices.choose_thresholds(dense, images, ask, families=families, settings=settings)
-records.save_table(choices, "threshold-choices", key=tables.CHOICE_KEY, columns=tables.CHOICE_COLUMNS)
-choices
-
-# %% [markdown]
-# How far each bound lets each family prune.
-
-# %%
-threshold_choices_figure.found_by_bound(choices)
+ask = Ask(drops=drops, keep_percent=keep_percent, pruned_percent=pruned_percent, several_percent=several_percent)
+choices, tested = choose_thresholds(dense, images, ask, families=families, settings=settings)
+ThresholdChoices.save(choices)
 
 # %% [markdown]
 # Every pruning that was measured on the way to a drop in accuracy, in the order of the search.
 
 # %%
-records.save_table(tested, "threshold-tests", key=tables.TESTED_KEY, columns=tables.TESTED_COLUMNS)
-tested
+ThresholdTests.save(tested)
 
 # %% [markdown]
 # A latency is measured, and differs from run to run: its table is kept apart, is not compared with that of an earlier
@@ -69,7 +57,7 @@ tested
 
 # %%
 if latency:
-    by_latency = threshold_choices.choose_by_latency(
+    by_latency = choose_by_latency(
         dense,
         images,
         latency,
@@ -78,11 +66,4 @@ if latency:
         torch_threads=threads,
         settings=settings,
     )
-    records.save_table(
-        by_latency, "threshold-latencies", key=tables.CHOICE_KEY, columns=tables.CHOICE_COLUMNS, varies=True
-    )
-
-# %%
-summary = threshold_choices_summary.choice_values(choices)
-records.save_values(summary)
-summary
+    ThresholdLatencies.save(by_latency)

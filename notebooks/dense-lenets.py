@@ -26,11 +26,12 @@ train_on = "train"  # train; or train+validation, with one learning rate chosen 
 device = "cpu"  # where to train and measure: cpu or cuda
 
 # %%
-from prunelab import records
 from prunelab.data import load_images
-from prunelab.studies import lenet_dense, lenet_weights, stored_nets
+from prunelab.studies.common.nets import save_nets
+from prunelab.studies.lenet import training
+from prunelab.studies.lenet.tables import Dense, Histograms, Modes, Pixels, Rates
 
-nets, dense, rates = lenet_dense.train_dense(
+nets, dense, rates = training.train_dense(
     data,
     models,
     seeds,
@@ -43,28 +44,17 @@ nets, dense, rates = lenet_dense.train_dense(
     train_on=train_on,
     device=device,
 )
-stored_nets.save_nets(nets)
-records.save_table(rates, "rates", key=lenet_dense.RATE_LENET_KEY, columns=lenet_dense.RATE_LENET_COLUMNS)
-rates
+save_nets(nets)
+Rates.save(rates)
 
 # %%
-records.save_table(dense, "dense", key=lenet_dense.DENSE_LENET_KEY, columns=lenet_dense.DENSE_LENET_COLUMNS)
-dense
+Dense.save(dense)
 
 # %% [markdown]
 # Where the weights of each layer lie, as histograms and in a few numbers, and how large those of the first layer are on
 # each pixel.
 
 # %%
-modes = lenet_weights.mode_table(nets, recipe)
-records.save_table(modes, "modes", key=lenet_weights.MODE_KEY, columns=lenet_weights.MODE_COLUMNS)
-histograms = lenet_weights.histogram_table(nets, recipe)
-records.save_table(histograms, "histograms", key=lenet_weights.HISTOGRAM_KEY, columns=lenet_weights.HISTOGRAM_COLUMNS)
-pixels = lenet_weights.pixel_table(nets, load_images(data), recipe)
-records.save_table(pixels, "pixels", key=lenet_weights.PIXEL_KEY, columns=lenet_weights.PIXEL_COLUMNS)
-modes
-
-# %%
-summary = lenet_dense.dense_values(dense)
-records.save_values(summary)
-summary
+Histograms.save(training.histogram_table(nets, recipe))
+Pixels.save(training.pixel_table(nets, load_images(data), recipe))
+Modes.save(training.mode_table(nets, recipe))

@@ -20,32 +20,33 @@ names: list[str] = []  # of each of these, what its net is called in the names o
 # %%
 from IPython.display import display
 
-from prunelab import records
-from prunelab.studies import functions_report, hardware_forms_figures, threshold_choices_figure
-from prunelab.studies import threshold_choices_summary, units_runs
+from prunelab import tables
+from prunelab.studies.choices import figures as choices_figures, summary as choices_summary
+from prunelab.studies.choices.tables import ThresholdChoices, ThresholdsFound, ThresholdsHeld
+from prunelab.studies.hardware import figures as hardware_figures, summary as hardware_summary
 
-searched = units_runs.joined(choices, "threshold-choices", run="choose-thresholds")
-units_runs.keep(searched, "threshold-choices", folder=choices[0], of="threshold-choices")
-threshold_choices_figure.found_by_bound(searched)
+searched = ThresholdChoices.save(tables.of_runs(choices, "threshold-choices", run="choose-thresholds"))
+choices_figures.found_by_bound(searched)
+
+# %%
+ThresholdsFound.save(choices_summary.found_table(searched))
+
+# %%
+ThresholdsHeld.save(choices_summary.held_table(searched))
 
 # %% [markdown]
 # ## Structured or not
 
 # %%
-nets = functions_report.read(hardware, names)
-functions_report.keep_joined(nets)
-for net in nets:
-    display(hardware_forms_figures.accuracy_figure(net.tables["forms"], suffix=net.suffix))
-    display(hardware_forms_figures.size_figure(net.tables["forms"], suffix=net.suffix))
+nets = hardware_summary.read(hardware, names)
+hardware_summary.save(nets)
+for name, net in nets.items():
+    display(hardware_figures.accuracy_figure(net["forms"], suffix=f"-{name}"))
+    display(hardware_figures.size_figure(net["forms"], suffix=f"-{name}"))
 
 # %% [markdown]
 # What follows was measured with a clock, and differs from run to run.
 
 # %%
-for net in nets:
-    display(hardware_forms_figures.latency_figure(net.tables["latency"], net.tables["crossovers"], suffix=net.suffix))
-
-# %%
-values = threshold_choices_summary.choice_values(searched) | functions_report.hardware_values_of(nets)
-records.save_values(values)
-values
+for name, net in nets.items():
+    display(hardware_figures.latency_figure(net["latency"], net["crossovers"], suffix=f"-{name}"))

@@ -19,17 +19,8 @@ choices = ""  # folder of the run that put the choices of thresholds together; l
 hardware = ""  # folder of the run that put the measured times together; likewise
 
 # %%
-from prunelab import claims, records
-from prunelab.studies import functions_verdicts, sparseness_summary, sparseness_tables
+from prunelab import claims
+from prunelab.studies import functions
 
-verdicts = functions_verdicts.decide(kinds=kinds, choices=choices, hardware=hardware)
-claims.save(verdicts)
-table = sparseness_summary.verdict_table(verdicts)
-records.save_table(
-    table,
-    "verdicts",
-    key=sparseness_tables.VERDICT_KEY,
-    columns=sparseness_tables.VERDICT_COLUMNS,
-    varies=bool(hardware),
-)
-table
+verdicts = functions.decide(kinds=kinds, choices=choices, hardware=hardware)
+claims.publish(verdicts, varies=bool(hardware))

@@ -38,61 +38,30 @@ memory_sparsities = [0.9]  # those at which memory is measured, seconds a form; 
 memory_batch = 256  # examples of the call that memory is measured of
 
 # %%
-from prunelab import records
-from prunelab.studies import hardware_forms, hardware_forms_figures, hardware_memory, hardware_nets, hardware_times
-from prunelab.studies import hardware_forms_tables as tables
-from prunelab.studies import hardware_values, units_corrections
-from prunelab.studies.units_settings import recipe_of
+from prunelab.studies.common.units import last_nets, recipe_of
+from prunelab.studies.hardware.forms import ALL_FORMS, form_table, memory_table, time_forms
+from prunelab.studies.hardware.nets import load, one_shot
+from prunelab.studies.hardware.tables import Crossovers, Forms, Latency, Memory, Times
+from prunelab.studies.hardware.times import crossover_table, latency_table, time_table
 
-images = hardware_nets.load(data, standardised=standardised)
-trained = units_corrections.last_nets(
-    nets, images, models=models, seeds=seeds, iterations=iterations, recipe=recipe_of(learning_rate)
-)
-pruned = hardware_nets.all_one_shot(
-    trained, images, sparsities=sparsities, prunings=prunings, score=score, scoring=scoring
-)
-looked_at = {**hardware_forms.ALL_FORMS, "weights": weight_forms, "units": unit_forms}
-forms = hardware_forms.form_table(pruned, images, forms=looked_at, examples=examples)
-records.save_table(forms, "forms", key=tables.FORM_KEY, columns=tables.FORM_COLUMNS)
-forms
-
-# %%
-hardware_forms_figures.accuracy_figure(forms)
-
-# %%
-hardware_forms_figures.size_figure(forms)
+images = load(data, standardised=standardised)
+dense = last_nets(nets, images, models=models, seeds=seeds, iterations=iterations, recipe=recipe_of(learning_rate))
+asked = {"sparsities": sparsities, "prunings": prunings, "score": score, "scoring": scoring}
+pruned = [(net, one_shot(net, images, **asked)) for net in dense]
+forms = {**ALL_FORMS, "weights": weight_forms, "units": unit_forms}
+Forms.save(form_table(pruned, images, forms=forms, examples=examples))
 
 # %% [markdown]
 # Everything up to here is counted, and the same in every run. What follows is measured with a clock: it depends on the
 # machine, on its libraries, and on what else it does.
 
 # %%
-timed = hardware_forms.time_forms(
-    pruned, images, forms=looked_at, batches=batches, calls=calls, rounds=rounds, counts=threads
-)
-times = hardware_times.time_table(timed)
-records.save_table(times, "times", key=tables.TIME_KEY, columns=tables.TIME_COLUMNS, varies=True)
-latency = hardware_times.latency_table(timed)
-records.save_table(latency, "latency", key=tables.LATENCY_KEY, columns=tables.LATENCY_COLUMNS, varies=True)
-latency
+timed = time_forms(pruned, images, forms=forms, batches=batches, calls=calls, rounds=rounds, counts=threads)
+Times.save(time_table(timed))
+Latency.save(latency_table(timed))
 
 # %%
-crossovers = hardware_times.crossover_table(timed)
-records.save_table(crossovers, "crossovers", key=tables.CROSSOVER_KEY, columns=tables.CROSSOVER_COLUMNS, varies=True)
-crossovers
+Crossovers.save(crossover_table(timed))
 
 # %%
-hardware_forms_figures.latency_figure(latency, crossovers)
-
-# %%
-memory = hardware_memory.memory_table(pruned, images, forms=looked_at, sparsities=memory_sparsities, batch=memory_batch)
-records.save_table(memory, "memory", key=tables.MEMORY_KEY, columns=tables.MEMORY_COLUMNS, varies=True)
-memory
-
-# %%
-summary = {
-    **hardware_values.counted_values(forms),
-    **hardware_values.timed_values(latency, crossovers, memory),
-}
-records.save_values(summary)
-summary
+Memory.save(memory_table(pruned, images, forms=forms, sparsities=memory_sparsities, batch=memory_batch))

@@ -20,58 +20,44 @@ names: list[str] = []  # of each run, what its net is called in the names of val
 # %%
 from IPython.display import display
 
-from prunelab import records
-from prunelab.studies import (
-    kinds_figures,
-    kinds_report,
-    kinds_summary,
-    kinds_tables,
-    kinds_weights_figure,
-)
+from prunelab.studies.kinds import figures, summary
+from prunelab.studies.kinds.ranking import summary_table
+from prunelab.studies.kinds.tables import Kinds, KindsGuide, KindsSummary, Tried, Weights
 
-nets = kinds_report.read(runs, names)
-kinds = kinds_report.together(nets, "kinds")
-records.save_table(kinds, "kinds", key=kinds_tables.KINDS_KEY, columns=kinds_tables.KINDS_COLUMNS)
-summary = kinds_summary.summary_table(kinds)
-records.save_table(summary, "kinds-summary", key=kinds_summary.SUMMARY_KEY, columns=kinds_summary.SUMMARY_COLUMNS)
+nets = summary.read(runs, names)
+kinds = Kinds.save(summary.together(nets, "kinds"))
 for net in nets:
-    display(kinds_figures.error_by_kind(net.kinds, suffix=net.suffix))
+    display(figures.error_by_kind(net.kinds, suffix=net.suffix))
 
 # %% [markdown]
 # ## Ranked by area
 
 # %%
-kinds_figures.ranking(summary)
+ranked = KindsSummary.save(summary_table(kinds))
+figures.ranking(ranked)
 
 # %%
-guide = kinds_summary.guide_table(summary, kinds_report.together(nets, "costs"), kinds_report.called(nets))
-records.save_table(guide, "kinds-guide", key=kinds_summary.GUIDE_KEY, columns=kinds_summary.GUIDE_COLUMNS)
-guide
+KindsGuide.save(summary.guide_table(ranked, summary.together(nets, "costs"), {net.net: net.name for net in nets}))
 
 # %% [markdown]
 # ## What becomes of the weights
 
 # %%
-weights = kinds_report.together(nets, "weights")
+weights = summary.together(nets, "weights")
 if len(weights):
-    records.save_table(weights, "weights", key=kinds_tables.WEIGHTS_KEY, columns=kinds_tables.WEIGHTS_COLUMNS)
+    Weights.save(weights)
 for net in nets:
     if len(net.weights):
-        display(kinds_weights_figure.weight_distributions(net.weights, suffix=net.suffix))
+        display(figures.weight_distributions(net.weights, suffix=net.suffix))
 
 # %% [markdown]
 # ## L1 or L2, with and without retraining
 
 # %%
-tried = kinds_report.together(nets, "tried")
+tried = summary.together(nets, "tried")
 if len(tried):
-    records.save_table(tried, "tried", key=kinds_tables.TRIED_KEY, columns=kinds_tables.TRIED_COLUMNS)
+    Tried.save(tried)
 for net in nets:
     if len(net.tried):
-        display(kinds_figures.penalties_and_retraining(net.kinds, suffix=net.suffix))
+        display(figures.penalties_and_retraining(net.kinds, suffix=net.suffix))
 tried
-
-# %%
-values = kinds_report.report_values(nets, summary)
-records.save_values(values)
-values

@@ -20,29 +20,15 @@ seeds = [0, 1, 2]  # trained here when `nets` is empty
 epochs = 10  # trained here when `nets` is empty
 thresholds: list[float] = []  # absolute weight values; empty: scales x root mean square weight
 scales = [0.25, 0.5, 0.75, 0.97, 1.25, 1.5, 1.75, 2.0, 2.5, 3.0, 3.5, 4.0]
-threshold_scale = 0.97  # where the claim is decided: the source's 0.15, in units of its root mean square weight
 device = "cpu"  # where to train and measure: cpu or cuda
 
 # %%
-from prunelab import project, records
 from prunelab.data import load_images
-from prunelab.studies import sparseness, sparseness_figures, sparseness_summary, sparseness_tables
-from prunelab.studies.stored_nets import open_nets
+from prunelab.studies.common.nets import open_nets
+from prunelab.studies.common.prunings import thresholds_of
+from prunelab.studies.sparseness import experiment
+from prunelab.studies.sparseness.tables import LayerSensitivity
 
 images = load_images(data, device=device)
 trained = open_nets(nets, images, models=models, seeds=seeds, epochs=epochs, device=device)
-table = sparseness.layer_table(trained, images, sparseness.thresholds_of(trained, thresholds, scales))
-records.save_table(table, "layer-sensitivity", key=sparseness_tables.LAYER_KEY, columns=sparseness_tables.LAYER_COLUMNS)
-sparseness.at_scale(table, threshold_scale)
-
-# %%
-sparseness_figures.layer_error(table)
-
-# %%
-source = sparseness_figures.source_table(project.published() / "connection-sparseness.csv")
-sparseness_figures.layer_sparsity(table, source, threshold_scale)
-
-# %%
-summary = sparseness_summary.layer_values(table, threshold_scale)
-records.save_values(summary)
-summary
+LayerSensitivity.save(experiment.layer_table(trained, images, thresholds_of(trained, thresholds, scales)))

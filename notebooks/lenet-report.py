@@ -31,156 +31,165 @@ targets = ["2660", "1641"]  # labels at which weights and regrowing are drawn
 # %%
 from IPython.display import display
 
-from prunelab import project, records
-from prunelab.studies import (
-    activation_removal_figures,
-    lenet_activity_figures,
-    lenet_comparisons,
-    lenet_figures,
-    lenet_frontier,
-    lenet_frontier_figure,
-    lenet_pruned_figures,
-    lenet_question_figures,
-    lenet_report,
-    lenet_rows,
+from prunelab import project
+from prunelab.studies.common.runs import Runs, only, stacked
+from prunelab.studies.lenet import figures, summary, tables, unit_figures
+from prunelab.studies.lenet.summary import (
+    Accuracies,
+    ActiveMeans,
+    ActiveSource,
+    Allocation,
+    Budgets,
+    ChosenImage,
+    Frontier,
+    PointsMet,
+    Published,
+    Regrow,
+    RemovalDrops,
+    Source,
 )
 
-variants = lenet_rows.printed_nets(project.published() / "lenet-variants.csv")
-trained = lenet_rows.Runs(folders={"dense": dense, "dense_source": dense_source})
-masked = lenet_rows.Runs(folders={"pruned": pruned, "pruned_source": pruned_source})
-again = lenet_rows.Runs(folders={"regrown": regrown, "regrown_source": regrown_source})
-shared = lenet_rows.Runs(folders={"budgets": budgets})
-dense_nets = trained.keep("dense", trained.table("dense"))
+variants = tables.printed_nets(project.published() / "lenet-variants.csv")
+trained = Runs(folders={"dense": dense, "dense_source": dense_source})
+masked = Runs(folders={"pruned": pruned, "pruned_source": pruned_source})
+again = Runs(folders={"regrown": regrown, "regrown_source": regrown_source})
+shared = Runs(folders={"budgets": budgets})
+counted = Runs(folders={"active": active})
+without = Runs(folders={"removal": removal})
 pruned_nets, pruned_layers = masked.table("pruned"), masked.table("layers")
 regrown_nets, regrown_layers = again.table("pruned"), again.table("layers")
-lenet_figures.dense_accuracy(dense_nets, variants)
+
+dense_nets = trained.keep("dense", trained.table("dense"))
+accuracies = Accuracies.save(summary.accuracies(dense_nets))
+figures.dense_accuracy(accuracies, variants)
 
 # %% [markdown]
 # ## The weights before pruning
 
 # %%
-before = lenet_rows.only(trained.table("histograms"), mode="dense")
-lenet_figures.weight_histograms(before, "source")
+before = only(trained.table("histograms"), mode="dense")
+unit_figures.weight_histograms(before, "source")
 
 # %%
-lenet_figures.weight_histograms(before, "strong")
+unit_figures.weight_histograms(before, "strong")
 
 # %%
 pixels = trained.keep("pixels", trained.table("pixels"))
-lenet_figures.pixel_weights(pixels, "source")
+unit_figures.pixel_weights(pixels, "source")
 
 # %%
-lenet_figures.pixel_weights(pixels, "strong")
+unit_figures.pixel_weights(pixels, "strong")
 
 # %% [markdown]
 # ## Active units
 
 # %%
-counted = lenet_rows.Runs(folders={"active": active})
-lenet_activity_figures.chosen_image(counted.keep("chosen", counted.table("chosen")))
+chosen = counted.keep("chosen", counted.table("chosen"))
+ChosenImage.save(summary.about_chosen(chosen))
+unit_figures.chosen_image(chosen)
+
+# %% [markdown]
+# The source's counts on its one image beside ours on the chosen one.
 
 # %%
 shares = counted.keep("active", counted.table("active"))
-lenet_activity_figures.by_width(shares, counted.table("active-source"))
+compared = ActiveSource.save(summary.source_comparison(shares, variants))
+compared
+
+# %%
+means = ActiveMeans.save(summary.active_means(shares))
+unit_figures.active_by_width(means, compared)
 
 # %%
 spread = counted.keep("active-images", counted.table("active-images"))
 classes = counted.keep("active-classes", counted.table("active-classes"))
-for recipe in lenet_rows.recipes(shares):
-    display(lenet_activity_figures.distribution(spread, shares, recipe))
-    display(lenet_activity_figures.by_class(classes, recipe))
+for recipe in figures.recipes(shares):
+    display(unit_figures.active_distribution(spread, means, recipe))
+    display(unit_figures.active_by_class(classes, recipe))
 
 # %% [markdown]
 # ## Pruned and trained again
 
 # %%
-after = lenet_rows.only(masked.table("histograms"), mode="masked")
-after = masked.keep("histograms", lenet_rows.at_targets(lenet_rows.joined(before, after), targets))
-lenet_figures.pruned_histograms(after, "source")
+after = only(masked.table("histograms"), mode="masked")
+after = masked.keep("histograms", summary.at_targets(stacked(before, after), targets))
+unit_figures.pruned_histograms(after, "source")
 
 # %%
-lenet_figures.pruned_histograms(after, "strong")
+unit_figures.pruned_histograms(after, "strong")
 
 # %%
 rounds = masked.keep("rounds", masked.table("rounds"))
-lenet_pruned_figures.round_by_round(rounds, "source")
+figures.round_by_round(rounds, "source")
 
 # %%
-lenet_pruned_figures.round_by_round(rounds, "strong")
+figures.round_by_round(rounds, "strong")
 
 # %% [markdown]
 # ## The same number of weights, from a wider start
 
 # %%
-controls = lenet_rows.Runs(folders={"small": small}).table("dense")
-budget = lenet_comparisons.budget_question(pruned_nets, controls, pruned_layers)
-records.save_table(budget, "budget", key=lenet_comparisons.BUDGET_KEY, columns=lenet_comparisons.BUDGET_COLUMNS)
-lenet_question_figures.width_question(budget, variants, target)
+controls = Runs(folders={"small": small}).table("dense")
+budget = Budgets.save(summary.budget_question(pruned_nets, controls, pruned_layers))
+figures.width_question(budget, variants, target)
 
 # %% [markdown]
 # What the source printed of its pruned nets, and what the same nets of ours come to. Where the data or the widths are
 # others there is nothing to put beside it.
 
 # %%
-both_nets, both_layers = (
-    lenet_rows.joined(pruned_nets, regrown_nets),
-    lenet_rows.joined(pruned_layers, regrown_layers),
-)
-source = lenet_comparisons.source_table(both_nets, both_layers, variants)
+both_nets, both_layers = stacked(pruned_nets, regrown_nets), stacked(pruned_layers, regrown_layers)
+source = summary.source_table(both_nets, both_layers, variants)
 if len(source):
-    records.save_table(source, "source", key=lenet_comparisons.SOURCE_KEY, columns=lenet_comparisons.SOURCE_COLUMNS)
+    Source.save(source)
 source
 
 # %% [markdown]
 # ## Masked, or trained again between prunings
 
 # %%
-regrow = lenet_comparisons.regrow_table(pruned_nets, regrown_nets)
-records.save_table(regrow, "regrow", key=lenet_comparisons.REGROW_KEY, columns=lenet_comparisons.REGROW_COLUMNS)
-lenet_question_figures.masked_against_regrown(lenet_rows.at_targets(regrow, targets))
+regrow = Regrow.save(summary.regrow_table(pruned_nets, regrown_nets))
+figures.masked_against_regrown(summary.at_targets(regrow, targets))
 
 # %% [markdown]
 # ## Who gets the weights
 
 # %%
-shared_nets = lenet_report.with_global(shared.table("pruned"), pruned_nets)
-shared_layers = shared.keep("layers", lenet_report.with_global(shared.table("layers"), pruned_layers))
-allocation = lenet_comparisons.allocation_table(shared_nets, shared_layers)
-records.save_table(
-    allocation, "allocation", key=lenet_comparisons.ALLOCATION_KEY, columns=lenet_comparisons.ALLOCATION_COLUMNS
-)
-lenet_question_figures.accuracy_by_budget(allocation)
+shared_nets = summary.with_global(shared.table("pruned"), pruned_nets)
+shared_layers = shared.keep("layers", summary.with_global(shared.table("layers"), pruned_layers))
+allocation = Allocation.save(summary.allocation_table(shared_nets, shared_layers))
+figures.accuracy_by_budget(allocation)
 
 # %%
-lenet_pruned_figures.kept_by_layer(shared_layers)
+figures.kept_by_layer(shared_layers)
 
 # %% [markdown]
 # ## Without an activation
 
 # %%
-without = lenet_rows.Runs(folders={"removal": removal})
 removed = without.keep("removal", without.table("removal"))
-activation_removal_figures.removal_drops(removed)
+unit_figures.removal_drops(removed)
 
 # %%
-activation_removal_figures.removal_by_net(removed)
+unit_figures.removal_by_net(removed)
+
+# %% [markdown]
+# What each removal adds to the error, in points, mean over seeds with its 95 % t interval:
+
+# %%
+RemovalDrops.save(summary.drop_summary(removed))
 
 # %% [markdown]
 # ## Error against sparsity, beside what others published
 
 # %%
-published = lenet_frontier.published_points(project.published() / "lenet-300-100-frontier.csv")
-sparsities = lenet_frontier.frontier_table(lenet_rows.Runs(folders={"frontier": frontier}).table("pruned"))
-records.save_table(sparsities, "frontier", key=lenet_frontier.FRONTIER_KEY, columns=lenet_frontier.FRONTIER_COLUMNS)
-lenet_frontier_figure.frontier_figure(sparsities, published)
+published = tables.published_points(project.published() / "lenet-300-100-frontier.csv")
+sparsities = Frontier.save(summary.frontier_table(Runs(folders={"frontier": frontier}).table("pruned")))
+figures.frontier_figure(sparsities, published)
 
 # %%
-beside = lenet_frontier.against_published(sparsities, published)
+beside = summary.against_published(sparsities, published)
 if len(beside):
-    records.save_table(beside, "published", key=lenet_frontier.PUBLISHED_KEY, columns=lenet_frontier.PUBLISHED_COLUMNS)
+    Published.save(beside)
+    PointsMet.save(summary.points_met(beside))
 beside
-
-# %%
-summary = lenet_report.report_values(dense_nets, budget, regrow, allocation, sparsities, beside)
-records.save_values(summary)
-summary

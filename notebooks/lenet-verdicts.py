@@ -21,22 +21,19 @@ target = "2660"  # label of the weights left at which pruned nets are looked at
 targets = ["2660", "1641"]  # labels at which masks and weights trained again are compared
 
 # %%
-from prunelab import claims, records
-from prunelab.studies import lenet_verdicts, sparseness_summary, sparseness_tables
+from prunelab import claims
+from prunelab.studies.common import runs
+from prunelab.studies.lenet import rules
 
-verdicts = lenet_verdicts.decide(
+tables, where = runs.deciding(
     {
-        "dense": dense,
-        "modes": [*dense, *pruned],
-        "pruned": pruned,
-        "layers": pruned,
+        "dense": dense or [""],
+        "modes": [*dense, *pruned] or [""],
+        "pruned": pruned or [""],
+        "layers": pruned or [""],
         "active": [active],
         "removal": [removal],
     },
-    target=target,
-    targets=targets,
+    rules.RUNS,
 )
-claims.save(verdicts)
-table = sparseness_summary.verdict_table(verdicts)
-records.save_table(table, "verdicts", key=sparseness_tables.VERDICT_KEY, columns=sparseness_tables.VERDICT_COLUMNS)
-table
+claims.publish(rules.verdicts(tables, where=where, target=target, targets=targets))

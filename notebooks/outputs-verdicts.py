@@ -16,13 +16,13 @@
 speech_outputs = ""  # folder of the run that measured what pruning does to the outputs
 
 # %%
-from prunelab import claims, records
-from prunelab.studies import outputs_summary, sparseness_summary, sparseness_tables
+from pathlib import Path
 
-verdicts = outputs_summary.decide(speech_outputs)
-claims.save(verdicts)
-table = sparseness_summary.verdict_table(verdicts)
-records.save_table(
-    table, "outputs-verdicts", key=sparseness_tables.VERDICT_KEY, columns=sparseness_tables.VERDICT_COLUMNS
-)
-table
+from prunelab import claims
+from prunelab.studies.outputs import rules
+from prunelab.tables import of_run
+
+names = ("layers", "posteriors")
+tables = {name: of_run(speech_outputs, name, run="speech-outputs", parameter="speech_outputs") for name in names}
+where = {name: f"{Path(speech_outputs).name}/tables/{name}.csv" for name in names}
+claims.publish(rules.verdicts(tables, where=where), "outputs-verdicts")

@@ -22,32 +22,11 @@ fractions = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.92
 device = "cpu"  # where to train and measure: cpu or cuda
 
 # %%
-from prunelab import project, records
 from prunelab.data import load_images
-from prunelab.studies import sparseness, sparseness_figures, sparseness_summary, sparseness_tables
-from prunelab.studies.stored_nets import open_nets
+from prunelab.studies.common.nets import open_nets
+from prunelab.studies.sparseness import experiment
+from prunelab.studies.sparseness.tables import Percentile
 
 images = load_images(data, device=device)
 trained = open_nets(nets, images, models=models, seeds=seeds, epochs=epochs, device=device)
-table = sparseness.percentile_table(trained, images, fractions)
-records.save_table(
-    table, "percentile", key=sparseness_tables.PERCENTILE_KEY, columns=sparseness_tables.PERCENTILE_COLUMNS
-)
-table
-
-# %%
-source = sparseness_figures.source_table(project.published() / "connection-sparseness.csv")
-sparseness_figures.global_against_percentile(table, source)
-
-# %% [markdown]
-# The knee of a curve is the smallest sparsity at which the error exceeds the unpruned error by 20 points.
-
-# %%
-knees = sparseness_summary.knee_table(table)
-records.save_table(knees, "knees", key=sparseness_tables.KNEE_KEY, columns=sparseness_tables.KNEE_COLUMNS)
-knees
-
-# %%
-summary = sparseness_summary.percentile_values(table)
-records.save_values(summary)
-summary
+Percentile.save(experiment.percentile_table(trained, images, fractions))

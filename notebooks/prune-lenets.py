@@ -37,21 +37,22 @@ train_on = "train"  # train; or train+validation, as the dense nets were
 device = "cpu"  # where to train and measure: cpu or cuda
 
 # %%
-from prunelab import records
 from prunelab.data import load_images
-from prunelab.retraining import Schedule
-from prunelab.studies import lenet_pruning, lenet_pruning_summary, lenet_pruning_tables, lenet_tuning, lenet_weights
-from prunelab.studies import stored_nets
-from prunelab.studies.lenet_settings import recipe_of, training_part
+from prunelab.studies.common.nets import dense_nets, save_nets
+from prunelab.studies.lenet import training
+from prunelab.studies.lenet.tables import Histograms, Layers, Modes, Pruned, Rounds
+from prunelab.train.retraining import Schedule
 
 images = load_images(data, device=device)
-dense = lenet_pruning.dense_nets(nets, images, models=models, seeds=seeds, epochs=dense_epochs, device=device)
-learning_rate, l1 = lenet_tuning.chosen(tuned, learning_rate=learning_rate, l1=l1)
-experiment = lenet_pruning.prune_nets(
+dense = dense_nets(nets, images, models=models, seeds=seeds, epochs=dense_epochs, device=device)
+learning_rate, l1 = training.chosen(tuned, learning_rate=learning_rate, l1=l1)
+experiment = training.prune_nets(
     dense,
     images,
     recipe_name=recipe,
-    recipe=recipe_of(recipe, epochs=final_epochs, learning_rate=learning_rate, l1=l1, input_dropout=input_dropout),
+    recipe=training.recipe_of(
+        recipe, epochs=final_epochs, learning_rate=learning_rate, l1=l1, input_dropout=input_dropout
+    ),
     schedule=Schedule(
         rounds=tuple(rounds),
         epochs=epochs,
@@ -63,35 +64,23 @@ experiment = lenet_pruning.prune_nets(
     ),
     budgets=budgets,
     targets=targets,
-    split=training_part(images, train_on),
+    split=training.training_part(images, train_on),
 )
-stored_nets.save_nets(experiment.nets)
-tables = lenet_pruning_tables
-records.save_table(experiment.pruned, "pruned", key=tables.PRUNED_KEY, columns=tables.PRUNED_COLUMNS)
-experiment.pruned
+save_nets(experiment.nets)
+Pruned.save(experiment.pruned)
 
 # %% [markdown]
 # Round by round, and layer by layer.
 
 # %%
-records.save_table(experiment.rounds, "rounds", key=tables.ROUND_KEY, columns=tables.ROUND_COLUMNS)
-experiment.rounds
+Rounds.save(experiment.rounds)
 
 # %%
-records.save_table(experiment.layers, "layers", key=tables.LAYER_KEY, columns=tables.LAYER_COLUMNS)
-experiment.layers
+Layers.save(experiment.layers)
 
 # %% [markdown]
 # Where the weights lie that are left.
 
 # %%
-modes = lenet_weights.mode_table(experiment.nets, recipe)
-records.save_table(modes, "modes", key=lenet_weights.MODE_KEY, columns=lenet_weights.MODE_COLUMNS)
-histograms = lenet_weights.histogram_table(lenet_pruning.by_model(experiment.nets), recipe)
-records.save_table(histograms, "histograms", key=lenet_weights.HISTOGRAM_KEY, columns=lenet_weights.HISTOGRAM_COLUMNS)
-modes
-
-# %%
-summary = lenet_pruning_summary.pruned_values(experiment.pruned)
-records.save_values(summary)
-summary
+Histograms.save(training.histogram_table(training.by_model(experiment.nets), recipe))
+Modes.save(training.mode_table(experiment.nets, recipe))

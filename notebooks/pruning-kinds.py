@@ -37,10 +37,12 @@ drawn = 0.9  # budget at which the weights removed and kept are counted in bins
 device = "cpu"  # where to train and measure: cpu or cuda
 
 # %%
-from prunelab import records
-from prunelab.studies import kinds_comparison, kinds_measuring, kinds_summary, kinds_tables, kinds_tasks
+from prunelab.studies.kinds.experiment import Plan, compare
+from prunelab.studies.kinds.ranking import summary_table
+from prunelab.studies.kinds.tables import Kinds, KindsCosts, KindsSummary, Tried, Weights
+from prunelab.studies.kinds.task import open_task, plain_nets
 
-task = kinds_tasks.open_task(
+task = open_task(
     model,
     data=data,
     corpus=corpus,
@@ -52,11 +54,11 @@ task = kinds_tasks.open_task(
     scoring=scoring,
     examples=examples,
 )
-compared = kinds_comparison.compare(
+compared = compare(
     task,
-    kinds_comparison.plain_nets(task, nets, seeds, steps=steps),
+    plain_nets(task, nets, seeds, steps=steps),
     kinds=kinds,
-    plan=kinds_measuring.Plan(
+    plan=Plan(
         sparsities=tuple(sparsities),
         retrained_sparsities=tuple(retrained_sparsities),
         retraining_steps=retraining_steps,
@@ -66,15 +68,14 @@ compared = kinds_comparison.compare(
     strengths={"l1": l1, "l2": l2},
     drawn=drawn,
 )
-records.save_table(compared.kinds, "kinds", key=kinds_tables.KINDS_KEY, columns=kinds_tables.KINDS_COLUMNS)
-compared.kinds
+Kinds.save(compared.kinds)
 
 # %% [markdown]
 # How strong the penalties are, chosen on the validation part with the first seed.
 
 # %%
 if compared.tried is not None:
-    records.save_table(compared.tried, "tried", key=kinds_tables.TRIED_KEY, columns=kinds_tables.TRIED_COLUMNS)
+    Tried.save(compared.tried)
 compared.tried
 
 # %% [markdown]
@@ -82,14 +83,11 @@ compared.tried
 
 # %%
 if compared.weights is not None:
-    records.save_table(compared.weights, "weights", key=kinds_tables.WEIGHTS_KEY, columns=kinds_tables.WEIGHTS_COLUMNS)
-records.save_table(compared.costs, "kinds-costs", key=kinds_tables.COSTS_KEY, columns=kinds_tables.COSTS_COLUMNS)
-compared.costs
+    Weights.save(compared.weights)
+KindsCosts.save(compared.costs)
 
 # %% [markdown]
 # Ranked by the area under accuracy against sparsity.
 
 # %%
-summary = kinds_summary.summary_table(compared.kinds)
-records.save_table(summary, "kinds-summary", key=kinds_summary.SUMMARY_KEY, columns=kinds_summary.SUMMARY_COLUMNS)
-summary
+KindsSummary.save(summary_table(compared.kinds))

@@ -21,27 +21,19 @@ seeds = [0, 1, 2, 3, 4, 5, 6, 7]  # of the instances, but for the boards
 weight = 3  # of the distance in the search for paths that goes by an estimate
 
 # %%
-from prunelab import records
-from prunelab.studies import search_figures, search_pruning
+from prunelab.studies.words.figures import nodes_figure
+from prunelab.studies.words.search import largest, search_table, summary_table
+from prunelab.studies.words.tables import Searches, SearchSummary
 
-searches = search_pruning.search_table(boards=boards, items=items, moves=moves, seeds=seeds, weight=weight)
-records.save_table(searches, "searches", key=search_pruning.SEARCH_KEY, columns=search_pruning.SEARCH_COLUMNS)
+searches = Searches.save(search_table(boards=boards, items=items, moves=moves, seeds=seeds, weight=weight))
 searches
 
 # %%
-summary = search_pruning.summary_table(searches)
-records.save_table(summary, "search-summary", key=search_pruning.SUMMARY_KEY, columns=search_pruning.SUMMARY_COLUMNS)
+summary = SearchSummary.save(summary_table(searches))
 summary
 
 # %%
-largest = search_pruning.largest(summary)
-records.save_table(largest, "largest", key=search_pruning.SUMMARY_KEY, columns=search_pruning.SUMMARY_COLUMNS)
-largest
+SearchSummary.save(largest(summary), "largest")
 
 # %%
-search_figures.nodes_figure(summary)
-
-# %%
-values = search_pruning.search_values(summary)
-records.save_values(values)
-values
+nodes_figure(summary)

@@ -30,10 +30,9 @@ seed = 0  # of strings, levels, pauses and noise
 device = "cpu"  # where to train the aligning net: cpu or cuda
 
 # %%
-from prunelab import records
 from prunelab.data.recordings import load_recordings
 from prunelab.speech import save_corpus
-from prunelab.studies import corpora, corpus_figures
+from prunelab.studies.common import corpora
 
 shape = corpora.Shape(
     train_words=train_words,
@@ -50,20 +49,10 @@ shape = corpora.Shape(
 )
 corpus, parts, alignment = corpora.make_corpus(load_recordings(data, held_out=held_out), shape, device=device)
 save_corpus(corpus)
-records.save_table(parts, "corpus", key=corpora.CORPUS_KEY, columns=corpora.CORPUS_COLUMNS)
-parts
+corpora.CorpusPart.save(parts)
 
 # %% [markdown]
 # How many training frames each round of realignment moved to another state:
 
 # %%
-records.save_table(alignment, "alignment", key=corpora.ALIGNMENT_KEY, columns=corpora.ALIGNMENT_COLUMNS)
-alignment
-
-# %%
-corpus_figures.aligned_utterance(corpus)
-
-# %%
-summary = corpora.corpus_values(parts)
-records.save_values(summary)
-summary
+corpora.Alignment.save(alignment)

@@ -24,48 +24,15 @@ scales = [0.2, 0.4, 0.5, 0.65, 0.8, 1.0, 1.3, 1.6, 2.0]  # thresholds, in root m
 device = "cpu"  # where to train and measure: cpu or cuda
 
 # %%
-from prunelab import records
-from prunelab.studies import correction, correction_figures, outputs_tables, prunings
-from prunelab.studies.corpora import open_or_make
-from prunelab.studies.recognisers import open_recognisers
-from prunelab.studies.sparseness_summary import table_of
+from prunelab import tables
+from prunelab.studies.common.corpora import open_or_make
+from prunelab.studies.common.prunings import thresholds_of
+from prunelab.studies.common.recognisers import open_recognisers
+from prunelab.studies.outputs import experiment
+from prunelab.studies.outputs.tables import Correction
 
 heard = open_or_make(corpus, device=device)
 trained = open_recognisers(nets, heard, models=models, seeds=seeds, epochs=epochs, device=device)
-plain = table_of(threshold_sweep, "threshold-sweep") if threshold_sweep else None
-thresholds = prunings.thresholds_of(trained, [], scales)
-table = correction.correction_table(trained, heard, thresholds, plain=plain, device=device)
-records.save_table(table, "correction", key=outputs_tables.CORRECTION_KEY, columns=outputs_tables.CORRECTION_COLUMNS)
-table
-
-# %%
-correction_figures.correction_curves(table)
-
-# %% [markdown]
-# The knee of a curve is the smallest sparsity at which the error exceeds the unpruned error by 20 points. A gain stands
-# only where every net has a knee both ways: a net so well rescued that it has none is counted, not guessed at.
-
-# %%
-knees = correction.knee_table(table)
-records.save_table(
-    knees,
-    "correction-knees",
-    key=outputs_tables.CORRECTION_KNEE_KEY,
-    columns=outputs_tables.CORRECTION_KNEE_COLUMNS,
-)
-knees
-
-# %%
-gains = correction.gain_table(table)
-records.save_table(
-    gains,
-    "correction-gains",
-    key=outputs_tables.CORRECTION_GAIN_KEY,
-    columns=outputs_tables.CORRECTION_GAIN_COLUMNS,
-)
-gains
-
-# %%
-summary = correction.correction_values(table)
-records.save_values(summary)
-summary
+plain = tables.of_run(threshold_sweep, "threshold-sweep") if threshold_sweep else None
+thresholds = thresholds_of(trained, [], scales)
+Correction.save(experiment.correction_table(trained, heard, thresholds, plain=plain, device=device))

@@ -20,52 +20,15 @@ seeds = [0, 1]  # trained here when `nets` is empty
 epochs = 3  # trained here when `nets` is empty
 thresholds: list[float] = []  # absolute weight values; empty: scales x root mean square weight
 scales = [0.5, 0.75, 0.97, 1.25, 1.5, 2.0]
-threshold_scale = 0.97  # where the claim is decided: the source's 0.15, in units of its root mean square weight
 device = "cpu"  # where to train and measure: cpu or cuda
 
 # %%
-from prunelab import project, records
-from prunelab.studies import (
-    prunings,
-    recogniser_experiments,
-    recogniser_figures,
-    recogniser_summary,
-    recogniser_sweeps,
-    recogniser_tables,
-    sparseness_figures,
-    sparseness_tables,
-)
-from prunelab.studies.corpora import open_or_make
-from prunelab.studies.recognisers import open_recognisers
-from prunelab.studies.sparseness_panels import SPEECH
+from prunelab.studies.common.corpora import open_or_make
+from prunelab.studies.common.prunings import thresholds_of
+from prunelab.studies.common.recognisers import open_recognisers
+from prunelab.studies.sparseness import experiment
+from prunelab.studies.sparseness.tables import SpeechLayerSensitivity
 
 speech = open_or_make(corpus, device=device)
 trained = open_recognisers(nets, speech, models=models, seeds=seeds, epochs=epochs, device=device)
-table = recogniser_sweeps.layer_table(trained, speech, prunings.thresholds_of(trained, thresholds, scales))
-records.save_table(table, "layer-sensitivity", key=sparseness_tables.LAYER_KEY, columns=recogniser_tables.LAYER_COLUMNS)
-table
-
-# %% [markdown]
-# ## Experiment 5: one layer at one threshold
-#
-# In the source's columns; the sparse rate counts all weights of the net.
-
-# %%
-experiments = recogniser_experiments.layer_experiment(table, threshold_scale)
-recogniser_experiments.save(experiments)
-experiments["experiment-5"]
-
-# %%
-source = sparseness_figures.source_table(project.published() / "connection-sparseness.csv")
-recogniser_figures.layer_costs(table, source, threshold_scale)
-
-# %%
-sparseness_figures.layer_sparsity(table, source, threshold_scale, SPEECH)
-
-# %%
-sparseness_figures.layer_error(table, SPEECH)
-
-# %%
-summary = recogniser_summary.layer_values(table, threshold_scale)
-records.save_values(summary)
-summary
+SpeechLayerSensitivity.save(experiment.layer_table(trained, speech, thresholds_of(trained, thresholds, scales)))

@@ -21,74 +21,36 @@ models = ["acoustic-3x64-sigmoid", "acoustic-3x64-tanh", "acoustic-3x64-relu"]  
 seeds = [0, 1]  # trained here when `nets` is empty
 epochs = 4  # trained here when `nets` is empty
 scales = [0.1, 0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 1.0, 1.3, 1.6, 2.0]  # thresholds, in root mean square weights
-threshold_scale = 0.5  # the one threshold of the figures that show one, in root mean square weights
 device = "cpu"  # where to train and measure: cpu or cuda
 
 # %%
-from prunelab import records
-from prunelab.studies import (
-    correction_figures,
-    outputs,
-    outputs_charts,
-    outputs_figures,
-    outputs_summary,
-    outputs_tables,
-    prunings,
-)
-from prunelab.studies.corpora import open_or_make
-from prunelab.studies.recognisers import open_recognisers
+from prunelab.studies.common.corpora import open_or_make
+from prunelab.studies.common.prunings import thresholds_of
+from prunelab.studies.common.recognisers import open_recognisers
+from prunelab.studies.outputs import experiment
+from prunelab.studies.outputs.tables import Histograms, Layers, Posteriors, PredictedShifts
 
 heard = open_or_make(corpus, device=device)
 trained = open_recognisers(nets, heard, models=models, seeds=seeds, epochs=epochs, device=device)
-measured = outputs.measure(trained, heard, prunings.thresholds_of(trained, [], scales), device=device)
-records.save_table(
-    measured.histograms,
-    "histograms",
-    key=outputs_tables.HISTOGRAMS_KEY,
-    columns=outputs_tables.HISTOGRAMS_COLUMNS,
-)
-outputs_figures.four_panels(measured.histograms, at=threshold_scale)
-
-# %%
-outputs_figures.evolution(measured.histograms)
+measured = experiment.measure(trained, heard, thresholds_of(trained, [], scales), device=device)
+Histograms.save(measured.histograms)
 
 # %% [markdown]
 # Layer by layer: how far the mean of a unit's pre-activation moves, in standard deviations of the unpruned net, how
 # its spread changes, and how many units end up where the activation no longer answers.
 
 # %%
-records.save_table(measured.layers, "layers", key=outputs_tables.LAYERS_KEY, columns=outputs_tables.LAYERS_COLUMNS)
-measured.layers
-
-# %%
-outputs_figures.layer_shift(measured.layers, at=threshold_scale)
+Layers.save(measured.layers)
 
 # %% [markdown]
 # Frame by frame: the posteriors beside those of the unpruned net, and the word error.
 
 # %%
-records.save_table(
-    measured.posteriors, "posteriors", key=outputs_tables.POSTERIORS_KEY, columns=outputs_tables.POSTERIORS_COLUMNS
-)
-measured.posteriors
-
-# %%
-outputs_figures.order_and_wer(measured.posteriors)
-
-# %%
-outputs_charts.output_explorer(measured.histograms, measured.posteriors, start=threshold_scale)
+Posteriors.save(measured.posteriors)
 
 # %% [markdown]
 # Can the shift be foretold? From the removed weights and the mean input of a layer in the unpruned net alone, and with
 # the shifts of the layers before carried through.
 
 # %%
-records.save_table(
-    measured.shifts, "predicted-shifts", key=outputs_tables.SHIFTS_KEY, columns=outputs_tables.SHIFTS_COLUMNS
-)
-correction_figures.predicted_against_measured(measured.shifts)
-
-# %%
-summary = outputs_summary.outputs_values(measured.layers, measured.posteriors, measured.shifts)
-records.save_values(summary)
-summary
+PredictedShifts.save(measured.shifts)

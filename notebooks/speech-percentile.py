@@ -23,51 +23,11 @@ fractions = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9]
 device = "cpu"  # where to train and measure: cpu or cuda
 
 # %%
-from prunelab import project, records
-from prunelab.studies import (
-    recogniser_experiments,
-    recogniser_summary,
-    recogniser_sweeps,
-    recogniser_tables,
-    sparseness_figures,
-    sparseness_tables,
-)
-from prunelab.studies.corpora import open_or_make
-from prunelab.studies.recognisers import open_recognisers
-from prunelab.studies.sparseness_panels import SPEECH
-from prunelab.studies.sparseness_summary import knee_table
+from prunelab.studies.common.corpora import open_or_make
+from prunelab.studies.common.recognisers import open_recognisers
+from prunelab.studies.sparseness import experiment
+from prunelab.studies.sparseness.tables import SpeechPercentile
 
 speech = open_or_make(corpus, device=device)
 trained = open_recognisers(nets, speech, models=models, seeds=seeds, epochs=epochs, device=device)
-table = recogniser_sweeps.percentile_table(trained, speech, fractions)
-records.save_table(
-    table, "percentile", key=sparseness_tables.PERCENTILE_KEY, columns=recogniser_tables.PERCENTILE_COLUMNS
-)
-table
-
-# %% [markdown]
-# ## Experiment 6: percentiles against one threshold
-#
-# In the source's columns; of `pct` the threshold is the fraction asked, of `abs` the magnitude that removes it.
-
-# %%
-experiments = recogniser_experiments.percentile_experiment(table)
-recogniser_experiments.save(experiments)
-experiments["experiment-6"]
-
-# %%
-source = sparseness_figures.source_table(project.published() / "connection-sparseness.csv")
-sparseness_figures.global_against_percentile(table, source, SPEECH)
-
-# %% [markdown]
-# The knee of a curve is the smallest sparsity at which the error exceeds the unpruned error by 20 points.
-
-# %%
-knees = knee_table(table)
-records.save_table(knees, "knees", key=sparseness_tables.KNEE_KEY, columns=sparseness_tables.KNEE_COLUMNS)
-knees
-
-# %%
-summary = recogniser_summary.percentile_values(table)
-records.save_values(summary)
-summary
+SpeechPercentile.save(experiment.percentile_table(trained, speech, fractions))

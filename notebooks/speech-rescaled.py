@@ -24,29 +24,11 @@ spread = 2.0  # root mean square weight of the last layer to the first where the
 device = "cpu"  # where to train and measure: cpu or cuda
 
 # %%
-from prunelab import records
-from prunelab.studies import recogniser_figures, rescaling
-from prunelab.studies.corpora import open_or_make
-from prunelab.studies.recognisers import open_recognisers
+from prunelab.studies.common.corpora import open_or_make
+from prunelab.studies.common.recognisers import open_recognisers
+from prunelab.studies.sparseness import experiment
+from prunelab.studies.sparseness.tables import Rescaled
 
 speech = open_or_make(corpus, device=device)
 trained = open_recognisers(nets, speech, models=models, seeds=seeds, epochs=epochs, device=device)
-table = rescaling.rescaled_table(trained, speech, fractions, spread=spread)
-records.save_table(table, "rescaled", key=rescaling.RESCALED_KEY, columns=rescaling.RESCALED_COLUMNS)
-table
-
-# %%
-recogniser_figures.rescaled_curves(table)
-
-# %% [markdown]
-# The knee of a curve is the smallest sparsity at which the error exceeds the unpruned error by 20 points.
-
-# %%
-gains = rescaling.gain_table(table)
-records.save_table(gains, "rescaled-gains", key=rescaling.GAIN_KEY, columns=rescaling.GAIN_COLUMNS)
-gains
-
-# %%
-summary = rescaling.rescaled_values(table)
-records.save_values(summary)
-summary
+Rescaled.save(experiment.rescaled_table(trained, speech, fractions, spread=spread))

@@ -24,81 +24,12 @@ scales = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.4, 1.6]
 device = "cpu"  # where to train and measure: cpu or cuda
 
 # %%
-from prunelab import project, records
-from prunelab.studies import (
-    prunings,
-    recogniser_experiments,
-    recogniser_figures,
-    recogniser_summary,
-    recogniser_sweeps,
-    recogniser_tables,
-    sparseness_figures,
-    sparseness_tables,
-)
-from prunelab.studies.corpora import open_or_make
-from prunelab.studies.recognisers import open_recognisers
-from prunelab.studies.sparseness_panels import SPEECH
-from prunelab.studies.sparseness_summary import knee_table
+from prunelab.studies.common.corpora import open_or_make
+from prunelab.studies.common.prunings import thresholds_of
+from prunelab.studies.common.recognisers import open_recognisers
+from prunelab.studies.sparseness import experiment
+from prunelab.studies.sparseness.tables import SpeechThresholdSweep
 
 speech = open_or_make(corpus, device=device)
 trained = open_recognisers(nets, speech, models=models, seeds=seeds, epochs=epochs, device=device)
-table = recogniser_sweeps.threshold_table(trained, speech, prunings.thresholds_of(trained, thresholds, scales))
-records.save_table(
-    table, "threshold-sweep", key=sparseness_tables.THRESHOLD_KEY, columns=recogniser_tables.THRESHOLD_COLUMNS
-)
-table
-
-# %% [markdown]
-# ## Experiment 1: both signs
-#
-# In the source's columns; `best_wer` is, as in the source, the best of all decoders on the test part, and `wer` the
-# error with the decoder chosen on the development part.
-
-# %%
-experiments = recogniser_experiments.sign_experiments(table)
-recogniser_experiments.save(experiments)
-experiments["experiment-1"]
-
-# %% [markdown]
-# ## Experiment 2: positive weights only
-
-# %%
-experiments["experiment-2"]
-
-# %% [markdown]
-# ## Experiment 3: negative weights only
-
-# %%
-experiments["experiment-3"]
-
-# %% [markdown]
-# ## Experiment 4: positive against negative
-
-# %%
-experiments["experiment-4"]
-
-# %%
-source = sparseness_figures.source_table(project.published() / "connection-sparseness.csv")
-sparseness_figures.error_against_threshold(table, source, SPEECH)
-
-# %%
-sparseness_figures.error_against_sparsity(table, source, SPEECH)
-
-# %%
-sparseness_figures.positive_against_negative(table, source, SPEECH)
-
-# %%
-recogniser_figures.two_intervals(table)
-
-# %% [markdown]
-# The knee of a curve is the smallest sparsity at which the error exceeds the unpruned error by 20 points.
-
-# %%
-knees = knee_table(table)
-records.save_table(knees, "knees", key=sparseness_tables.KNEE_KEY, columns=sparseness_tables.KNEE_COLUMNS)
-knees
-
-# %%
-summary = recogniser_summary.threshold_values(table)
-records.save_values(summary)
-summary
+SpeechThresholdSweep.save(experiment.threshold_table(trained, speech, thresholds_of(trained, thresholds, scales)))

@@ -21,27 +21,24 @@ threshold_scale = 0.97  # root mean square weights; the one threshold at which t
 layer_scales = [1.5, 2.0]  # other thresholds at which they are compared too
 
 # %%
-from prunelab import claims, records
-from prunelab.studies import recogniser_summary, recogniser_tables, sparseness_summary, sparseness_tables
+from prunelab import claims
+from prunelab.studies.common.runs import deciding
+from prunelab.studies.sparseness import rules, summary
+from prunelab.studies.sparseness.tables import Criteria, CriteriaChanges
 
-verdicts = sparseness_summary.decide(threshold_sweep, layer_sensitivity, percentile, threshold_scale, runs="speech-")
-claims.save(verdicts)
-table = sparseness_summary.verdict_table(verdicts)
-records.save_table(table, "verdicts", key=sparseness_tables.VERDICT_KEY, columns=sparseness_tables.VERDICT_COLUMNS)
-table
+folders = {"threshold-sweep": threshold_sweep, "layer-sensitivity": layer_sensitivity, "percentile": percentile}
+tables, where = deciding(
+    {name: [folder] for name, folder in folders.items()}, {name: f"speech-{name}" for name in folders}
+)
+claims.publish(rules.verdicts(tables, where=where, threshold_scale=threshold_scale))
 
 # %% [markdown]
 # The verdicts stand on decoders chosen on the development part for every pruned net (`dev`). The source took the best
 # decoder on the test part each time (`best`); one could also keep the unpruned net's decoder (`fixed`).
 
 # %%
-criteria = recogniser_summary.criteria_table(
-    threshold_sweep, layer_sensitivity, percentile, threshold_scale, layer_scales
-)
-records.save_table(criteria, "criteria", key=recogniser_tables.CRITERIA_KEY, columns=recogniser_tables.CRITERIA_COLUMNS)
+criteria = Criteria.save(summary.criteria(tables, threshold_scale, layer_scales))
 criteria
 
 # %%
-summary = recogniser_summary.criteria_values(criteria, threshold_scale)
-records.save_values(summary)
-summary
+CriteriaChanges.save(summary.criteria_changes(criteria, threshold_scale))

@@ -23,38 +23,12 @@ scales = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.2, 1.4, 1.6, 1.8, 
 device = "cpu"  # where to train and measure: cpu or cuda
 
 # %%
-from prunelab import project, records
 from prunelab.data import load_images
-from prunelab.studies import sparseness, sparseness_figures, sparseness_summary, sparseness_tables
-from prunelab.studies.stored_nets import open_nets
+from prunelab.studies.common.nets import open_nets
+from prunelab.studies.common.prunings import thresholds_of
+from prunelab.studies.sparseness import experiment
+from prunelab.studies.sparseness.tables import ThresholdSweep
 
 images = load_images(data, device=device)
 trained = open_nets(nets, images, models=models, seeds=seeds, epochs=epochs, device=device)
-table = sparseness.threshold_table(trained, images, sparseness.thresholds_of(trained, thresholds, scales))
-records.save_table(
-    table, "threshold-sweep", key=sparseness_tables.THRESHOLD_KEY, columns=sparseness_tables.THRESHOLD_COLUMNS
-)
-table
-
-# %%
-source = sparseness_figures.source_table(project.published() / "connection-sparseness.csv")
-sparseness_figures.error_against_threshold(table, source)
-
-# %%
-sparseness_figures.error_against_sparsity(table, source)
-
-# %%
-sparseness_figures.positive_against_negative(table, source)
-
-# %% [markdown]
-# The knee of a curve is the smallest sparsity at which the error exceeds the unpruned error by 20 points.
-
-# %%
-knees = sparseness_summary.knee_table(table)
-records.save_table(knees, "knees", key=sparseness_tables.KNEE_KEY, columns=sparseness_tables.KNEE_COLUMNS)
-knees
-
-# %%
-summary = sparseness_summary.threshold_values(table)
-records.save_values(summary)
-summary
+ThresholdSweep.save(experiment.threshold_table(trained, images, thresholds_of(trained, thresholds, scales)))

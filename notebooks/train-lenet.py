@@ -22,19 +22,11 @@ learning_rates = [0.2, 0.4, 0.8, 1.6]  # peak rates to choose from
 device = "cpu"  # where to train and measure: cpu or cuda
 
 # %%
-from prunelab import records
-from prunelab.studies import nets, stored_nets
+from prunelab.studies.common import nets
 
 trained, dense, rates = nets.train_nets(data, model, seeds, epochs=epochs, learning_rates=learning_rates, device=device)
-rates
+nets.save_nets(trained)
+nets.Rate.save(rates)
 
 # %%
-dense
-
-# %%
-stored_nets.save_nets(trained)
-records.save_table(rates, "rates", key=nets.RATE_KEY, columns=nets.RATE_COLUMNS)
-records.save_table(dense, "dense", key=nets.DENSE_KEY, columns=nets.DENSE_COLUMNS)
-summary = nets.dense_values(dense)
-records.save_values(summary)
-summary["test-accuracy"]
+nets.Dense.save(dense)

@@ -22,22 +22,14 @@ learning_rates = [0.001, 0.002, 0.004]  # peak rates to choose from
 device = "cpu"  # where to train and measure: cpu or cuda
 
 # %%
-from prunelab import records
-from prunelab.studies import corpora, recognisers, stored_nets
+from prunelab.studies.common import corpora, nets, recognisers
 
 heard = corpora.open_or_make(corpus, device=device)
 trained, dense, rates = recognisers.train_recognisers(
     heard, model, seeds, epochs=epochs, learning_rates=learning_rates, device=device
 )
-rates
+nets.save_nets(trained)
+recognisers.Rate.save(rates)
 
 # %%
-dense
-
-# %%
-stored_nets.save_nets(trained)
-records.save_table(rates, "rates", key=recognisers.RATE_KEY, columns=recognisers.RATE_COLUMNS)
-records.save_table(dense, "dense", key=recognisers.DENSE_KEY, columns=recognisers.DENSE_COLUMNS)
-summary = recognisers.dense_values(dense)
-records.save_values(summary)
-summary["wer"]
+recognisers.Dense.save(dense)

@@ -19,21 +19,18 @@ seeds = [0, 1, 2, 3, 4, 5, 6, 7]  # each divides training from validation exampl
 points = 10  # trees of each path that are measured
 
 # %%
-from prunelab import records
-from prunelab.studies import tree_figures, tree_pruning
+from prunelab.studies.words.figures import leaves_figure
+from prunelab.studies.words.tables import Chosen, ChosenSummary, TreePath
+from prunelab.studies.words.trees import prune_trees, summary_table
 
-path, chosen = tree_pruning.prune_trees(data, seeds=seeds, points=points)
-records.save_table(path, "path", key=tree_pruning.PATH_KEY, columns=tree_pruning.PATH_COLUMNS)
-path
-
-# %%
-records.save_table(chosen, "chosen", key=tree_pruning.CHOICE_KEY, columns=tree_pruning.CHOICE_COLUMNS)
-chosen
+path, chosen = prune_trees(data, seeds=seeds, points=points)
+TreePath.save(path)
 
 # %%
-tree_figures.leaves_figure(path, chosen)
+Chosen.save(chosen)
 
 # %%
-values = tree_pruning.tree_values(chosen)
-records.save_values(values)
-values
+leaves_figure(path, chosen)
+
+# %%
+ChosenSummary.save(summary_table(chosen))

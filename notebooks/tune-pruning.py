@@ -30,16 +30,15 @@ live_paths = True  # keep weights on paths from an input to an output, fold unit
 device = "cpu"  # where to train and measure: cpu or cuda
 
 # %%
-from prunelab import records
 from prunelab.data import load_images
-from prunelab.retraining import Schedule
-from prunelab.studies import lenet_pruning, lenet_tuning
+from prunelab.studies.common.nets import dense_nets
+from prunelab.studies.lenet import training
+from prunelab.studies.lenet.tables import Tuning
+from prunelab.train.retraining import Schedule
 
 images = load_images(data, device=device)
-dense = lenet_pruning.dense_nets(
-    nets, images, models=models, seeds=seeds, only_seeds=seeds, epochs=dense_epochs, device=device
-)
-table = lenet_tuning.tuning_table(
+dense = dense_nets(nets, images, models=models, seeds=seeds, only_seeds=seeds, epochs=dense_epochs, device=device)
+table = training.tuning_table(
     dense,
     images,
     recipe=recipe,
@@ -49,10 +48,4 @@ table = lenet_tuning.tuning_table(
     target=target,
     schedule=Schedule(rounds=(rounds,), epochs=epochs, final_epochs=final_epochs, live_paths=live_paths),
 )
-records.save_table(table, "tuning", key=lenet_tuning.TUNING_KEY, columns=lenet_tuning.TUNING_COLUMNS)
-table
-
-# %%
-summary = lenet_tuning.tuning_values(table)
-records.save_values(summary)
-summary
+Tuning.save(table)

@@ -44,22 +44,13 @@ agreement_examples = 250  # examples of the training part it is measured on
 device = "cpu"  # where to train and measure: cpu or cuda
 
 # %%
-from prunelab import records
-from prunelab.studies import units_agreement, units_corrections
-from prunelab.studies import units_corrections_tables as tables
-from prunelab.studies.units_settings import load, recipe_of
+from prunelab.studies.common.units import last_nets, load, recipe_of
+from prunelab.studies.units.corrections import Agreement, Correction, agree, correct
 
 images = load(data, device=device)
-trained = units_corrections.last_nets(
-    nets,
-    images,
-    models=models,
-    seeds=seeds,
-    iterations=iterations,
-    recipe=recipe_of(training_rate, batch_size=batch_size),
-    device=device,
-)
-corrections = units_corrections.correct(
+recipe = recipe_of(training_rate, batch_size=batch_size)
+trained = last_nets(nets, images, models=models, seeds=seeds, iterations=iterations, recipe=recipe, device=device)
+corrections = correct(
     trained,
     images,
     scores=scores,
@@ -70,15 +61,14 @@ corrections = units_corrections.correct(
     scoring=scoring,
     examples=examples,
 )
-records.save_table(corrections, "corrections", key=tables.CORRECTION_KEY, columns=tables.CORRECTION_COLUMNS)
-corrections
+Correction.save(corrections)
 
 # %% [markdown]
 # What units are scored for is the loss change when they are removed. How far does each score's order agree with that of
 # the exact change, measured unit by unit?
 
 # %%
-agreement = units_agreement.agree(
+agreement = agree(
     trained,
     images,
     scores=agreement_scores,
@@ -86,10 +76,4 @@ agreement = units_agreement.agree(
     scoring=scoring,
     examples=agreement_examples,
 )
-records.save_table(agreement, "agreement", key=tables.AGREEMENT_KEY, columns=tables.AGREEMENT_COLUMNS)
-agreement
-
-# %%
-summary = units_agreement.agreement_values(agreement)
-records.save_values(summary)
-summary
+Agreement.save(agreement)

@@ -33,22 +33,13 @@ sequential = False  # all layers at once: means measured anew for each, with the
 device = "cpu"  # where to train and measure: cpu or cuda
 
 # %%
-from prunelab import records
-from prunelab.studies import units_fine_tuning
-from prunelab.studies import units_tuning_tables as tables
-from prunelab.studies.units_settings import load, recipe_of
+from prunelab.studies.common.units import checkpoints, load, recipe_of
+from prunelab.studies.units.tuning import FineTuned, fine_tune
 
 images = load(data, device=device)
-trained = units_fine_tuning.checkpoints(
-    nets,
-    images,
-    models=models,
-    seeds=seeds,
-    steps=steps,
-    recipe=recipe_of(training_rate, batch_size=batch_size),
-    device=device,
-)
-tuned = units_fine_tuning.fine_tune(
+recipe = recipe_of(training_rate, batch_size=batch_size)
+trained = checkpoints(nets, images, models=models, seeds=seeds, steps=steps, recipe=recipe, device=device)
+tuned = fine_tune(
     trained,
     images,
     scores=scores,
@@ -60,5 +51,4 @@ tuned = units_fine_tuning.fine_tune(
     examples=examples,
     sequential=sequential,
 )
-records.save_table(tuned, "fine-tuned", key=tables.FINE_TUNED_KEY, columns=tables.FINE_TUNED_COLUMNS)
-tuned
+FineTuned.save(tuned)

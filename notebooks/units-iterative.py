@@ -33,31 +33,21 @@ sequential = False  # means measured anew for each layer, with the layers before
 device = "cpu"  # where to train and measure: cpu or cuda
 
 # %%
-from prunelab import records
-from prunelab.studies import units_fine_tuning, units_iterative
-from prunelab.studies import units_tuning_tables as tables
-from prunelab.studies.units_settings import load, recipe_of
+from prunelab.studies.common.units import checkpoints, load, recipe_of
+from prunelab.studies.units.tuning import Iterative, Rounds, iterate
 
 images = load(data, device=device)
-trained = units_fine_tuning.checkpoints(
-    nets,
-    images,
-    models=models,
-    seeds=seeds,
-    steps=[step],
-    recipe=recipe_of(training_rate, batch_size=batch_size),
-    device=device,
-)
-pruned = units_iterative.iterate(
+recipe = recipe_of(training_rate, batch_size=batch_size)
+trained = checkpoints(nets, images, models=models, seeds=seeds, steps=[step], recipe=recipe, device=device)
+pruned = iterate(
     trained,
     images,
     scores=scores,
     replacements=replacements,
-    rounds=units_iterative.Rounds(fraction=round_fraction, measured=tuple(measured), tuning_steps=tuning_steps),
+    rounds=Rounds(fraction=round_fraction, measured=tuple(measured), tuning_steps=tuning_steps),
     recipe=recipe_of(learning_rate, batch_size=batch_size),
     scoring=scoring,
     examples=examples,
     sequential=sequential,
 )
-records.save_table(pruned, "iterative", key=tables.ITERATIVE_KEY, columns=tables.ITERATIVE_COLUMNS)
-pruned
+Iterative.save(pruned)

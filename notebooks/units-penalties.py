@@ -32,17 +32,16 @@ store = [300]  # steps after which the net is stored; after the last always
 device = "cpu"  # where to train and measure: cpu or cuda
 
 # %%
-from prunelab import records
-from prunelab.studies import stored_nets, units_summary, units_tables, units_trajectory
-from prunelab.studies.units_settings import load, recipe_of
+from prunelab.studies.common.nets import save_nets
+from prunelab.studies.common.units import load, recipe_of
+from prunelab.studies.units.trajectory import Choice, Curve, Penalty, Plan, Square, trajectories
 
-images = load(data, device=device)
-found = units_trajectory.trajectories(
-    images,
+found = trajectories(
+    load(data, device=device),
     model=model,
     seeds=seeds,
     recipe=recipe_of(learning_rate, batch_size=batch_size),
-    plan=units_trajectory.Plan(
+    plan=Plan(
         iterations=iterations,
         every=every,
         all_every=all_every,
@@ -55,26 +54,17 @@ found = units_trajectory.trajectories(
     scoring=scoring,
     examples=examples,
 )
-stored_nets.save_nets(found.nets)
-records.save_table(found.curves, "curves", key=units_tables.CURVE_KEY, columns=units_tables.CURVE_COLUMNS)
-found.curves
+save_nets(found.nets)
+Curve.save(found.curves)
 
 # %%
-records.save_table(found.penalties, "penalties", key=units_tables.PENALTY_KEY, columns=units_tables.PENALTY_COLUMNS)
-found.penalties
+Penalty.save(found.penalties)
 
 # %% [markdown]
 # Which units are chosen, again and again or once?
 
 # %%
-records.save_table(found.choices, "choices", key=units_tables.CHOICE_KEY, columns=units_tables.CHOICE_COLUMNS)
-found.choices
+Choice.save(found.choices)
 
 # %%
-units_trajectory.save_squares(found)
-found.squares
-
-# %%
-summary = units_summary.trajectory_values(found.curves, found.penalties)
-records.save_values(summary)
-summary
+Square.save(found.squares) if len(found.squares) else None

@@ -20,151 +20,128 @@ vgg = ""  # folder of the run that did so for a deeper net; may be empty
 fine_tuning: list[str] = []  # folders of the runs that trained pruned nets on; may be empty
 iterative: list[str] = []  # folders of the runs that pruned in rounds and in one shot; may be empty
 corrections: list[str] = []  # folders of the runs that compared means and other corrections, one a net; may be empty
+steps = ""  # folder of the run that replaced units by their mean in three steps; may be empty
 part = "train"  # examples whose penalties are drawn, "train" or "test"
 
 # %%
+from pathlib import Path
+
 from IPython.display import display
 
-from prunelab import records
-from prunelab.studies import (
-    sparseness_summary,
-    units_curves_figures,
-    units_derived,
-    units_figures,
-    units_iterative_figure,
-    units_labels,
-    units_means_figures,
-    units_methods_figure,
-    units_pairs,
-    units_profiles,
-    units_report,
-    units_runs,
-    units_scatter_figures,
-)
+from prunelab import tables
+from prunelab.studies.common.runs import suffix_of
+from prunelab.studies.units import correction_figures, figures, summary
 
-measured = units_runs.joined(penalties, "penalties", run="units-penalties")
-pairs = units_pairs.paired(measured, part)
-records.save_table(pairs, "pairs", key=units_pairs.PAIRS_KEY, columns=units_pairs.PAIRS_COLUMNS)
-units_curves_figures.penalties_along_training(pairs, part)
+measured = tables.of_runs(penalties, "penalties", run="units-penalties")
+pairs = summary.Pair.save(summary.paired(measured, part))
+figures.penalties_along_training(pairs, part)
 
 # %%
-curves = units_runs.joined(penalties, "curves", run="units-penalties")
-units_runs.keep(curves, "curves", folder=penalties[0], of="curves")
-units_curves_figures.training_curves(curves)
+first = Path(penalties[0]) / "tables"
+curves = tables.of_runs(penalties, "curves", run="units-penalties")
+tables.keep(curves, "curves", of=first / "curves.csv")
+figures.training_curves(curves)
+
+# %%
+summary.Unpruned.save(summary.unpruned(curves))
 
 # %% [markdown]
 # ## With and without replacement
 
 # %%
-means = units_report.mean_penalties(measured)
-records.save_table(means, "means", key=units_report.MEAN_KEY, columns=units_report.MEAN_COLUMNS)
-means[(means["part"] == part) & means["layers"].isin([units_labels.ONE, units_labels.ALL])]
+means = summary.Mean.save(summary.mean_penalties(measured))
+means[(means["part"] == part) & means["layers"].isin([summary.ONE, summary.ALL])]
 
 # %%
-units_scatter_figures.scatter_replacement(pairs)
+figures.scatter_replacement(pairs)
 
 # %%
-units_scatter_figures.scatter_by_layer(pairs)
+figures.scatter_by_layer(pairs)
 
 # %%
-profiles, areas = units_profiles.profile_tables(pairs)
-records.save_table(profiles, "profiles", key=units_profiles.PROFILES_KEY, columns=units_profiles.PROFILES_COLUMNS)
-records.save_table(areas, "areas", key=units_profiles.AREAS_KEY, columns=units_profiles.AREAS_COLUMNS)
-units_figures.profiles_figure(profiles, areas)
+profiles, areas = summary.profile_tables(pairs)
+summary.Profile.save(profiles)
+summary.Area.save(areas)
+figures.profiles_figure(profiles, areas)
 
 # %% [markdown]
 # ## One layer: penalties, activations, choices
 
 # %%
-units_curves_figures.one_layer(pairs, part)
+figures.one_layer(pairs, part)
 
 # %%
-squares = units_runs.joined(penalties, "squares", run="units-penalties")
-bins, deciles = units_derived.squares_histogram(squares), units_derived.squares_deciles(squares)
-records.save_table(bins, "squares", key=units_derived.BINS_KEY, columns=units_derived.BINS_COLUMNS)
-records.save_table(deciles, "deciles", key=units_derived.DECILES_KEY, columns=units_derived.DECILES_COLUMNS)
-units_figures.squares_figure(bins, deciles)
+squares = tables.of_runs(penalties, "squares", run="units-penalties")
+bins = summary.Bin.save(summary.squares_histogram(squares))
+deciles = summary.Decile.save(summary.squares_deciles(squares))
+figures.squares_figure(bins, deciles)
 
 # %%
-choices = units_runs.joined(penalties, "choices", run="units-penalties")
-choices = choices[choices["layer"] == units_labels.second_convolution(choices)]
-units_runs.keep(choices, "choices", folder=penalties[0], of="choices")
-units_curves_figures.choices_figure(choices)
+choices = tables.of_runs(penalties, "choices", run="units-penalties")
+choices = choices[choices["layer"] == summary.second_convolution(choices)]
+tables.keep(choices, "choices", of=first / "choices.csv")
+figures.choices_figure(choices)
+
+# %%
+summary.ChosenShare.save(summary.chosen_shares(choices))
 
 # %% [markdown]
 # ## After tuning
 
 # %%
-tuned_means = None
 if fine_tuning:
-    fine_tuned = units_runs.joined(fine_tuning, "fine-tuned", run="units-fine-tuning")
-    tuned = units_pairs.tuned_pairs(fine_tuned, part)
-    records.save_table(tuned, "tuned", key=units_pairs.TUNED_KEY, columns=units_pairs.TUNED_COLUMNS)
-    tuned_means = units_report.tuned_means(fine_tuned)
-    records.save_table(tuned_means, "tuned-means", key=units_report.TUNING_KEY, columns=units_report.TUNING_COLUMNS)
+    fine_tuned = tables.of_runs(fine_tuning, "fine-tuned", run="units-fine-tuning")
+    tuned = summary.Tuned.save(summary.tuned_pairs(fine_tuned, part))
+    summary.TunedMean.save(summary.tuned_means(fine_tuned))
     for half in dict.fromkeys(tuned["half"]):
-        display(units_scatter_figures.scatter_tuned(tuned, half))
-    display(units_methods_figure.methods_by_tuning(tuned, units_methods_figure.comparisons_in(tuned)))
+        display(figures.scatter_tuned(tuned, half))
+    display(figures.methods_by_tuning(tuned, figures.comparisons_in(tuned)))
 
 # %% [markdown]
 # ## In rounds and in one shot
 
 # %%
-pruned = None
 if iterative:
-    pruned = units_runs.joined(iterative, "iterative", run="units-iterative")
-    units_runs.keep(pruned, "iterative", folder=iterative[0], of="iterative")
-    spreads = units_derived.spreads(pruned)
-    records.save_table(spreads, "spreads", key=units_derived.SPREADS_KEY, columns=units_derived.SPREADS_COLUMNS)
-    display(units_iterative_figure.iterative_figure(pruned))
+    pruned = tables.of_runs(iterative, "iterative", run="units-iterative")
+    tables.keep(pruned, "iterative", of=Path(iterative[0]) / "tables/iterative.csv")
+    summary.Spread.save(summary.spreads(pruned))
+    summary.SharedSpread.save(summary.shared_spreads(pruned))
+    summary.RoundMean.save(summary.round_means(pruned))
+    display(figures.iterative_figure(pruned))
 
 # %% [markdown]
 # ## Which mean, and at what cost
 
 # %%
-worth = {}
-for folder in corrections:
-    suffix = units_runs.suffix_of(folder, corrections[0])
-    corrected = units_derived.correction_means(
-        sparseness_summary.table_of(folder, "corrections", run="units-corrections")
-    )
-    records.save_table(
-        corrected, f"corrections{suffix}", key=units_derived.MEANS_KEY, columns=units_derived.MEANS_COLUMNS
-    )
-    worth |= units_report.correction_values(corrected, suffix=suffix)
-    display(units_means_figures.which_mean(corrected, part, suffix=suffix))
-    display(units_means_figures.penalty_against_cost(corrected, part, suffix=suffix))
+if steps:
+    weights = tables.of_run(steps, "steps", run="units-steps")
+    tables.keep(weights, "steps", of=Path(steps) / "tables/steps.csv")
+    display(correction_figures.steps_figure(weights, tables.of_run(steps, "step-losses", run="units-steps")))
 
 # %%
-summary = worth | units_report.report_values(
-    means, areas, curves, choices, deciles=deciles, tuned=tuned_means, iterative=pruned
-)
+for folder in corrections:
+    suffix = suffix_of(folder, corrections[0])
+    corrected = summary.correction_means(tables.of_run(folder, "corrections", run="units-corrections"))
+    summary.CorrectionMean.save(corrected, f"corrections{suffix}")
+    agreement = summary.agreement_means(tables.of_run(folder, "agreement", run="units-corrections"))
+    summary.AgreementMean.save(agreement, f"agreement{suffix}")
+    display(correction_figures.which_mean(corrected, part, suffix=suffix))
+    display(correction_figures.penalty_against_cost(corrected, part, suffix=suffix))
 
 # %% [markdown]
 # ## A deeper net
 
 # %%
 if vgg:
-    deep = sparseness_summary.table_of(vgg, "penalties")
-    deep_pairs = units_pairs.paired(deep, part)
-    deep_curves = sparseness_summary.table_of(vgg, "curves")
-    deep_choices = sparseness_summary.table_of(vgg, "choices")
-    deep_means = units_report.mean_penalties(deep)
-    deep_profiles, deep_areas = units_profiles.profile_tables(deep_pairs)
-    records.save_table(deep_pairs, "pairs-vgg", key=units_pairs.PAIRS_KEY, columns=units_pairs.PAIRS_COLUMNS)
-    records.save_table(deep_means, "means-vgg", key=units_report.MEAN_KEY, columns=units_report.MEAN_COLUMNS)
-    records.save_table(
-        deep_profiles, "profiles-vgg", key=units_profiles.PROFILES_KEY, columns=units_profiles.PROFILES_COLUMNS
-    )
-    records.save_table(deep_areas, "areas-vgg", key=units_profiles.AREAS_KEY, columns=units_profiles.AREAS_COLUMNS)
-    units_runs.keep(deep_curves, "curves-vgg", folder=vgg, of="curves")
-    display(units_curves_figures.penalties_along_training(deep_pairs, part, suffix="-vgg"))
-    display(units_curves_figures.training_curves(deep_curves, suffix="-vgg"))
-    display(units_scatter_figures.scatter_replacement(deep_pairs, suffix="-vgg"))
-    display(units_scatter_figures.scatter_by_layer(deep_pairs, suffix="-vgg"))
-    display(units_figures.profiles_figure(deep_profiles, deep_areas, suffix="-vgg"))
-    summary |= units_report.report_values(deep_means, deep_areas, deep_curves, deep_choices, prefix="vgg-")
-
-# %%
-records.save_values(summary)
-summary
+    deep = tables.of_run(vgg, "penalties")
+    deep_pairs = summary.Pair.save(summary.paired(deep, part), "pairs-vgg")
+    summary.Mean.save(summary.mean_penalties(deep), "means-vgg")
+    deep_profiles, deep_areas = summary.profile_tables(deep_pairs)
+    summary.Profile.save(deep_profiles, "profiles-vgg")
+    summary.Area.save(deep_areas, "areas-vgg")
+    deep_curves = tables.keep(tables.of_run(vgg, "curves"), "curves-vgg", of=Path(vgg) / "tables/curves.csv")
+    display(figures.penalties_along_training(deep_pairs, part, suffix="-vgg"))
+    display(figures.training_curves(deep_curves, suffix="-vgg"))
+    display(figures.scatter_replacement(deep_pairs, suffix="-vgg"))
+    display(figures.scatter_by_layer(deep_pairs, suffix="-vgg"))
+    display(figures.profiles_figure(deep_profiles, deep_areas, suffix="-vgg"))

@@ -11,7 +11,7 @@
 #
 # What is done when units are replaced by their mean, on a net small enough to write all its numbers down: the units
 # with the lowest scores are chosen, their mean activations are multiplied with their outgoing weights, and the products
-# are added to the biases of the next layer.
+# are added to the biases of the next layer. Every weight between the two layers, and what becomes of the biases.
 
 # %% tags=["parameters"]
 data = "digits"  # what the net is trained on
@@ -24,14 +24,12 @@ score = "mrs-abs"  # what chooses them
 fraction = 0.3  # of its units; at most two are drawn
 scoring = 400  # examples of the training part to score units on and to take means over
 examples = 300  # examples of each part to measure losses on
-part = "test"  # whose losses stand in the figure, train or test
 
 # %%
-from prunelab import records
-from prunelab.studies import units_steps, units_steps_figure
-from prunelab.studies.units_settings import load, recipe_of
+from prunelab.studies.common.units import load, recipe_of
+from prunelab.studies.units.corrections import Step, StepLoss, three_steps
 
-steps, losses = units_steps.three_steps(
+steps, losses = three_steps(
     load(data),
     model=model,
     seed=seed,
@@ -43,15 +41,7 @@ steps, losses = units_steps.three_steps(
     scoring=scoring,
     examples=examples,
 )
-records.save_table(steps, "steps", key=units_steps.STEP_KEY, columns=units_steps.STEP_COLUMNS)
-units_steps_figure.steps_figure(steps, losses, part)
-
-# %% [markdown]
-# Every weight between the two layers, and what becomes of the biases.
+Step.save(steps)
 
 # %%
-steps
-
-# %%
-records.save_table(losses, "step-losses", key=units_steps.STEP_LOSS_KEY, columns=units_steps.STEP_LOSS_COLUMNS)
-losses
+StepLoss.save(losses)

@@ -18,11 +18,8 @@ fine_tuning: list[str] = []  # folders of the runs that tuned pruned nets; witho
 iterative: list[str] = []  # folders of the runs that pruned in rounds and in one shot; likewise
 
 # %%
-from prunelab import claims, records
-from prunelab.studies import sparseness_summary, sparseness_tables, units_verdicts
+from prunelab import claims
+from prunelab.studies.units import rules
 
-verdicts = units_verdicts.decide(penalties, fine_tuning=fine_tuning, iterative=iterative)
-claims.save(verdicts)
-table = sparseness_summary.verdict_table(verdicts)
-records.save_table(table, "verdicts", key=sparseness_tables.VERDICT_KEY, columns=sparseness_tables.VERDICT_COLUMNS)
-table
+verdicts = rules.decide_runs(penalties, fine_tuning=fine_tuning, iterative=iterative)
+claims.publish(verdicts)

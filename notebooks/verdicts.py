@@ -20,11 +20,10 @@ percentile = ""  # folder of the run that compared percentile and global thresho
 threshold_scale = 0.97  # root mean square weights; the one threshold at which the layers are compared
 
 # %%
-from prunelab import claims, records
-from prunelab.studies import sparseness_summary, sparseness_tables
+from prunelab import claims
+from prunelab.studies.common.runs import deciding
+from prunelab.studies.sparseness import rules
 
-verdicts = sparseness_summary.decide(threshold_sweep, layer_sensitivity, percentile, threshold_scale, study="images")
-claims.save(verdicts)
-table = sparseness_summary.verdict_table(verdicts)
-records.save_table(table, "verdicts", key=sparseness_tables.VERDICT_KEY, columns=sparseness_tables.VERDICT_COLUMNS)
-table
+folders = {"threshold-sweep": threshold_sweep, "layer-sensitivity": layer_sensitivity, "percentile": percentile}
+tables, where = deciding({name: [folder] for name, folder in folders.items()}, {name: name for name in folders})
+claims.publish(rules.verdicts(tables, where=where, threshold_scale=threshold_scale, study="images"))

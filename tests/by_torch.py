@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn.utils import prune
 
-from prunelab.studies.stored_nets import Net
+from prunelab.studies.common.nets import Net
 
 
 def pruned(net: Net, removes: Callable[[str, torch.Tensor], torch.Tensor]) -> tuple[nn.Sequential, float]:

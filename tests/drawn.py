@@ -1,13 +1,18 @@
 """A corpus in miniature: utterances drawn around one centre a state, which small nets learn in a second."""
 
+from functools import cache
+
 import torch
 from torch import Tensor
 
 from prunelab.speech import Corpus, Part, Topology, content_id, log_priors, log_transitions
+from prunelab.studies.common.nets import Net
+from prunelab.studies.common.recognisers import open_recognisers
 
 _FRAMES = 5  # of every state
 
 
+@cache
 def corpus() -> Corpus:
     """Make 120 utterances to train on, 10 to choose decoders with and 40 to test, of two words out of three each."""
     topology = Topology(words=3, states_per_word=2)
@@ -24,6 +29,12 @@ def corpus() -> Corpus:
         "transitions": log_transitions(labels, parts["train"].lengths, topology),
     }
     return Corpus(name="drawn", synthetic=True, content_id=content_id(parts, **own), **own, **parts)
+
+
+@cache
+def nets(*models: str) -> list[Net]:
+    """Train two seeds of each model on the corpus."""
+    return open_recognisers([], corpus(), models=models, seeds=[0, 1], epochs=12)
 
 
 def _part(utterances: int, seed: int, topology: Topology, centres: Tensor) -> Part:

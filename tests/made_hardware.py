@@ -9,9 +9,9 @@ from pandas import DataFrame
 from made_nets import randomised
 from prunelab.data import Images, load_images
 from prunelab.models import build
-from prunelab.studies.hardware_forms_tables import FORM_COLUMNS, FormRow
-from prunelab.studies.hardware_nets import PrunedNet, all_one_shot
-from prunelab.studies.stored_nets import Net
+from prunelab.studies.common.nets import Net
+from prunelab.studies.hardware.nets import PrunedNet, one_shot
+from prunelab.studies.hardware.tables import Forms
 
 SPEC = "mlp-12-8-relu"
 SPARSITIES = (0.5, 0.9, 0.98)
@@ -40,7 +40,7 @@ def pruned(
     spec: str = SPEC, seeds: int = 1, sparsities: tuple[float, ...] = (0.5,)
 ) -> list[tuple[Net, list[PrunedNet]]]:
     nets = [untrained(spec, seed) for seed in range(seeds)]
-    return all_one_shot(nets, digits(), sparsities=sparsities, scoring=50)
+    return [(net, one_shot(net, digits(), sparsities=sparsities, scoring=50)) for net in nets]
 
 
 def milliseconds(pruning: str, form: str, sparsity: float, batch: int) -> float:
@@ -104,7 +104,7 @@ def forms(seeds: int = 3, sparsities: tuple[float, ...] = SPARSITIES) -> DataFra
                     small = form in ("csr-torch", "csr-scipy") or (pruning == "units" and form != "masked")
                     lost = (50 if pruning == "units" else 20) * sparsity**3
                     rows.append(
-                        FormRow(
+                        Forms(
                             **IDENTITY,
                             seed=seed,
                             pruning=pruning,
@@ -120,4 +120,4 @@ def forms(seeds: int = 3, sparsities: tuple[float, ...] = SPARSITIES) -> DataFra
                             agreement_percent=100.0,
                         )
                     )
-    return DataFrame([vars(row) for row in rows], columns=list(FORM_COLUMNS))
+    return Forms.frame(rows)

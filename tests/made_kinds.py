@@ -8,19 +8,8 @@ import numpy as np
 import pandas as pd
 from pandas import DataFrame
 
-from prunelab import records
-from prunelab.studies.kinds_labels import KINDS, whole_units
-from prunelab.studies.kinds_summary import SUMMARY_COLUMNS, SUMMARY_KEY, summary_table
-from prunelab.studies.kinds_tables import (
-    COSTS_COLUMNS,
-    COSTS_KEY,
-    KINDS_COLUMNS,
-    KINDS_KEY,
-    TRIED_COLUMNS,
-    TRIED_KEY,
-    WEIGHTS_COLUMNS,
-    WEIGHTS_KEY,
-)
+from prunelab.studies.kinds.experiment import KINDS
+from prunelab.studies.kinds.tables import Kinds, KindsCosts, Tried, Weights
 
 DATA, MODEL = "mnist", "lenet-300-100-relu"
 BUDGETS = (0.5, 0.9)
@@ -56,7 +45,7 @@ def kinds(
     for (kind, levels), way, seed in itertools.product(errors.items(), ways, range(seeds)):
         off = 0.0 if kind == "random" else sway * (seed - (seeds - 1) / 2)
         for budget, level in zip(BUDGETS, levels, strict=True):
-            kept = round((1 - budget) * WEIGHTS) + (3 if whole_units(kind) else 0)
+            kept = round((1 - budget) * WEIGHTS) + (3 if KINDS[kind].units else 0)
             error = level / (2 if way else 1) + off
             rows.append(
                 {
@@ -79,7 +68,7 @@ def kinds(
                     "dense_error_percent": DENSE,
                 }
             )
-    return DataFrame(rows)[list(KINDS_COLUMNS)]
+    return Kinds.frame(rows)
 
 
 def costs(table: DataFrame) -> DataFrame:
@@ -88,7 +77,7 @@ def costs(table: DataFrame) -> DataFrame:
     rows = [
         {
             **{name: row[name] for name in ("data", "data_id", "model", "kind")},
-            "removes": "whole units" if whole_units(row["kind"]) else "single weights",
+            "removes": "whole units" if KINDS[row["kind"]].units else "single weights",
             "ranks_by": KINDS[row["kind"]].ranks_by,
             "forward_passes": 0.1 if row["kind"] == "units-norm" else 0.0,
             "gradient_passes": 0.1 if KINDS[row["kind"]].backward else 0.0,
@@ -98,7 +87,7 @@ def costs(table: DataFrame) -> DataFrame:
         }
         for row in found.to_dict("records")
     ]
-    return DataFrame(rows)[list(COSTS_COLUMNS)]
+    return KindsCosts.frame(rows)
 
 
 def weights(table: DataFrame) -> DataFrame:
@@ -118,7 +107,7 @@ def weights(table: DataFrame) -> DataFrame:
         for left, right in itertools.pairwise(edges)
         for inner in [abs(left + right) < 0.4]
     ]
-    return DataFrame(rows)[list(WEIGHTS_COLUMNS)]
+    return Weights.frame(rows)
 
 
 def tried(table: DataFrame) -> DataFrame:
@@ -137,19 +126,16 @@ def tried(table: DataFrame) -> DataFrame:
         for penalty in ("l1", "l2")
         for strength in (1e-4, 1e-3)
     ]
-    return DataFrame(rows)[list(TRIED_COLUMNS)]
+    return Tried.frame(rows)
 
 
 def run(folder: Path, table: DataFrame, *, optional: bool = True) -> str:
     """Leave what a run of the notebook leaves; give its folder."""
-    tables = folder / "tables"
-    records.save_table(table, "kinds", key=KINDS_KEY, columns=KINDS_COLUMNS, folder=tables)
-    records.save_table(costs(table), "kinds-costs", key=COSTS_KEY, columns=COSTS_COLUMNS, folder=tables)
-    summary = summary_table(table)
-    records.save_table(summary, "kinds-summary", key=SUMMARY_KEY, columns=SUMMARY_COLUMNS, folder=tables)
+    made = {Kinds: table, KindsCosts: costs(table)}
     if optional:
-        records.save_table(weights(table), "weights", key=WEIGHTS_KEY, columns=WEIGHTS_COLUMNS, folder=tables)
-        records.save_table(tried(table), "tried", key=TRIED_KEY, columns=TRIED_COLUMNS, folder=tables)
+        made |= {Weights: weights(table), Tried: tried(table)}
+    for kind, rows in made.items():
+        kind.save(rows, folder=folder / "tables")
     return str(folder)
 
 

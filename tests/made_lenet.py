@@ -3,14 +3,13 @@
 import math
 from collections.abc import Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from pandas import DataFrame
 
-from prunelab import models, records
+from prunelab import models
 
 NETS = tuple(f"lenet-{name}-relu" for name in ("150-100", "300-100", "600-100", "1200-100", "300-200", "300-300"))
 RECIPES = ("source", "strong")
@@ -233,24 +232,6 @@ def pixels(nets: Sequence[str] = NETS, recipe: str = "strong", side: int = 28) -
                     }
                 )
     return DataFrame(rows)
-
-
-KEYS = {
-    "dense": ["data", "recipe", "model", "seed"],
-    "pruned": [*_IDENTITY, "seed"],
-    "rounds": [*_IDENTITY, "round", "seed"],
-    "layers": [*_IDENTITY, "round", "layer", "seed"],
-    "histograms": [*_IDENTITY, "layer", "left"],
-    "pixels": ["data", "recipe", "model", "row", "column"],
-}
-
-
-def save_run(folder: Path, **tables: DataFrame) -> str:
-    """Write tables as a run leaves them, and give its folder."""
-    for name, table in tables.items():
-        columns = dict.fromkeys(table.columns, "made up; may be empty")
-        records.save_table(table, name, key=KEYS[name], columns=columns, folder=folder / "tables")
-    return str(folder)
 
 
 def joined(*tables: DataFrame) -> DataFrame:

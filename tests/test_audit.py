@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from prunelab import audit, records
-from prunelab.audit import lenet, nets
-from prunelab.audit.identities import half_unit
+from prunelab import audit, tables
+from prunelab.audit import lenet, speech
+from prunelab.audit.speech import half_unit
 
 
 @pytest.fixture(scope="module")
@@ -209,10 +209,10 @@ def test_rounding_is_read_off_the_digits_and_padding_is_no_precision(text, half)
 
 
 def test_a_net_printed_twice_is_one_net(sparseness):
-    rows = nets.read(sparseness)
+    rows = speech.read(sparseness)
 
-    assert (len(rows), len(nets.distinct(rows))) == (82, 55)
-    assert [net.group for net in nets.distinct(rows)][:2] == ["10", "30"]
+    assert (len(rows), len(speech.distinct(rows))) == (82, 55)
+    assert [net.group for net in speech.distinct(rows)][:2] == ["10", "30"]
 
 
 def test_an_unknown_table_is_missing(tmp_path):
@@ -221,18 +221,20 @@ def test_an_unknown_table_is_missing(tmp_path):
 
 
 def test_the_counts_for_prose_are_those_of_the_tables(found):
-    counted = {name: value.value for name, value in audit.values(found).items()}
+    (counted,) = audit.answer(found).to_dict("records")
 
-    assert (counted["slips"], counted["doubtful-rows"]) == (6, 2)
+    assert (counted["tables"], counted["slips"], counted["doubtful_rows"]) == (2, 6, 2)
     assert counted["checks"] == len(found)
-    assert counted["checks-that-hold"] == (found["status"] == "holds").sum()
+    assert counted["checks_that_hold"] == (found["status"] == "holds").sum()
     assert counted["identities"] == len(audit.summary(found)) == 16
 
 
 def test_every_table_of_the_audit_can_be_saved_and_read_back(found, tmp_path):
-    for name, table, key, columns in (
-        ("findings", found, audit.KEY, audit.COLUMNS),
-        ("identities", audit.summary(found), ("table", "identity"), audit.SUMMARY_COLUMNS),
-        ("slips", audit.slips(found), ("table", "row"), audit.SLIP_COLUMNS),
+    for kind, table in (
+        (audit.Finding, found),
+        (audit.Identity, audit.summary(found)),
+        (audit.Slip, audit.slips(found)),
+        (audit.Answer, audit.answer(found)),
     ):
-        assert len(records.load_table(records.save_table(table, name, key=key, columns=columns, folder=tmp_path)))
+        kind.save(table, folder=tmp_path)
+        assert len(tables.load(tmp_path / f"{kind.table_name}.csv")) == len(table)

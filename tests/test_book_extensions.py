@@ -407,3 +407,237 @@ def test_a_chart_that_is_missing_or_without_words_is_an_error(book: Book, asked:
 
     assert "ERROR" in warnings
     assert message in warnings
+
+
+MEANS = """net,recipe,target,accuracy_percent,low,high,kept_fraction,weights,seeds,note
+a,source,99%,95.5,94.25,96.75,0.0125,266200,5,
+a,strong,99%,98.25,,,0.01,266200,1,once
+b,source,99%,-1234.5,-1300,-1200,0.5,1000,5,
+b,strong,99%,97,96.5,97.5,,1000,5,
+"""
+DESCRIBED = {
+    "net": "spec of the net",
+    "recipe": "source or strong",
+    "target": "weights left",
+    "accuracy_percent": "test accuracy, mean over seeds [%]",
+    "low": "lower end of its 95 % t interval; may be empty [%]",
+    "high": "upper end of its 95 % t interval; may be empty [%]",
+    "kept_fraction": "kept / weights; may be empty [fraction]",
+    "weights": "prunable weights",
+    "seeds": "nets behind the mean",
+    "note": "a remark; may be empty",
+}
+TYPES = dict.fromkeys(("accuracy_percent", "low", "high", "kept_fraction"), "number")
+TYPES |= dict.fromkeys(("weights", "seeds"), "integer") | dict.fromkeys(("net", "recipe", "target", "note"), "text")
+
+
+@pytest.fixture
+def means(book: Book) -> Book:
+    """A book whose run has means over seeds, with their interval beside."""
+    book.write("book/executed/sweep/tables/means.csv", MEANS)
+    sidecar = {"key": ["net", "recipe", "target"], "columns": DESCRIBED, "types": TYPES}
+    book.write("book/executed/sweep/tables/means.json", json.dumps(sidecar))
+    return book
+
+
+def spaced(printed: str) -> str:
+    """What a page prints, with no-break spaces where "_" stands."""
+    return printed.replace("_", "\N{NO-BREAK SPACE}")
+
+
+@pytest.mark.parametrize(
+    ("cell", "printed"),
+    [
+        ("[net=a, recipe=source].accuracy_percent", "95.50_%"),
+        ("[net=a,recipe=source].accuracy_percent; .1", "95.5_%"),
+        ("[net=a,recipe=source].accuracy_percent; interval", "95.50_% (95_% interval 94.25 to 96.75, 5 seeds)"),
+        ("[net=a,recipe=source].accuracy_percent; .0, compact", "96_% (94 to 97)"),
+        ("[net=a,recipe=strong].accuracy_percent; interval", "98.25_% (no interval, 1 seed)"),
+        ("[net=a,recipe=strong].accuracy_percent; compact", "98.25_% (no interval)"),
+        ("[net=a,recipe=source].accuracy_percent; interval, seeds none", "95.50_% (95_% interval 94.25 to 96.75)"),
+        ("[net=b,recipe=source].accuracy_percent; .0, bare", "\N{MINUS SIGN}1,234"),
+        ("[accuracy_percent=97.0].accuracy_percent; unit points", "97.00_points"),
+        ("[net=a,recipe=source].kept_fraction; times 100, unit %", "1.25_%"),
+        ("[net=a,recipe=source].kept_fraction; .3", "0.013"),
+        ("[net=a,recipe=source].weights", "266,200"),
+        ("[net=a,recipe=source].weights; per 1000, .1, unit thousands", "266.2_thousands"),
+        ("[net=a,recipe=strong].note", "once"),
+    ],
+)
+def test_a_cell_is_printed_with_its_unit_and_as_its_format_says(means: Book, cell: str, printed: str) -> None:
+    html, warnings = means.build(f"{{cell}}`build:sweep/means{cell}`")
+
+    assert f'<span class="pl-value">{spaced(printed)}</span>' in html
+    assert not warnings
+
+
+def test_a_cell_is_printed_as_the_value_that_says_the_same(means: Book) -> None:
+    means.values({"a": {"value": 95.5, "low": 94.25, "high": 96.75, "unit": "%", "digits": 1, "n": 5}})
+    cell = "build:sweep/means[net=a,recipe=source].accuracy_percent; .1"
+    html, _ = means.build(
+        f"{{value}}`build:sweep:a`|{{estimate}}`build:sweep:a`|{{compact}}`build:sweep:a`|"
+        f"{{cell}}`{cell}`|{{cell}}`{cell}, interval`|{{cell}}`{cell}, compact`"
+    )
+
+    printed = words(re.search(r"<p>(.*)</p>", html)[1]).split("|")
+    assert printed[:3] == printed[3:]
+
+
+def test_the_interval_of_a_cell_stands_in_the_columns_behind_it_or_in_those_named(means: Book) -> None:
+    sidecar = {
+        "columns": {"seed": "s", "error": "e [%]", "loss": "l", "wer_low": "low", "wer_high": "high", "nets": "n"}
+    }
+    means.write("book/executed/sweep/tables/heard.csv", "seed,error,loss,wer_low,wer_high,nets\n0,3,1,2,4,7\n")
+    means.write("book/executed/sweep/tables/heard.json", json.dumps(sidecar))
+
+    html, warnings = means.build(
+        "{cell}`build:sweep/heard.error; .0, interval, ends wer` {cell}`build:sweep/heard.loss; interval`"
+    )
+
+    assert spaced("3_% (95_% interval 2 to 4, 7 seeds)") in html
+    assert "no interval beside loss in sweep/heard.csv; name its columns, as in ends loss" in warnings
+
+
+@pytest.mark.parametrize(
+    ("cell", "message"),
+    [
+        ("full:sweep/means[net=a].note", "results are of 'build' or 'published', not 'full'"),
+        ("build:sweeep/means[net=a].note", "no run 'sweeep' in book/executed; nearest is 'sweep'"),
+        ("build:sweep/mean[net=a].note", "no file sweep/tables/mean.json; nearest is 'means.json'"),
+        ("build:sweep/means[net=a,recipe=strong].accuracy", "no column 'accuracy' in sweep/means.csv; nearest is 'acc"),
+        ("build:sweep/means[nett=a].note", "no column 'nett' in sweep/means.csv; nearest is 'net'"),
+        (
+            "build:sweep/means[net=a,recipe=strongg].note",
+            "no row of sweep/means.csv has net=a, recipe=strongg; nearest",
+        ),
+        ("build:sweep/means[net=c].note", "no row of sweep/means.csv has net=c; there are 'a', 'b'"),
+        ("build:sweep/means[net=a].note", "2 rows of sweep/means.csv have net=a; name one by recipe (source, strong)"),
+        (
+            "build:sweep/means.note",
+            "4 rows of sweep/means.csv have no condition; name one by net (a, b); recipe (source, strong)",
+        ),
+        (
+            "build:sweep/means[net=b,recipe=strong].kept_fraction",
+            "kept_fraction of sweep/means.csv is empty where net=b, recipe=strong",
+        ),
+        ("build:sweep/means[net=b,recipe=strong].note", "note of sweep/means.csv is empty"),
+        (
+            "build:sweep/means[net=a,recipe=source].kept_fraction; compact",
+            "no interval beside kept_fraction in sweep/me",
+        ),
+        ("build:sweep/means[net=a,recipe=source].weights; ends w", "no column 'w_low' in sweep/means.csv"),
+        ("build:sweep/means[net=a,recipe=source].weights; short", "a format is made of .1 (decimals), value, interval"),
+        ("build:sweep/means[net=a,recipe=source]", "wants run/table[column=cell, ...].column; format, got"),
+        ("build:sweep/means[net].note", "where wants column=text, got 'net'"),
+        ("sweep/means[net=a].note", "wants place:run/table[column=cell, ...].column; format, got"),
+    ],
+)
+def test_a_cell_that_is_not_there_once_is_an_error_that_says_what_there_is(
+    means: Book, cell: str, message: str
+) -> None:
+    _, warnings = means.build(f"{{cell}}`{cell}`")
+
+    assert "ERROR" in warnings
+    assert message in warnings
+
+
+def test_a_warm_build_reads_a_changed_cell_again(means: Book) -> None:
+    means.build("{cell}`build:sweep/means[net=a,recipe=source].accuracy_percent`")
+    means.write("book/executed/sweep/tables/means.csv", MEANS.replace("95.5", "91.5"))
+
+    html, _ = means.build()
+
+    assert "91.50\N{NO-BREAK SPACE}%" in html
+
+
+def grid(html: str) -> list[list[str]]:
+    """The cells of a page's table, row by row."""
+    rows = re.findall(r"<tr\b.*?</tr>", html, re.DOTALL)
+    return [[words(cell).strip() for cell in re.findall(r"<t[hd]\b.*?</t[hd]>", row, re.DOTALL)] for row in rows]
+
+
+def test_a_pivot_has_a_row_and_a_column_for_every_cell_that_their_columns_have(means: Book) -> None:
+    html, warnings = means.build(
+        "```{run-table} sweep/means\n:rows: net\n:columns: recipe\n:values: accuracy_percent\n:format: .1, compact\n"
+        ":labels: a = net *A* | source = source's recipe\n:head: Accuracy\n```"
+    )
+
+    assert grid(html) == [
+        ["Accuracy", "source’s recipe", "strong"],
+        ["net A", spaced("95.5_% (94.2 to 96.8)"), spaced("98.2_% (no interval)")],
+        [
+            "b",
+            spaced("\N{MINUS SIGN}1,234.5_% (\N{MINUS SIGN}1,300.0 to \N{MINUS SIGN}1,200.0)"),
+            spaced("97.0_% (96.5 to 97.5)"),
+        ],
+    ]
+    assert re.findall(r'<th scope="(\w+)"', html) == ["col"] * 3 + ["row"] * 2
+    assert "<em>A</em>" in html
+    assert "prunelab run sweep --profile quick" in words(html)
+    assert not warnings
+
+
+def test_a_pivot_of_several_values_has_a_column_for_each(means: Book) -> None:
+    html, warnings = means.build(
+        "```{run-table} sweep/means\n:rows: net, target\n:where: recipe=source\n:values: accuracy_percent, weights\n"
+        ":labels: weights = start\n:format: .0, bare\n:bare:\n```"
+    )
+
+    assert grid(html) == [
+        ["", "accuracy (%)", "start"],
+        ["a, 99%", "96", "266,200"],
+        ["b, 99%", "\N{MINUS SIGN}1,234", "1,000"],
+    ]
+    assert "prunelab run" not in html
+    assert not warnings
+
+
+def test_rows_and_columns_of_a_pivot_may_be_listed_and_come_of_several_tables(means: Book) -> None:
+    means.write("book/executed/sweep/tables/more.csv", "net,size\na,1\nb,2.5\n")
+    means.write("book/executed/sweep/tables/more.json", json.dumps({"columns": {"net": "n", "size": "size [MiB]"}}))
+    options = """rows: |
+  the second: strongly = [net=b]
+  the first = [net=a]
+columns: |
+  accuracy = [recipe=strong].accuracy_percent; .1, compact
+  kept = [recipe=strong].kept_fraction; times 100, unit %
+  size = sweep/more.size
+empty: none"""
+
+    html, warnings = means.build(f"```{{run-table}} sweep/means\n---\n{options}\n---\n```")
+
+    assert grid(html) == [
+        ["", "accuracy", "kept", "size"],
+        ["the second: strongly", spaced("97.0_% (96.5 to 97.5)"), "none", spaced("2.50_MiB")],
+        ["the first", spaced("98.2_% (no interval)"), spaced("1.00_%"), spaced("1.00_MiB")],
+    ]
+    assert not warnings
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (":rows: nett\n:values: weights", "no column 'nett' in sweep/means.csv; nearest is 'net'"),
+        (":rows: net\n:values: weights", "2 rows of sweep/means.csv have net=a; name one by recipe (source, strong)"),
+        (":rows: net\n:where: recipe=weak\n:values: weights", "no row of sweep/means.csv has recipe=weak"),
+        (
+            ":rows: net\n:where: recipe=strong\n:values: kept_fraction",
+            "kept_fraction of sweep/means.csv is empty where",
+        ),
+        (":rows: a = net", "wants run/table[column=cell, ...].column; format, got 'net'"),
+        (":rows: net\n:columns: recipe\n:labels: a\n:values: weights", "labels wants entries as in one = another, got"),
+        (":rows: net\n:where: recipe=strong", "no column '' in sweep/means.csv"),
+    ],
+)
+def test_a_pivot_that_lacks_a_cell_is_an_error(means: Book, options: str, message: str) -> None:
+    _, warnings = means.build(f"```{{run-table}} sweep/means\n{options}\n```")
+
+    assert "ERROR" in warnings
+    assert message in warnings
+
+
+def test_a_table_shows_at_most_as_many_rows_as_asked_for(means: Book) -> None:
+    html, _ = means.build("```{run-table} sweep/means\n:columns: net\n:limit: 3\n```")
+
+    assert grid(html) == [["net"], ["a"], ["a"], ["b"]]
+    assert "3 of 4 rows shown." in html

@@ -304,9 +304,23 @@ def test_a_number_in_another_language_stands_in_the_prose(chinese: Book) -> None
     assert not warnings
 
 
+def test_a_cell_in_another_language_stands_in_the_prose_with_all_that_is_known_of_it(chinese: Book) -> None:
+    columns = {"net": "n", "error_percent": "error [%]", "low": "its low", "high": "its high", "seeds": "nets"}
+    chinese.write("book/executed/sweep/tables/means.csv", "net,error_percent,low,high,seeds\na,47.312,46.1,48.5,5\n")
+    chinese.write("book/executed/sweep/tables/means.json", json.dumps({"columns": columns}))
+
+    html, warnings = chinese.build("{translated}`zh:build:sweep/means[net=a].error_percent; .1`")
+
+    assert "47.3\N{NO-BREAK SPACE}%（95\N{NO-BREAK SPACE}% 区间 46.1 至 48.5，5 个种子）</span>" in html
+    assert not warnings
+
+
 @pytest.mark.parametrize(
     ("role", "message"),
     [
+        ("zh:build:sweep/errors[model=a].error_percent", "no row of sweep/errors.csv has model=a"),
+        ("zh:build:sweep/errors", "wants run/table[column=cell, ...].column; format, got 'sweep/errors'"),
+        ("zh:sweep/errors.error_percent", "wants language:place:run:key, got"),
         ("zh:build:sweep:kne", "no value 'kne' in executed/sweep/values.json; nearest is 'knee'"),
         ("fr:build:sweep:knee", "no translation into 'fr'; there are 'zh'"),
         ("build:sweep:knee", "wants language:place:run:key, got 'build:sweep:knee'"),

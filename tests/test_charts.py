@@ -7,7 +7,7 @@ import altair
 import pandas as pd
 import pytest
 
-from prunelab import charts
+from prunelab.figures import interactive
 
 ALT = "Two points joined by a line that rises from the lower left to the upper right."
 
@@ -17,8 +17,8 @@ def drawing(rows: int = 2, last: float = 1.0) -> altair.Chart:
     return altair.Chart(altair.InlineData(values=values)).mark_line().encode(x="x:Q", y="y:Q")
 
 
-def saved(folder: Path, chart: altair.Chart | None = None) -> charts.SavedChart:
-    return charts.save(chart or drawing(), "line", alt=ALT, caption="A line.", table="points", folder=folder)
+def saved(folder: Path, chart: altair.Chart | None = None) -> interactive.SavedChart:
+    return interactive.save(chart or drawing(), "line", alt=ALT, caption="A line.", table="points", folder=folder)
 
 
 def test_a_chart_is_saved_with_its_data_and_its_words(tmp_path: Path) -> None:
@@ -49,14 +49,14 @@ def test_a_data_frame_is_stored_under_a_name_made_of_its_content(tmp_path: Path)
 @pytest.mark.parametrize("alt", ["", "a plot", "figures/error-against-sparsity-of-lenet-300-100.vl.json", " " * 80])
 def test_a_chart_without_words_for_who_cannot_see_it_is_refused(tmp_path: Path, alt: str) -> None:
     with pytest.raises(ValueError, match="alt text says in words"):
-        charts.save(drawing(), "line", alt=alt, caption="A line.", table="points", folder=tmp_path)
+        interactive.save(drawing(), "line", alt=alt, caption="A line.", table="points", folder=tmp_path)
 
     assert not list(tmp_path.iterdir())
 
 
 def test_a_chart_without_a_caption_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="needs a caption"):
-        charts.save(drawing(), "line", alt=ALT, caption=" ", table="points", folder=tmp_path)
+        interactive.save(drawing(), "line", alt=ALT, caption=" ", table="points", folder=tmp_path)
 
 
 def test_a_chart_that_a_phone_would_wait_for_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
@@ -75,6 +75,6 @@ def test_in_a_notebook_a_chart_says_where_it_is_and_what_it_shows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    chart = charts.save(drawing(), "line", alt=ALT, caption="A line.", table="points")
+    chart = interactive.save(drawing(), "line", alt=ALT, caption="A line.", table="points")
 
     assert chart._repr_markdown_() == f"*Interactive in the book* (`figures/line.vl.json`): {ALT}"

@@ -8,7 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from scipy import stats
 
-from prunelab.choosing.confidence import clopper_pearson, examples_needed, median_upper, rise
+from prunelab.choosing.bounds import clopper_pearson, examples_needed, median_upper, rise
 
 
 def outcomes(both: int, broken: int, mended: int, neither: int) -> tuple[list[int], list[int]]:

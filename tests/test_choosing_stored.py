@@ -13,12 +13,12 @@ from torch import Tensor, nn
 
 from prunelab.choosing import FAMILIES, Bounds, ImpossibleError
 from prunelab.choosing.bench import counted
-from prunelab.choosing.net_files import open_net, read
 from prunelab.choosing.stored import SUMMARY, Stored, choose_stored, said, summary
 from prunelab.data import load_images
-from prunelab.data.standardise import standardised
+from prunelab.data.images import standardised
+from prunelab.deploy.stored import open_net, read
 from prunelab.measure import evaluate
-from prunelab.studies.stored_nets import Net, save_nets
+from prunelab.studies.common.nets import Net, save_nets
 from prunelab.train import Recipe, train_seeds
 
 IMAGES = load_images("digits")
@@ -67,7 +67,10 @@ def test_a_plain_state_dict_is_pruned_written_and_verified_from_the_file(
 ) -> None:
     out = tmp_path / "made" / "pruned.safetensors"
     found = chosen(plain, Bounds(max_drop=15, max_parameters=1000), family=family, out=out)
-    dense, pruned = (open_net(read(path), arch, IMAGES) for path, arch in ((plain, ARCH), (out, found.arch)))
+    dense, pruned = (
+        open_net(read(path), arch, data=IMAGES.name, inputs=IMAGES.shape, classes=len(IMAGES.classes))
+        for path, arch in ((plain, ARCH), (out, found.arch))
+    )
     drop, parameters = found.verified
 
     assert found.out == out

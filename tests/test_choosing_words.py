@@ -9,7 +9,7 @@ from prunelab.choosing import Bounds, Metric, by_global, by_sensitivities, by_un
 from prunelab.choosing.bench import errors_of
 from prunelab.measure.modes import evaluating
 from prunelab.speech import Corpus, Part, Setting, decode, word_errors
-from prunelab.studies.recognisers import open_recognisers
+from prunelab.studies.common.recognisers import open_recognisers
 
 SETTING = Setting(scale=0.5, penalty=0.0)
 

@@ -1,6 +1,5 @@
 """CIFAR-10, as published and as JPEG: small sets stand in for both, with identities of their own."""
 
-import hashlib
 import io
 import os
 import stat
@@ -16,126 +15,41 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+import made_data
+from made_data import (
+    BATCHES,
+    everything_in,
+    jpeg,
+    known,
+    member,
+    publish,
+    publish_archive,
+    records,
+    row,
+    spread,
+    tarred,
+    zipped,
+)
 from prunelab import data
-from prunelab.data import archive, cifar_binary, cifar_jpeg, fetch, folder, sources
-from prunelab.data.known import KNOWN_ARCHIVES
-from test_data_fetch import everything_in, server  # noqa: F401 - a fixture
+from prunelab.data import cifar, own_images
+from prunelab.data import images as data_images
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")  # labels 0 to 9
-NAMES = [*(f"data_batch_{number}.bin" for number in range(1, 6)), "test_batch.bin"]
-
-
-def jpeg(seed):
-    pixels = np.random.default_rng(seed).integers(0, 256, (32, 32, 3), dtype=np.uint8)
-    out = io.BytesIO()
-    Image.fromarray(pixels).save(out, "JPEG", quality=95)
-    return out.getvalue()
-
-
-def made_up_pictures():
-    """Six training and two test images of each of three classes, numbered so that 10 comes before 9 as text."""
-    names = [
-        f"{part}/{name}/{number}.jpg"
-        for part, numbers in (("train", range(5, 11)), ("test", (9, 10)))
-        for name in ("bird", "cat", "dog")
-        for number in numbers
-    ]
-    return {name: jpeg(seed) for seed, name in enumerate(names)}
-
-
-def zipped(path, files, *, around="", extra=()):
-    with zipfile.ZipFile(path, "w") as packed:
-        for name, content in files.items():
-            packed.writestr(f"{around}{name}", content)
-        for name, content in extra:
-            packed.writestr(name, content)
-    return path
-
-
-def spread(path, files):
-    for name, content in files.items():
-        (path / name).parent.mkdir(parents=True, exist_ok=True)
-        (path / name).write_bytes(content)
-    return path
-
-
-def records(labels, seed=0):
-    """Write the format as its page describes it, independently of the reader."""
-    rng = np.random.default_rng(seed)
-    return b"".join(bytes([label]) + rng.bytes(3 * 1024) for label in labels)
-
-
-def made_up_batches():
-    """Two images of each class in every training file, and one in the test file."""
-    return {
-        name: records(range(10) if name.startswith("test") else [*range(10)] * 2, n) for n, name in enumerate(NAMES)
-    }
-
-
-def tarred(path, files, *, extra=()):
-    """Pack files and whole members; names as given get the data set's folder around them."""
-    with tarfile.open(path, "w:gz") as packed:
-        for name, content in files.items():
-            member = tarfile.TarInfo(f"cifar-10-batches-bin/{name}")
-            member.size = len(content)
-            packed.addfile(member, io.BytesIO(content))
-        for member, content in extra:
-            packed.addfile(member, io.BytesIO(content))
-    return path
-
-
-def member(name, content=b"", **options):
-    made = tarfile.TarInfo(name)
-    made.size = len(content)
-    for option, value in options.items():
-        setattr(made, option, value)
-    return made, content
-
-
-def publish(monkeypatch, path):
-    """Let an archive be the published one."""
-    content = path.read_bytes()
-    md5 = hashlib.md5(content).hexdigest()
-    monkeypatch.setitem(KNOWN_ARCHIVES, "cifar10", replace(KNOWN_ARCHIVES["cifar10"], md5=md5, size=len(content)))
-    return path
-
-
-@pytest.fixture(autouse=True)
-def nothing_here(tmp_path, monkeypatch, request):
-    if "real" not in request.fixturenames:
-        monkeypatch.delenv("PRUNELAB_DATA", raising=False)
-        monkeypatch.setattr(fetch, "cache_folder", lambda: tmp_path / "cache")
 
 
 @pytest.fixture
-def own(tmp_path, monkeypatch):
-    made = tmp_path / "own"
-    made.mkdir()
-    monkeypatch.setenv("PRUNELAB_DATA", str(made))
-    return made
-
-
-@pytest.fixture
-def pictures(monkeypatch):
-    files = made_up_pictures()
-    small = replace(
-        KNOWN_ARCHIVES["cifar10-jpeg"],
-        classes=("bird", "cat", "dog"),
-        pictures=len(files),
-        manifest=archive.manifest(files),
-    )
-    monkeypatch.setitem(KNOWN_ARCHIVES, "cifar10-jpeg", small)
-    return files
+def pictures(small_jpegs):
+    return small_jpegs
 
 
 @pytest.fixture
 def batches():
-    return made_up_batches()
+    return made_data.batches()
 
 
 def test_jpeg_images_come_by_part_class_and_number(pictures, own):
     zipped(own / "cifar10-jpeg.zip", dict(reversed(pictures.items())))
-    raw = sources.read("cifar10-jpeg")
+    raw = data_images.read("cifar10-jpeg")
 
     assert (raw.name, raw.classes) == ("cifar10-jpeg", ("bird", "cat", "dog"))
     assert (raw.train.labels.tolist(), raw.test.labels.tolist()) == (
@@ -252,7 +166,7 @@ def test_a_jpeg_file_of_absurd_size_is_refused_unread(pictures, own, monkeypatch
 
 
 def test_jpeg_files_of_absurd_size_together_are_refused_unread(pictures, own, monkeypatch):
-    monkeypatch.setattr(cifar_jpeg, "_WANTED", replace(cifar_jpeg._WANTED, total=10_000))
+    publish(monkeypatch, "cifar10-jpeg", "", open=replace(cifar.PICTURES, total=10_000).open)
     zipped(own / "cifar10-jpeg.zip", pictures)
 
     with pytest.raises(ValueError, match="bytes of images; a data set may have 10000"):
@@ -272,7 +186,7 @@ def test_what_is_no_archive_of_jpeg_images_is_named(content, said, own):
 def test_a_folder_without_jpeg_images_says_what_it_lacks(own):
     (own / "cifar10-jpeg").mkdir()
 
-    with pytest.raises(ValueError, match=r"own/cifar10-jpeg: no {train,test}/{class}/{n}.jpg in the folder"):
+    with pytest.raises(FileNotFoundError, match=r"own/cifar10-jpeg has no {train,test}/{class}/{n}.jpg; put the"):
         data.load_images("cifar10-jpeg")
 
 
@@ -298,8 +212,8 @@ def test_a_record_is_a_label_and_then_red_green_and_blue_row_by_row(batches, own
     plain = bytearray(3072)
     plain[1], plain[1024 + 2 * 32], plain[3071] = 7, 8, 9
     batches["data_batch_1.bin"] = bytes([6]) + bytes(plain) + batches["data_batch_1.bin"]
-    publish(monkeypatch, tarred(own / "cifar-10-binary.tar.gz", batches))
-    raw = sources.read("cifar10")
+    publish_archive(monkeypatch, tarred(own / "cifar-10-binary.tar.gz", batches))
+    raw = data_images.read("cifar10")
 
     assert raw.classes == CLASSES
     assert raw.train.labels[0] == 6
@@ -307,19 +221,19 @@ def test_a_record_is_a_label_and_then_red_green_and_blue_row_by_row(batches, own
 
 
 def test_training_images_come_in_the_order_of_their_files(batches, own, monkeypatch):
-    publish(monkeypatch, tarred(own / "cifar-10-binary.tar.gz", dict(reversed(batches.items()))))
-    raw = sources.read("cifar10")
+    publish_archive(monkeypatch, tarred(own / "cifar-10-binary.tar.gz", dict(reversed(batches.items()))))
+    raw = data_images.read("cifar10")
     whole = b"".join(
         bytes([label]) + image.tobytes()
         for part in (raw.train, raw.test)
         for label, image in zip(part.labels, part.pixels, strict=True)
     )
 
-    assert whole == b"".join(batches[name] for name in NAMES)
+    assert whole == b"".join(batches[name] for name in BATCHES)
 
 
 def test_cifar10_is_loaded_in_three_parts_of_all_classes(batches, own, monkeypatch):
-    publish(monkeypatch, tarred(own / "cifar-10-binary.tar.gz", batches))
+    publish_archive(monkeypatch, tarred(own / "cifar-10-binary.tar.gz", batches))
     images = data.load_images("cifar10", validation=0.2)
 
     assert [torch.bincount(part.y).tolist() for part in (images.train, images.validation, images.test)] == [
@@ -332,7 +246,7 @@ def test_cifar10_is_loaded_in_three_parts_of_all_classes(batches, own, monkeypat
 
 
 def test_the_archive_may_stand_in_a_folder_of_the_sets_name_and_be_given_by_path(batches, own, monkeypatch):
-    path = publish(monkeypatch, tarred(own / "cifar-10-binary.tar.gz", batches))
+    path = publish_archive(monkeypatch, tarred(own / "cifar-10-binary.tar.gz", batches))
     ids = {data.verify("cifar10").content_id, data.verify(str(path)).content_id}
     (own / "cifar10").mkdir()
     path.rename(own / "cifar10" / path.name)
@@ -344,17 +258,16 @@ def test_the_archive_may_stand_in_a_folder_of_the_sets_name_and_be_given_by_path
 
 def test_unpacked_files_are_refused_since_nothing_says_that_they_are_the_published_ones(batches, own):
     spread(own / "cifar10" / "cifar-10-batches-bin", batches)
-    row = next(row for row in data.status() if row.name == "cifar10")
 
     with pytest.raises(FileNotFoundError, match=r"own/cifar10 has no cifar-10-binary.tar.gz.*cannot be verified"):
         data.load_images("cifar10")
-    assert row.where is None
-    assert "cannot be verified" in row.problem
+    assert row("cifar10").where is None
+    assert "cannot be verified" in row("cifar10").problem
 
 
 @pytest.mark.parametrize("change", ["a byte", "an end"])
 def test_another_archive_is_not_opened(change, batches, own, monkeypatch):
-    path = publish(monkeypatch, tarred(own / "cifar-10-binary.tar.gz", batches))
+    path = publish_archive(monkeypatch, tarred(own / "cifar-10-binary.tar.gz", batches))
     content = bytearray(path.read_bytes())
     content[100] ^= 1
     path.write_bytes(content if change == "a byte" else content[:-1])
@@ -373,7 +286,7 @@ def test_other_members_are_passed_over_and_nothing_is_unpacked(batches, own, mon
         member("cifar-10-batches-bin/../data_batch_3.bin", b"x"),
         member("link", type=tarfile.SYMTYPE, linkname="/etc"),
     ]
-    publish(monkeypatch, tarred(own / "cifar-10-binary.tar.gz", batches, extra=extra))
+    publish_archive(monkeypatch, tarred(own / "cifar-10-binary.tar.gz", batches, extra=extra))
 
     assert data.verify("cifar10").train == 100
     assert everything_in(tmp_path) == ["own", "own/cifar-10-binary.tar.gz"]
@@ -399,7 +312,7 @@ TEST = "cifar-10-batches-bin/test_batch.bin"
 )
 def test_an_archive_that_does_not_hold_the_six_files_is_named(extra, said, batches, own, monkeypatch):
     del batches["test_batch.bin"]
-    publish(monkeypatch, tarred(own / "cifar-10-binary.tar.gz", batches, extra=extra))
+    publish_archive(monkeypatch, tarred(own / "cifar-10-binary.tar.gz", batches, extra=extra))
 
     with pytest.raises(ValueError, match=rf"{said}.*replace (it|the archive) with a fresh copy") as caught:
         data.load_images("cifar10")
@@ -412,7 +325,7 @@ def test_a_damaged_tar_archive_is_one_line(batches, own, monkeypatch):
     whole = path.read_bytes()
     for content in (b"", b"<html>busy</html>", whole[: len(whole) // 2], whole[:9] + bytes(50) + whole[59:]):
         path.write_bytes(content)
-        publish(monkeypatch, path)
+        publish_archive(monkeypatch, path)
         with pytest.raises(ValueError, match=r"cifar-10-binary.tar.gz: not a readable tar archive") as caught:
             data.load_images("cifar10")
         assert "\n" not in str(caught.value)
@@ -421,132 +334,14 @@ def test_a_damaged_tar_archive_is_one_line(batches, own, monkeypatch):
 @given(labels=st.lists(st.integers(0, 255), min_size=1, max_size=5), cut=st.integers(0, 3073))
 def test_a_file_is_read_whole_or_not_at_all(labels, cut):
     content = records(labels)[cut:]
-    found = archive.Archive(path=Path("archive"), files={"test_batch.bin": content})
     bad = len(content) % 3073 or not content or max(content[::3073]) > 9
     if bad:
         with pytest.raises(ValueError, match="replace the archive"):
-            cifar_binary.parse(found, "test_batch.bin", classes=10)
+            cifar.parse("test_batch.bin in archive", content, classes=10)
     else:
-        part = cifar_binary.parse(found, "test_batch.bin", classes=10)
+        part = cifar.parse("test_batch.bin in archive", content, classes=10)
         assert part.labels.tolist() == list(content[::3073])
         assert len(part.pixels) == len(part.labels)
-
-
-@pytest.fixture(params=["cifar10", "cifar10-jpeg"])
-def mirrored(request, server, tmp_path, monkeypatch):  # noqa: F811
-    """Serve one of the two from two mirrors; return its name and the server."""
-    name = request.param
-    if name == "cifar10":
-        path = publish(monkeypatch, tarred(tmp_path / "served", made_up_batches()))
-    else:
-        files = made_up_pictures()
-        path = zipped(tmp_path / "served", files, around="set-master/", extra=[("set-master/README.md", "words")])
-        small = replace(
-            KNOWN_ARCHIVES[name], classes=("bird", "cat", "dog"), pictures=30, manifest=archive.manifest(files)
-        )
-        monkeypatch.setitem(KNOWN_ARCHIVES, name, small)
-    server.body = {"served": path.read_bytes()}
-    urls = tuple(f"{mirror}served" for mirror in server("first", "second"))
-    monkeypatch.setitem(KNOWN_ARCHIVES, name, replace(KNOWN_ARCHIVES[name], mirrors=urls))
-    return name, server
-
-
-def test_either_is_fetched_verified_and_not_fetched_again(mirrored, tmp_path):
-    name, mirrors = mirrored
-    place = tmp_path / "cache" / KNOWN_ARCHIVES[name].archive
-
-    assert data.load_images(name).content_id == data.verify(name).content_id
-    assert data.get(name) == place
-    assert mirrors.asked == ["first/served"]
-    assert everything_in(tmp_path / "cache") == [place.name]
-
-
-def test_a_mirror_that_serves_something_else_is_reported_and_the_next_one_asked(mirrored, tmp_path):
-    name, mirrors = mirrored
-    mirrors.body["first/served"] = b"<html>busy</html>"
-    reports = []
-
-    data.get(name, report=reports.append)
-
-    assert len(reports) == 1
-    assert "first/served" in reports[0]
-    assert everything_in(tmp_path / "cache") == [KNOWN_ARCHIVES[name].archive]
-
-
-def test_what_is_not_the_data_set_never_takes_its_place(mirrored, tmp_path):
-    name, mirrors = mirrored
-    mirrors.body["served"] = mirrors.body["served"][:-9]
-
-    with pytest.raises(FileNotFoundError, match="could not be downloaded") as caught:
-        data.get(name, report=lambda _: None)
-
-    assert everything_in(tmp_path / "cache") == []
-    assert "\n" not in str(caught.value)
-
-
-def test_a_damaged_copy_in_the_cache_is_named_and_fetched_again(mirrored):
-    name, _ = mirrored
-    path = data.get(name)
-    good = path.read_bytes()
-    path.write_bytes(good[:-50])
-    reports = []
-
-    with pytest.raises(ValueError, match=path.name):
-        data.verify(name)
-    data.get(name, report=reports.append)
-
-    assert str(path) in reports[0]
-    assert path.read_bytes() == good
-
-
-def test_verifying_never_downloads_and_says_what_to_do(mirrored):
-    name, mirrors = mirrored
-
-    with pytest.raises(FileNotFoundError, match=f"not on this machine.*prunelab data get {name}"):
-        data.verify(name)
-
-    assert mirrors.asked == []
-
-
-def test_the_status_says_where_it_is_and_how_a_copy_is_recognised(mirrored):
-    name, _ = mirrored
-
-    def row():
-        return next(row for row in data.status() if row.name == name)
-
-    assert (row().where, row().problem, row().get) == (None, None, f"prunelab data get {name}")
-    path = data.get(name)
-    assert row().where == path
-    known = KNOWN_ARCHIVES[name]
-    assert (known.md5 if name == "cifar10" else known.manifest) in row().identity
-
-
-@pytest.mark.parametrize("call", [data.load_images, data.verify, data.get])
-@pytest.mark.parametrize(
-    ("wrong", "right"), [("cifar", "cifar10"), ("cifar-10", "cifar10"), ("cifar10jpeg", "cifar10-jpeg")]
-)
-def test_a_misspelt_name_gets_the_right_one_suggested(call, wrong, right):
-    with pytest.raises(ValueError, match=f"no data set '{wrong}'.*did you mean '{right}'"):
-        call(wrong)
-
-
-def test_titles_say_which_of_the_two_has_cifar10s_own_pixels():
-    titles = {row.name: (row.title, row.holds) for row in data.status()}
-
-    assert titles["cifar10"][0] == "CIFAR-10"
-    assert titles["cifar10-jpeg"][0] == "CIFAR-10 (JPEG)"
-    assert "lossy" in titles["cifar10-jpeg"][1]
-
-
-def test_both_have_mirrors_classes_and_an_identity():
-    for name, known in KNOWN_ARCHIVES.items():
-        assert known.name == name
-        assert known.classes == CLASSES
-        assert len(known.mirrors) >= 2
-        assert all(mirror.startswith("https://") for mirror in known.mirrors)
-    # As the data set's home page gives them.
-    assert KNOWN_ARCHIVES["cifar10"].md5 == "c32a1d4ab5d03f1284b67883e8d87530"
-    assert KNOWN_ARCHIVES["cifar10"].size == 170_052_171
 
 
 REAL = Path(os.environ.get("PRUNELAB_DATA") or "/nowhere")
@@ -576,7 +371,7 @@ def test_the_real_jpeg_images_have_the_colours_of_cifar10(real):
 
 def test_the_real_jpeg_images_come_in_the_order_of_images_by_class(real):
     path = next(path for path in (REAL / "cifar10-jpeg.zip", REAL / "cifar10-jpeg") if path.exists())
-    found = fetch.verified(KNOWN_ARCHIVES["cifar10-jpeg"], path)
-    tree = cifar_jpeg._tree(KNOWN_ARCHIVES["cifar10-jpeg"], found.files)
+    found = cifar.PICTURES.open(path)
+    tree = cifar._tree(known("cifar10-jpeg"), found.files)
 
-    assert tree == folder.by_class(path, {name: len(content) for name, content in found.files.items()})
+    assert tree == own_images.by_class(path, {name: len(content) for name, content in found.files.items()})

@@ -7,7 +7,8 @@ import pytest
 
 from prunelab import data
 from prunelab.data import espeak
-from prunelab.data.recordings import RATE, WORDS, load_recordings
+from prunelab.data.recordings import load_recordings
+from prunelab.data.spoken import RATE, WORDS
 
 needs_library = pytest.mark.skipif(espeak.installed() is None, reason="needs espeakng-loader, of the extra book")
 

@@ -8,43 +8,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
+from made_data import encode, pictures, write_set
+from prunelab.data import archive as data_archive
 from prunelab.data import idx
 
 
-def encode(array):
-    """Write the format as its page describes it, independently of the reader."""
-    header = struct.pack(">BBBB", 0, 0, 8, array.ndim) + b"".join(struct.pack(">I", size) for size in array.shape)
-    return header + array.astype(np.uint8).tobytes(order="C")
-
-
-def pictures(count, seed=0, size=(5, 4)):
-    return np.random.default_rng(seed).integers(0, 256, (count, *size), dtype=np.uint8)
-
-
-def write_set(folder, *, train=None, test=None, images=pictures, pack=gzip.compress, suffix=".gz"):
-    """Write a small data set of four IDX files; labels 0, 1, 2 in turn."""
-    folder.mkdir(parents=True, exist_ok=True)
-    train = np.arange(12) % 3 if train is None else np.asarray(train)
-    test = np.arange(6) % 3 if test is None else np.asarray(test)
-    arrays_ = (images(len(train), 1), train, images(len(test), 2), test)
-    for name, array in zip(idx.FILES, arrays_, strict=True):
-        (folder / f"{name}{suffix}").write_bytes(pack(encode(array)))
-    return folder
-
-
 def read(folder, **options):
-    return idx.assemble([idx.unpack(path) for path in idx.locate(folder)], name="small", **options)
-
-
-def unpacked(content, tmp_path):
-    return idx.Unpacked(path=tmp_path / "images", content=content)
+    return idx.assemble(
+        [idx.unpack(folder / f"{file}{'.gz' * (folder / f'{file}.gz').exists()}") for file in idx.FILES],
+        name="small",
+        **options,
+    )
 
 
 @given(arrays.arrays(np.uint8, arrays.array_shapes(min_dims=1, max_dims=3, max_side=6)))
 def test_reading_returns_what_was_written(array):
-    file = idx.Unpacked(path=Path("images"), content=encode(array))
-
-    assert np.array_equal(idx.parse(file, dimensions=array.ndim), array)
+    assert np.array_equal(idx.parse(Path("images"), encode(array), dimensions=array.ndim), array)
 
 
 @given(st.data())
@@ -58,7 +37,7 @@ def test_no_shortened_or_lengthened_file_is_read(data):
     )
 
     with pytest.raises(ValueError, match="images"):
-        idx.parse(idx.Unpacked(path=Path("images"), content=changed), dimensions=3)
+        idx.parse(Path("images"), changed, dimensions=3)
 
 
 @pytest.mark.parametrize(
@@ -76,7 +55,7 @@ def test_no_shortened_or_lengthened_file_is_read(data):
 )
 def test_a_file_of_another_kind_is_refused_in_one_line_that_names_it(content, rule, tmp_path):
     with pytest.raises(ValueError, match=rule) as caught:
-        idx.parse(unpacked(content, tmp_path), dimensions=3)
+        idx.parse(tmp_path / "images", content, dimensions=3)
 
     assert "\n" not in str(caught.value)
     assert str(tmp_path / "images") in str(caught.value)
@@ -84,7 +63,7 @@ def test_a_file_of_another_kind_is_refused_in_one_line_that_names_it(content, ru
 
 def test_labels_in_the_place_of_images_are_noticed(tmp_path):
     with pytest.raises(ValueError, match="mixed up"):
-        idx.parse(unpacked(encode(np.arange(5)), tmp_path), dimensions=3)
+        idx.parse(tmp_path / "images", encode(np.arange(5)), dimensions=3)
 
 
 @pytest.mark.parametrize(
@@ -117,7 +96,7 @@ def test_a_file_that_unpacks_to_an_absurd_size_is_not_unpacked_whole(tmp_path, m
 
 
 def test_a_large_file_is_refused_before_it_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(idx, "PIXEL_LIMIT", 1000)
+    monkeypatch.setattr(data_archive, "PIXEL_LIMIT", 1000)
     path = tmp_path / "train-images-idx3-ubyte"
     path.write_bytes(bytes(1001))
 
@@ -149,8 +128,8 @@ def test_the_missing_one_of_four_files_is_named(missing, tmp_path):
     write_set(tmp_path)
     (tmp_path / f"{missing}.gz").unlink()
 
-    with pytest.raises(FileNotFoundError, match=missing):
-        idx.locate(tmp_path)
+    with pytest.raises(FileNotFoundError, match=rf"has no {missing}.gz nor {missing}; a data set .* needs all four"):
+        idx.load(tmp_path)
 
 
 @pytest.mark.parametrize(

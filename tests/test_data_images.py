@@ -7,10 +7,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from made_data import write_set
 from prunelab import data
 from prunelab.data import images
 from prunelab.data.raw import Part, Raw, content_id
-from test_data_idx import write_set
 
 # Frequencies of the ten digits as published with the sets: MNIST's two label files, and the digits' description
 # in the UCI repository (its test part, which scikit-learn ships).

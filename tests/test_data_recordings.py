@@ -6,7 +6,8 @@ import pytest
 
 from prunelab import data
 from prunelab.data import recordings, spoken
-from prunelab.data.recordings import RATE, WORDS, Recording, content_id, gather, hold_out, load_recordings
+from prunelab.data.recordings import hold_out, load_recordings
+from prunelab.data.spoken import RATE, WORDS, Recording, content_id, gather
 
 
 def recording(name="one", *, words=(1,), speaker="anna", part="train", seed=0, samples=None):

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from scipy.io import wavfile
 
 from prunelab import data
-from prunelab.data import pcm, wav
-from prunelab.data.recordings import RATE, load_recordings
+from prunelab.data import own_recordings, wav
+from prunelab.data.recordings import load_recordings
+from prunelab.data.spoken import RATE
 
 SPOKEN = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
@@ -212,7 +213,7 @@ GOOD = encoded((tone(0.02) * 2**15).astype(np.int16))
 def test_no_damage_to_a_wav_file_brings_more_than_one_line(content):
     lines = []
     try:
-        rate, samples = pcm.decode(content)
+        rate, samples = wav.decode(content)
     except ValueError as error:
         lines = str(error).splitlines()
     else:
@@ -319,8 +320,8 @@ def test_a_table_of_another_shape_is_refused(content, said, mine):
 
 def test_too_large_a_recording_is_refused_unread(mine, monkeypatch):
     source = write(mine, THREE)
-    monkeypatch.setattr(pcm, "SIZE_LIMIT", 4000)
-    monkeypatch.setattr(pcm, "decode", lambda _: pytest.fail("read"))
+    monkeypatch.setattr(wav, "SIZE_LIMIT", 4000)
+    monkeypatch.setattr(wav, "decode", lambda _: pytest.fail("read"))
 
     with pytest.raises(ValueError, match="a recording may have 4000"):
         load_recordings(source)
@@ -391,7 +392,7 @@ def test_a_folder_of_recordings_can_be_verified(mine):
 
 
 def test_the_words_a_table_may_use_are_the_digits_and_oh():
-    assert set(wav._SPOKEN) == {*SPOKEN, "oh"}
+    assert set(own_recordings._SPOKEN) == {*SPOKEN, "oh"}
 
 
 def test_a_pipe_is_refused_and_not_waited_for(mine):

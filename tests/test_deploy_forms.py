@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from made_nets import SHAPE, examples, net, randomised, specs
 from properties import tries
 from prunelab.deploy import FORMS, make
-from prunelab.deploy.agreement import refuse_other_outputs
+from prunelab.deploy.export import refuse_other_outputs
 from prunelab.deploy.forms import operations, stored
 from prunelab.deploy.sparse import dense_state, sparse_state
 from test_deploy_dead_units import sparse_net

@@ -16,14 +16,14 @@ from torch import nn
 from made_nets import CLASSES, SHAPE, examples, flags, net, specs
 from properties import tries
 from prunelab.data import Images, Split
-from prunelab.deploy import shrink_stored, shrinking
+from prunelab.deploy import forms, shrink_stored, shrinking
 from prunelab.deploy.export import run, session
-from prunelab.deploy.smaller_spec import same_net, smaller_spec
+from prunelab.deploy.shrinking import smaller_spec
+from prunelab.deploy.stored import same_net
 from prunelab.models import build
-from prunelab.pruning.shrink import shrink
-from prunelab.pruning.unit_removal import remove
+from prunelab.pruning.unit_removal import remove, shrink
 from prunelab.pruning.units import sites
-from prunelab.studies.stored_nets import Net, open_nets, save_nets
+from prunelab.studies.common.nets import Net, open_nets, save_nets
 
 SPEC = "conv-6k3p-4k3-8-bn-tanh"
 GONE = {"conv1": [0, 2, 3], "conv2": [1], "fc1": [0, 7]}
@@ -152,7 +152,7 @@ def test_a_net_without_dead_units_stays_as_large(tmp_path: Path) -> None:
 def test_outputs_beyond_the_tolerance_are_refused_and_nothing_is_written(
     stored: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = shrinking.without_dead_units
+    whole = forms.without_dead_units
 
     def off(model: nn.Module) -> Any:
         small = whole(model)
@@ -171,7 +171,7 @@ def test_outputs_beyond_the_tolerance_are_refused_and_nothing_is_written(
 def test_an_export_that_differs_is_refused_and_nothing_is_written(
     stored: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    module = shrinking.exporter()
+    module = forms.exporter()
     real = module.run
     monkeypatch.setattr(module, "run", lambda opened, x: real(opened, x) + (len(x) > 3))  # not the exporter's own check
 
@@ -203,8 +203,8 @@ def test_a_failure_while_writing_leaves_neither_file_nor_remains(
     [
         ({"arch": "mlp-6-4"}, "holds a net 'conv-6k3p-4k3-8-bn-tanh' by its own account; got arch 'mlp-6-4'"),
         ({"arch": "conv-6k3p-4k3-8-bn"}, "by its own account"),  # ReLU instead of tanh, which no shape would tell
-        ({"images": replace(images(), content_id="ffffffffffff")}, r"trained on drawn \(0123456789ab\), got drawn"),
-        ({"images": images((2, 12, 12))}, "fits its spec '.*' and the data drawn; .*size mismatch"),
+        ({"images": replace(images(), content_id="ffffffffffff")}, r"trained on drawn \(0123456789ab\), this is drawn"),
+        ({"images": images((2, 12, 12))}, "in a net '.*' of drawn, '.*' has shape"),
     ],
 )
 def test_what_does_not_belong_together_is_refused(
@@ -221,9 +221,9 @@ def test_what_does_not_belong_together_is_refused(
     ("content", "arch", "message"),
     [
         ({"fc1.weight": torch.ones(4, 162)}, None, "does not say what net it holds; name it"),
-        ({"fc1.weight": torch.ones(4, 162)}, "mlp-4", "fits its spec 'mlp-4' .*Missing key"),
+        ({"fc1.weight": torch.ones(4, 162)}, "mlp-4", "a net 'mlp-4' has the tensors .* lacks fc1.bias"),
         ({"fc1.weight": torch.ones(4, 162)}, "resnet", "a model spec starts with"),
-        (None, "mlp-4", "is a safetensors file; .* is not one"),
+        (None, "mlp-4", "is a safetensors file, .* is not one"),
     ],
 )
 def test_files_that_are_no_such_net_are_refused(tmp_path: Path, content: Any, arch: str | None, message: str) -> None:
@@ -251,7 +251,7 @@ def test_numbers_that_are_not_finite_are_refused(tmp_path: Path) -> None:
     with torch.no_grad():
         model.fc1.weight[0, 0] = float("nan")
 
-    with pytest.raises(ValueError, match=r"'fc1\.weight' holds others"):
+    with pytest.raises(ValueError, match=r"'fc1\.weight' in .* are NaN or infinite"):
         shrink_stored(plain(model, tmp_path / "mine.safetensors"), arch="mlp-4", images=images(), out=tmp_path)
 
 

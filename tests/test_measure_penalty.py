@@ -13,8 +13,7 @@ from torch.nn import functional
 from made_nets import Examples, examples, flags, net, randomised, specs
 from properties import tries
 from prunelab.measure.penalty import Probe
-from prunelab.pruning.shrink import shrink
-from prunelab.pruning.unit_removal import BIASES, MEANS, remove, shift
+from prunelab.pruning.unit_removal import BIASES, MEANS, remove, shift, shrink
 from prunelab.pruning.unit_scores import SCORES, Measured, measure_units
 from prunelab.pruning.units import sites
 

@@ -11,9 +11,10 @@ from torch import nn
 from properties import tries
 from prunelab.data import Split
 from prunelab.measure import evaluate
-from prunelab.measure.sweep import SIGNS, sweep, threshold_sweep
+from prunelab.measure.sweep import sweep, threshold_sweep
 from prunelab.models import build
 from prunelab.pruning import apply, below_threshold, masked, prunable
+from prunelab.pruning.masks import SIGNS
 
 
 def net(spec: str = "mlp-20-12-tanh", seed: int = 0) -> nn.Sequential:

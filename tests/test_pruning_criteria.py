@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.utils import prune
 
 from prunelab import pruning
-from prunelab.pruning import ties
+from prunelab.pruning import selection
 
 AMOUNTS = [0.0, 0.004, 0.3, 0.5, 0.9, 0.97]
 
@@ -170,10 +170,10 @@ def test_lamp_refuses_weights_without_a_finite_square_sum_and_names_the_layer(ba
 
 @pytest.fixture(params=[10**9, 0], ids=["every origin kept", "tied ones followed"])
 def either_way(request, monkeypatch):
-    if not ties._replay_agrees():
+    if not selection._replay_agrees():
         pytest.skip("another C++ library: torch.topk is asked instead")
-    monkeypatch.setattr(ties, "_FOLLOWED_SHARE", request.param)
-    monkeypatch.setattr(ties, "_BLOCK", 7)
+    monkeypatch.setattr(selection, "_FOLLOWED_SHARE", request.param)
+    monkeypatch.setattr(selection, "_BLOCK", 7)
 
 
 @pytest.mark.usefixtures("either_way")
@@ -185,7 +185,7 @@ def test_the_replayed_choice_among_equal_scores_is_that_of_topk(seed):
     cut = float(np.sort(scores)[count - 1])
     chosen = torch.topk(torch.from_numpy(scores), count, largest=False).indices.numpy()
 
-    assert set(ties._replayed(scores.copy(), count, cut).tolist()) == set(chosen[scores[chosen] == cut].tolist())
+    assert set(selection._replayed(scores.copy(), count, cut).tolist()) == set(chosen[scores[chosen] == cut].tolist())
 
 
 def test_the_replay_agrees_with_topk_on_many_blocks_of_scores():
@@ -194,7 +194,9 @@ def test_the_replay_agrees_with_topk_on_many_blocks_of_scores():
         cut = float(np.sort(scores)[count - 1])
         halves = [scores[:1000], scores[1000:]]
 
-        np.testing.assert_array_equal(ties.removed_at_cut(halves, count, cut), ties._asked_of_torch(scores, count, cut))
+        np.testing.assert_array_equal(
+            selection.removed_at_cut(halves, count, cut), selection._asked_of_torch(scores, count, cut)
+        )
 
 
 def slow_scores(n, nth):
@@ -244,9 +246,11 @@ def test_scores_built_to_be_slow_are_left_to_torch_and_still_chosen_as_torch_doe
     scores = slow_scores(2000, count - 1)
     cut = float(np.sort(scores)[count - 1])
 
-    assert ties._replayed(scores.copy(), count, cut) is None
+    assert selection._replayed(scores.copy(), count, cut) is None
     chosen = torch.topk(torch.from_numpy(scores), count, largest=False).indices.numpy()
-    np.testing.assert_array_equal(ties.removed_at_cut([scores], count, cut), np.sort(chosen[scores[chosen] == cut]))
+    np.testing.assert_array_equal(
+        selection.removed_at_cut([scores], count, cut), np.sort(chosen[scores[chosen] == cut])
+    )
 
 
 @given(st.lists(st.integers(0, 6), min_size=1, max_size=200), st.floats(0, 1, exclude_max=True))

@@ -11,7 +11,7 @@ from torch import nn
 from made_nets import examples, net, specs
 from properties import tries
 from prunelab.pruning import prunable
-from prunelab.pruning.gradient_criteria import accumulate, gradient, saliency
+from prunelab.pruning.criteria import accumulate, gradient, saliency
 
 
 def by_torch(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> dict[str, torch.Tensor]:

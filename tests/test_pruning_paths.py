@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from prunelab.pruning import keep_within
-from prunelab.pruning.budgets import BUDGETS
-from prunelab.pruning.live_budget import keep_live
+from prunelab.pruning.budgets import BUDGETS, keep_live
 from prunelab.pruning.paths import live
 
 Layers = dict[str, Tensor]

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prunelab.pruning import kept_counts
-from prunelab.pruning.schedules import SHAPES
+from prunelab.pruning.budgets import SHAPES
 
 
 @st.composite

@@ -10,8 +10,7 @@ from torch import Tensor, nn
 
 from made_nets import examples, flags, net, randomised, specs
 from properties import tries
-from prunelab.pruning.shrink import shrink
-from prunelab.pruning.unit_removal import remove, shift
+from prunelab.pruning.unit_removal import remove, shift, shrink
 from prunelab.pruning.unit_scores import measure_units
 from prunelab.pruning.units import layer_of, outputs, sites
 

@@ -15,7 +15,7 @@ import pytest
 
 import tiny
 from prunelab import files
-from prunelab.report import book, finished, graph, profiles
+from prunelab.report import book, execute, graph, profiles, runs
 
 pytestmark = pytest.mark.graph
 
@@ -134,7 +134,7 @@ def test_a_changed_module_of_the_package_is_an_input_of_the_run_that_imports_it(
     with (project / "notebooks/total.py").open("a") as notebook:
         notebook.write("\nimport prunelab.files\n")
 
-    sources = finished.sources_of(profiles.read("quick").run("total"))
+    sources = runs.sources_of(profiles.read("quick").run("total"))
 
     assert Path(files.__file__) in sources
 
@@ -163,7 +163,9 @@ def test_a_failed_run_leaves_earlier_results_and_the_others_finish(project: Path
     with (project / "notebooks/recount.py").open("a") as notebook:
         notebook.write("print('changed')\n")
 
-    with pytest.raises(graph.RunError, match=r"^1 of 3 runs of profile 'quick' failed: one: .*no more numbers.*failed"):
+    with pytest.raises(
+        execute.RunError, match=r"^1 of 3 runs of profile 'quick' failed: one: .*no more numbers.*failed"
+    ):
         graph.build("quick", 1)
 
     assert files.digest(project / "results/quick/one") == before
@@ -176,7 +178,7 @@ def test_a_book_that_warns_fails_in_one_line_and_leaves_the_pages_that_stand(pro
     with (project / "book/index.md").open("a") as page:
         page.write("\n[nowhere](missing.md)\n")
 
-    with pytest.raises(graph.RunError, match=r"^the book was not built: book/index\.md:3: WARNING: .*; all of it in"):
+    with pytest.raises(execute.RunError, match=r"^the book was not built: book/index\.md:3: WARNING: .*; all of it in"):
         graph.build("quick", 1)
 
     assert files.digest(book.pages()) == before

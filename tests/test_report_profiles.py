@@ -6,7 +6,8 @@ import pytest
 
 import tiny
 from prunelab import files
-from prunelab.report import finished, profiles
+from prunelab.report import profiles
+from prunelab.report import runs as report_runs
 
 
 @pytest.fixture
@@ -123,9 +124,9 @@ def test_results_that_are_not_published_yet_stop_the_run_that_reads_them_alone(r
 
     plan = profiles.read("mine")
 
-    assert finished.needed(plan.run("a"), root) == {}
+    assert report_runs.needed(plan.run("a"), root) == {}
     with pytest.raises(FileNotFoundError, match="publish them with: prunelab publish --profile mine --run a"):
-        finished.needed(plan.run("b"), root)
+        report_runs.needed(plan.run("b"), root)
 
 
 def test_relative_paths_of_a_profile_start_from_the_projects_top_folder(root: Path):
@@ -135,18 +136,18 @@ def test_relative_paths_of_a_profile_start_from_the_projects_top_folder(root: Pa
 
     assert profiles.resolve(run) == {"sums": ["../../../my-images"]}
     assert profiles.resolve(run, root / "results/mine/.verify/a") == {"sums": ["../../../../my-images"]}
-    assert root / "my-images/a/0.txt" in finished.sources_of(run)
+    assert root / "my-images/a/0.txt" in report_runs.sources_of(run)
 
 
 def test_a_changed_file_at_a_path_of_the_profile_makes_the_run_another_one(root: Path):
     image = files.write_text(root / "my-images/a/0.txt", "an image")
     write(root, "  a: {notebook: total, parameters: {sums: [./my-images]}}\n")
     run = profiles.read("mine").run("a")
-    before = finished.identity(run)
+    before = report_runs.identity(run)
 
     image.write_text("another image")
 
-    assert finished.identity(run) != before
+    assert report_runs.identity(run) != before
 
 
 def test_a_path_of_a_profile_that_leads_nowhere_is_named(root: Path):

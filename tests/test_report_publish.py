@@ -9,7 +9,7 @@ import pytest
 
 import tiny
 from prunelab import files, records
-from prunelab.report import finished, profiles, publish
+from prunelab.report import profiles, publish, runs
 
 
 def finish(run: profiles.Run) -> None:
@@ -23,7 +23,7 @@ def finish(run: profiles.Run) -> None:
     files.write_text(run.folder / "nets" / "net.safetensors", "weights")
     provenance = {"run": run.name, "wall_seconds": 1.0, "peak_memory_bytes": 1, "cpu": "a processor"}
     files.write_json(run.folder / "provenance.json", provenance)
-    finished.record(run, finished.identity(run))
+    runs.record(run, runs.identity(run))
 
 
 @pytest.fixture
@@ -77,10 +77,10 @@ def damage(run: profiles.Run, how: str) -> None:
         path.write_text(path.read_text() + "\n# more\n")
     elif how == "large":
         (run.folder / "values.json").write_text(json.dumps("x" * (publish.LARGEST + 1)))
-        finished.record(run, finished.identity(run))
+        runs.record(run, runs.identity(run))
     elif how == "table":
         (run.folder / "tables/dense.csv").write_text("seed,error\n0,1.5\n1,0.1\n")
-        finished.record(run, finished.identity(run))
+        runs.record(run, runs.identity(run))
 
 
 @pytest.mark.parametrize(

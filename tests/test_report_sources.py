@@ -1,6 +1,6 @@
 import pytest
 
-from prunelab.report import sources
+from prunelab.report import notebooks
 
 FILES = {
     "__init__.py": "",
@@ -26,7 +26,7 @@ def package(tmp_path):
 def used(package, text):
     notebook = package.parent / "nb.py"
     notebook.write_text(text, encoding="utf-8")
-    return [path.relative_to(package).as_posix() for path in sources.modules_used(notebook, package=package)]
+    return [path.relative_to(package).as_posix() for path in notebooks.modules_used(notebook, package=package)]
 
 
 @pytest.mark.parametrize(
@@ -54,15 +54,15 @@ def test_imports_are_followed_through_functions_relative_names_and_circles(packa
 def test_the_identity_changes_with_a_used_module_and_the_notebook_alone(package):
     used(package, "from pkg import b")
     notebook = package.parent / "nb.py"
-    before = sources.identity(notebook, package=package)
+    before = notebooks.identity(notebook, package=package)
 
     (package / "alone.py").write_text("1\n", encoding="utf-8")
-    assert sources.identity(notebook, package=package) == before
+    assert notebooks.identity(notebook, package=package) == before
     (package / "d.py").write_text("1\n", encoding="utf-8")
-    changed = sources.identity(notebook, package=package)
+    changed = notebooks.identity(notebook, package=package)
     assert changed != before
     notebook.write_text("from pkg import b, a", encoding="utf-8")
-    assert sources.identity(notebook, package=package) not in (before, changed)
+    assert notebooks.identity(notebook, package=package) not in (before, changed)
 
 
 def test_a_module_that_is_not_python_is_named(package):
@@ -76,4 +76,4 @@ def test_the_projects_own_modules_are_found(tmp_path):
     notebook = tmp_path / "nb.py"
     notebook.write_text("from prunelab import files", encoding="utf-8")
 
-    assert [path.name for path in sources.modules_used(notebook)] == ["__init__.py", "files.py"]
+    assert [path.name for path in notebooks.modules_used(notebook)] == ["__init__.py", "files.py"]

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 import tiny
 from prunelab import files, records
-from prunelab.report import comparing, runs, verify
-from prunelab.report.comparing import Comparison, Tolerance
+from prunelab.report import runs, verify
 from prunelab.report.profiles import Run
+from prunelab.report.verify import Comparison, Tolerance
 
 COLUMNS = {"method": "rule", "seed": "seed", "error": "test error [percent], may be empty"}
 
@@ -49,20 +49,20 @@ def old(tmp_path: Path) -> Path:
 def test_the_same_bytes_are_identical(old: Path, tmp_path: Path):
     new = write(tmp_path / "new" / "one", ROWS)
 
-    found = comparing.compare("one", old, new, Tolerance())
+    found = verify.compare("one", old, new, Tolerance())
 
     assert outcomes(found) == {"table": "identical", "value": "identical", "verdict": "identical"}
-    assert comparing.agree(found)
+    assert verify.agree(found)
 
 
 def test_the_worst_cell_beyond_the_tolerance_is_named_with_its_row_and_both_numbers(old: Path, tmp_path: Path):
     new = write(tmp_path / "new" / "one", [("abs", 0, 1.1), ("abs", 1, 2.9), ("negative", 0, 4.1)])
 
-    table = comparing.compare("one", old, new, Tolerance(rtol=0.01))[0]
+    table = verify.compare("one", old, new, Tolerance(rtol=0.01))[0]
 
     assert (table.outcome, table.where) == ("different", "error at method=abs, seed=1")
     assert (table.old, table.new) == ("2.0", "2.9")
-    assert not comparing.agree([table])
+    assert not verify.agree([table])
 
 
 @pytest.mark.parametrize("tolerance", [Tolerance(rtol=0.1), Tolerance(atol=0.2)], ids=["relative", "absolute"])
@@ -71,7 +71,7 @@ def test_numbers_within_the_tolerance_agree_and_the_farthest_is_still_named(
 ):
     new = write(tmp_path / "new" / "one", [("abs", 0, 1.0), ("abs", 1, 2.1), ("negative", 0, 4.0)], value=2.1)
 
-    found = comparing.compare("one", old, new, tolerance)
+    found = verify.compare("one", old, new, tolerance)
 
     assert outcomes(found) == dict.fromkeys(("table", "value", "verdict"), "within tolerance")
     assert found[0].where == "error at method=abs, seed=1"
@@ -81,7 +81,7 @@ def test_numbers_within_the_tolerance_agree_and_the_farthest_is_still_named(
 def test_rows_are_matched_by_their_key_whatever_their_order(old: Path, tmp_path: Path):
     new = write(tmp_path / "new" / "one", ROWS[::-1])
 
-    table = comparing.compare("one", old, new, Tolerance(rtol=0))[0]
+    table = verify.compare("one", old, new, Tolerance(rtol=0))[0]
 
     assert (table.outcome, table.where) == ("within tolerance", "order of rows or columns")
 
@@ -96,7 +96,7 @@ def test_rows_are_matched_by_their_key_whatever_their_order(old: Path, tmp_path:
 def test_missing_and_extra_rows_are_differences(tmp_path: Path, before: Rows, after: Rows, where: str):
     old, new = write(tmp_path / "old", before), write(tmp_path / "new", after)
 
-    table = comparing.compare("one", old, new, Tolerance(rtol=1))[0]
+    table = verify.compare("one", old, new, Tolerance(rtol=1))[0]
 
     assert (table.outcome, table.where) == ("different", where)
 
@@ -107,14 +107,14 @@ def test_an_empty_cell_equals_an_empty_cell_alone(tmp_path: Path):
     moved = write(tmp_path / "moved", empty[::-1])
     filled = write(tmp_path / "filled", [("abs", 0, 1.0), ("abs", 1, 1.0)])
 
-    assert comparing.compare("one", old, moved, Tolerance())[0].outcome == "within tolerance"
-    assert comparing.compare("one", old, filled, Tolerance(rtol=1))[0].outcome == "different"
+    assert verify.compare("one", old, moved, Tolerance())[0].outcome == "within tolerance"
+    assert verify.compare("one", old, filled, Tolerance(rtol=1))[0].outcome == "different"
 
 
 def test_a_changed_verdict_is_a_difference_that_no_tolerance_covers(old: Path, tmp_path: Path):
     new = write(tmp_path / "new" / "one", ROWS, verdict="partly", value=2.1)
 
-    found = comparing.compare("one", old, new, Tolerance(rtol=10))
+    found = verify.compare("one", old, new, Tolerance(rtol=10))
     claim = next(one for one in found if one.kind == "verdict")
 
     assert (claim.name, claim.outcome, claim.where) == ("sparseness/knee", "different", "verdict")
@@ -127,7 +127,7 @@ def test_missing_and_extra_tables_and_verdicts_are_named(old: Path, tmp_path: Pa
     for suffix in (".csv", ".json"):
         (new / "tables/sweep").with_suffix(suffix).rename((new / "tables/other").with_suffix(suffix))
 
-    found = {(one.kind, one.name): one.outcome for one in comparing.compare("one", old, new, Tolerance())}
+    found = {(one.kind, one.name): one.outcome for one in verify.compare("one", old, new, Tolerance())}
 
     assert found["table", "sweep"] == "missing"
     assert found["table", "other"] == "extra"
@@ -216,7 +216,7 @@ def test_a_table_edited_after_it_was_published_is_a_difference_and_the_others_ar
     table = old / "tables/sweep.csv"
     table.write_text(table.read_text().replace("4", "5"))
 
-    found = comparing.compare("one", old, new, Tolerance(rtol=1))
+    found = verify.compare("one", old, new, Tolerance(rtol=1))
 
     assert outcomes(found) == {"table": "different", "value": "identical", "verdict": "identical"}
     assert "changed after the run" in found[0].where
@@ -226,7 +226,7 @@ def test_broken_json_is_named_by_its_file(old: Path):
     (old / "claims.json").write_text("[")
 
     with pytest.raises(ValueError, match=r"claims\.json is not valid JSON .*; restore it or make its run again"):
-        comparing.compare("one", old, old, Tolerance())
+        verify.compare("one", old, old, Tolerance())
 
 
 def test_what_varies_from_run_to_run_is_compared_by_its_rows_and_names_alone(tmp_path: Path):
@@ -234,24 +234,24 @@ def test_what_varies_from_run_to_run_is_compared_by_its_rows_and_names_alone(tmp
     old = write(tmp_path / "old" / "one", ROWS, varies=True)
     new = write(tmp_path / "new" / "one", seconds, value=9.0, varies=True)
 
-    found = comparing.compare("one", old, new, Tolerance())
+    found = verify.compare("one", old, new, Tolerance())
 
     assert outcomes(found) == dict.fromkeys(("table", "value", "verdict"), "measured anew")
-    assert comparing.agree(found)
+    assert verify.agree(found)
 
 
 def test_a_row_too_few_is_a_difference_also_where_numbers_vary(tmp_path: Path):
     old = write(tmp_path / "old" / "one", ROWS, varies=True)
     new = write(tmp_path / "new" / "one", ROWS[:2], varies=True)
 
-    assert outcomes(comparing.compare("one", old, new, Tolerance()))["table"] == "different"
+    assert outcomes(verify.compare("one", old, new, Tolerance()))["table"] == "different"
 
 
 def test_another_verdict_is_a_difference_also_where_its_numbers_vary(tmp_path: Path):
     old = write(tmp_path / "old" / "one", ROWS, varies=True)
     new = write(tmp_path / "new" / "one", ROWS, verdict="inconclusive", varies=True)
 
-    found = {one.kind: one for one in comparing.compare("one", old, new, Tolerance(rtol=1))}
+    found = {one.kind: one for one in verify.compare("one", old, new, Tolerance(rtol=1))}
 
     assert found["verdict"].outcome == "different"
     assert (found["verdict"].where, found["verdict"].new) == ("verdict", "inconclusive")
@@ -261,7 +261,7 @@ def test_numbers_that_varied_once_and_do_no_longer_are_compared(tmp_path: Path):
     old = write(tmp_path / "old" / "one", ROWS, varies=True)
     new = write(tmp_path / "new" / "one", ROWS, value=9.0)
 
-    assert outcomes(comparing.compare("one", old, new, Tolerance()))["value"] == "different"
+    assert outcomes(verify.compare("one", old, new, Tolerance()))["value"] == "different"
 
 
 @pytest.mark.parametrize("harm", ["gone", "another key"])
@@ -273,7 +273,7 @@ def test_the_same_numbers_described_otherwise_are_a_difference(old: Path, tmp_pa
     else:
         described.write_text(described.read_text("utf-8").replace('"method",\n  "seed"', '"seed"'), "utf-8")
 
-    assert outcomes(comparing.compare("one", old, new, Tolerance()))["table"] == "different"
+    assert outcomes(verify.compare("one", old, new, Tolerance()))["table"] == "different"
 
 
 def test_values_that_are_no_mapping_are_refused_in_one_line(old: Path, tmp_path: Path):
@@ -281,4 +281,4 @@ def test_values_that_are_no_mapping_are_refused_in_one_line(old: Path, tmp_path:
     (new / "values.json").write_text("[1]", "utf-8")
 
     with pytest.raises(ValueError, match=r"values.json is to hold values by name"):
-        comparing.compare("one", old, new, Tolerance())
+        verify.compare("one", old, new, Tolerance())

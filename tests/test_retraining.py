@@ -16,8 +16,8 @@ from prunelab.models import build
 from prunelab.pruning import kept_counts, layer_counts, prunable
 from prunelab.pruning.budgets import BUDGETS
 from prunelab.pruning.paths import lit, live
-from prunelab.retraining import PATH, Schedule, Stage, prune_and_retrain, train_masked
 from prunelab.train import Recipe, train
+from prunelab.train.retraining import PATH, Schedule, Stage, prune_and_retrain, train_masked
 
 RECIPE = Recipe(learning_rate=0.1, batch_size=256)
 WEIGHTS = 64 * 16 + 16 * 12 + 12 * 10  # mlp-16-12 on 8 x 8 pixels

@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from prunelab.data.recordings import Recording
+from prunelab.data.spoken import Recording
 from prunelab.speech.strings import Stringing, Utterance, join, pink, whole
 
 QUIET = 200.0  # dB: noise far below what is looked at

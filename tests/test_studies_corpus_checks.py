@@ -5,8 +5,7 @@ import pytest
 import torch
 
 from prunelab.speech import Topology, Utterance
-from prunelab.studies.corpora import Shape
-from prunelab.studies.corpus_checks import check_alignable, check_trained
+from prunelab.studies.common.corpora import Shape, check_alignable, check_trained
 
 
 def utterance(name: str, words: tuple[int, ...]) -> Utterance:

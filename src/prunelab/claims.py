@@ -5,18 +5,22 @@ The rules themselves are one module a study (`prunelab.rules`), on top of `decis
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from typing import Annotated as A
 from typing import Any
 
 import pandas as pd
 import yaml
+from pandas import DataFrame
 
 from prunelab import files, project
-from prunelab.decisions import Decision, Outcome
+from prunelab.decisions import Decision, NotCoveredError, Outcome, undecided
+from prunelab.tables import Table
 
 NOT_YET = "not yet decided"
+
 # From least to most in favour of a claim; which of its subjects a verdict quotes follows this order.
 _FAVOUR: tuple[Decision, ...] = ("not-reproduced", "inconclusive", "partly", "reproduced")
 
@@ -65,6 +69,50 @@ class Verdict:
     case: str
     reason: str
     cases: tuple[Case, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Columns:
+    """What the rules read of a table: the columns that tell its rows apart, and those that were measured."""
+
+    key: tuple[str, ...]
+    measured: tuple[str, ...] = ()
+
+
+def _net(rows: DataFrame) -> str:
+    return f"{rows['model'].iloc[0]} on {rows['data'].iloc[0]}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """How a table is cut into the subjects of a claim, and what is decided of each."""
+
+    table: str
+    decide: (
+        Callable[[DataFrame], Outcome] | Mapping[str, Callable[[DataFrame], Outcome]]
+    )  # or by what ends a case's name
+    by: tuple[str, ...] = ("data", "model")  # columns that tell subjects apart
+    case: Callable[[DataFrame], str] = _net  # names a subject, from its rows
+    only: Callable[[DataFrame], "pd.Series[bool]"] | None = None  # the rows that matter; all when absent
+    matter: str = ""  # those rows in words
+
+
+class Decided(Table, key="claim case", name="verdicts"):
+    """One claim, decided on one subject."""
+
+    claim: A[str, "id of the claim"]
+    case: A[str, "net and data it is decided on"]
+    verdict: A[Decision, "reproduced, partly, not-reproduced or inconclusive"]
+    effect: A[float | None, "what the rule measures; may be empty where the data do not reach [unit beside]"]
+    low: A[float | None, "lower end of its 95 % interval over seeds; may be empty [unit beside]"]
+    high: A[float | None, "upper end of its 95 % interval over seeds; may be empty [unit beside]"]
+    unit: A[str, "of effect, low and high; may be empty where there is no effect"]
+    n_seeds: A[int, "nets behind it"]
+    reason: A[str, "the effect held against the rule's bound"]
+
+
+class DecidedByTimes(Decided, varies=True, name="verdicts"):
+    """The same, where some rest on measured times."""
 
 
 def load(path: Path | None = None) -> list[Claim]:
@@ -120,6 +168,97 @@ def verdict(claim: Claim, outcomes: Mapping[str, Outcome], *, table: str) -> Ver
         table: where the numbers are, "<run>/tables/<name>.csv".
     """
     return _join(claim, [_case(subject, outcome, table) for subject, outcome in outcomes.items()])
+
+
+def decide(
+    study: str,
+    rules: Mapping[str, Rule],
+    tables: Mapping[str, DataFrame],
+    *,
+    where: Mapping[str, str],
+    read: Callable[[str, DataFrame], DataFrame] = lambda _, table: table,
+    sort: bool = True,
+    known: Sequence[Claim] | None = None,
+) -> list[Verdict]:
+    """Decide every claim of a study whose table is given, subject by subject.
+
+    Args:
+        study: its name in `claims.yml`.
+        rules: claim id -> its rule.
+        tables: name -> rows; the claims on a table that is missing are left out.
+        where: the same names -> the path verdicts point to, "<run>/tables/<name>.csv".
+        read: what each table goes through first, name and rows: see `checked` and `settings`.
+        sort: subjects in the order of what tells them apart; else in that of their rows.
+        known: the claims; those published when absent.
+
+    Returns:
+        A verdict per claim, in the order of `claims.yml`.
+
+    Raises:
+        ValueError: a table has no place in `where`, or a claim has no rule; or as `read`.
+    """
+    if missing := [name for name in tables if name not in where]:
+        raise ValueError(f"a verdict says where its numbers are; no place given for {missing}; add it to where")
+    rows = {name: read(name, table) for name, table in tables.items()}
+    found = []
+    for claim in load() if known is None else known:
+        if claim.study != study:
+            continue
+        if claim.id not in rules:
+            raise ValueError(f"every claim of {study} has a rule; {claim.id!r} has none; known: {sorted(rules)}")
+        rule = rules[claim.id]
+        if rule.table in rows:
+            found.append(verdict(claim, _outcomes(rule, rows[rule.table], sort=sort), table=where[rule.table]))
+    return found
+
+
+def checked(name: str, table: DataFrame, columns: Mapping[str, Columns]) -> DataFrame:
+    """Return a table that the rules read, which has rows and the columns they need.
+
+    Raises:
+        ValueError: it is none of those, lacks a column, or has no rows.
+    """
+    if name not in columns:
+        raise ValueError(f"the rules read the tables {list(columns)}; got {name!r}; is it misspelt?")
+    needed = [*columns[name].key, *columns[name].measured]
+    if missing := [column for column in needed if column not in table.columns]:
+        raise ValueError(f"the rules on {name} need the columns {needed}; missing: {missing}")
+    if table.empty:
+        raise ValueError(f"a claim is decided on measurements; {name} has no rows; did its run measure anything?")
+    return table
+
+
+def settings(name: str, rows: DataFrame, key: Sequence[str]) -> DataFrame:
+    """Return rows each once and in one order, so that neither repeats nor the order of runs play a part.
+
+    Raises:
+        ValueError: two rows say different things about one setting.
+    """
+    rows = rows.drop_duplicates()
+    for _, odd in rows[rows.duplicated(list(key))].head(1).iterrows():
+        named = ", ".join(f"{column}={odd[column]!s}" for column in key)
+        raise ValueError(
+            f"{name} has one row a net and setting; it says two things about {named}; of two runs, or two schedules?"
+        )
+    return rows.sort_values(list(key), ignore_index=True)
+
+
+def verdict_table(verdicts: Sequence[Verdict]) -> DataFrame:
+    """Lay the verdicts out, one row a claim and subject."""
+    rows = [{"claim": verdict.id} | vars(case) for verdict in verdicts for case in verdict.cases]
+    return Decided.frame(DataFrame(rows))
+
+
+def publish(verdicts: Sequence[Verdict], name: str = "verdicts", *, varies: bool = False) -> DataFrame:
+    """Save a run's verdicts, to `claims.json` and as a table, and give the table.
+
+    Args:
+        verdicts: of all the study's claims.
+        name: the table's.
+        varies: some rest on measured times, which another run will not repeat.
+    """
+    save(verdicts)
+    return (DecidedByTimes if varies else Decided).save(verdict_table(verdicts), name)
 
 
 def save(verdicts: Sequence[Verdict], folder: Path = Path()) -> Path:
@@ -208,6 +347,22 @@ def _gather(folder: Path, claims: Sequence[Claim]) -> dict[tuple[str, str], Verd
                 raise ValueError(f"{path} decides {entry.study}: {entry.id}, which claims.yml lacks; renamed since?")
             cases.setdefault(name, []).extend(entry.cases)
     return {name: _join(known[name], list(found)) for name, found in cases.items()}
+
+
+def _outcomes(rule: Rule, table: DataFrame, *, sort: bool) -> dict[str, Outcome]:
+    """Decide each subject; data that do not cover what the rule needs leave it open."""
+    rows = table if rule.only is None else table[rule.only(table)]
+    if rows.empty:
+        return {"no subject": undecided(f"{rule.table} has no {rule.matter}; measure some", unit="", n=0)}
+    outcomes = {}
+    for _, own in rows.groupby(list(rule.by), sort=sort):
+        for ending, decides in (rule.decide if isinstance(rule.decide, Mapping) else {"": rule.decide}).items():
+            case = f"{rule.case(own)}, {ending}" if ending else rule.case(own)
+            try:
+                outcomes[case] = decides(own)
+            except NotCoveredError as gap:
+                outcomes[case] = undecided(str(gap), unit="", n=own["seed"].nunique())
+    return outcomes
 
 
 def _join(claim: Claim, cases: Sequence[Case]) -> Verdict:

@@ -8,11 +8,9 @@ from typing import Annotated
 
 import typer
 
-from prunelab import commands
-from prunelab.commands import FAILED
 from prunelab.report import notebooks, profiles
 
-BAD_INPUT = 2
+FAILED, BAD_INPUT = 1, 2
 
 _CODES = """
 Exit codes: 0 done; 1 a run failed, or results differ; 2 the request cannot be met as it is; 130 Ctrl-C; 143 SIGTERM.
@@ -51,16 +49,16 @@ def list_(
 
     [bold]Examples[/bold]: prunelab list · prunelab list --profile full
     """
-    from prunelab.report import show
+    from prunelab.report import doctor as examination
 
     if profile is None:
         titles = [(name, notebooks.title(notebooks.read(name))) for name in notebooks.names()]
-        show.table(("notebook", "question"), titles)
+        examination.table(("notebook", "question"), titles)
         print(f"profiles: {', '.join(profiles.names())}")
         return
     plan = profiles.read(profile)
     rows = [(run.name, run.notebook, ", ".join(run.inputs), json.dumps(dict(run.parameters))) for run in plan.runs]
-    show.table(("run", "notebook", "after", "parameters"), rows, title=plan.description)
+    examination.table(("run", "notebook", "after", "parameters"), rows, title=plan.description)
 
 
 @app.command()
@@ -69,10 +67,11 @@ def params(notebook: str) -> None:
 
     [bold]Example[/bold]: prunelab params threshold-sweep
     """
-    from prunelab.report import parameters, show
+    from prunelab.report import doctor as examination
+    from prunelab.report import parameters
 
     declared = parameters.declared(notebooks.read(notebook))
-    show.table(
+    examination.table(
         ("name", "type", "default", "meaning"), [(one.name, one.type, repr(one.default), one.help) for one in declared]
     )
 
@@ -155,16 +154,16 @@ def verify(
     [bold]Examples[/bold]: prunelab verify · prunelab verify --run threshold-sweep --atol 0.05 ·
     prunelab verify --profile quick --no-run --against ../other/results/quick
     """
-    from prunelab.report import comparing, show
+    from prunelab.report import doctor as examination
     from prunelab.report import verify as verifying
 
-    tolerance = comparing.Tolerance(rtol=rtol, atol=atol)
+    tolerance = verifying.Tolerance(rtol=rtol, atol=atol)
     found = verifying.verify(profile, run, against=against, execute=execute, tolerance=tolerance)
     if as_json:
         print(json.dumps([dataclasses.asdict(one) for one in found], indent=1, ensure_ascii=False))
     else:
-        show.comparisons(found)
-    if not comparing.agree(found):
+        examination.comparisons(found)
+    if not verifying.agree(found):
         raise typer.Exit(FAILED)
 
 
@@ -175,19 +174,105 @@ def doctor(as_json: AsJson = False) -> None:
     Exit code 1 where something is missing that every use of Prunelab needs.
     """
     from prunelab.report import doctor as examination
-    from prunelab.report import show
 
     found = examination.examine()
     if as_json:
         print(json.dumps([dataclasses.asdict(one) for one in found], indent=1, ensure_ascii=False))
     else:
-        show.checks(found)
+        examination.checks(found)
     if any(one.required and one.state == examination.MISSING for one in found):
         raise typer.Exit(FAILED)
 
 
-app.command()(commands.choose)
-app.command()(commands.shrink)
+@app.command()
+def choose(
+    model: Annotated[Path, typer.Argument(help="Parameters as safetensors: of a run, or a plain state_dict.")],
+    arch: Annotated[str | None, typer.Option(help="The net, as lenet-300-100. Default: as the file says.")] = None,
+    data: Annotated[str | None, typer.Option(help="Data set, a name or path. Default: as the file says.")] = None,
+    standardised: Annotated[
+        bool | None,
+        typer.Option(
+            "--standardised/--raw", help="Trained on channels of mean 0, deviation 1. Default: as the file says."
+        ),
+    ] = None,
+    max_accuracy_drop: Annotated[float | None, typer.Option(min=0, help="Points of accuracy to lose at most.")] = None,
+    max_parameters: Annotated[int | None, typer.Option(min=0, help="Weights kept and all biases.")] = None,
+    max_bytes: Annotated[int | None, typer.Option(min=0, help="Of their values, dense or CSR, the smaller.")] = None,
+    max_flops: Annotated[int | None, typer.Option(min=0, help="Operations of one example, 2 a kept weight.")] = None,
+    min_pruned: Annotated[float | None, typer.Option(min=0, max=100, help="Weights to remove at least, %.")] = None,
+    max_pruned: Annotated[float | None, typer.Option(min=0, max=100, help="Weights to remove at most, %.")] = None,
+    max_latency_ms: Annotated[float | None, typer.Option(min=0, help="Median of one call.")] = None,
+    batch_size: Annotated[int, typer.Option(min=1, help="Examples in such a call.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="Of such a call.")] = 1,
+    family: Annotated[str, typer.Option(help="global, quality, sensitivity or units.")] = "global",
+    confidence: Annotated[float, typer.Option(help="With which a drop stays within its bound.")] = 0.95,
+    tests: Annotated[int, typer.Option(min=1, help="Prunings measured at most.")] = 10,
+    search_on: Annotated[
+        str,
+        typer.Option(help="validation; or test (one half, verified on the other), for a net trained on validation."),
+    ] = "validation",
+    out: Annotated[Path | None, typer.Option(help="Where to write the pruned net (safetensors).")] = None,
+) -> None:
+    """Choose a pruning of a stored net by bounds on what it may cost, verify it on other examples, write it.
+
+    [bold]Examples[/bold]: prunelab choose model.safetensors --arch lenet-300-100 --data mnist --max-accuracy-drop 0.5 ·
+    prunelab choose model.safetensors --max-accuracy-drop 1 --max-bytes 300000 --out pruned.safetensors
+    """
+    from prunelab.choosing import Bounds, stored
+    from prunelab.report import doctor as examination
+
+    bounds = Bounds(
+        max_drop=max_accuracy_drop,
+        max_parameters=max_parameters,
+        max_bytes=max_bytes,
+        max_flops=max_flops,
+        min_pruned=None if min_pruned is None else min_pruned / 100,
+        max_pruned=None if max_pruned is None else max_pruned / 100,
+        max_latency_ms=max_latency_ms,
+    )
+    found = stored.choose_stored(
+        model,
+        bounds=bounds,
+        arch=arch,
+        data=data,
+        standardised=standardised,
+        family=family,
+        search_on=search_on,
+        confidence=confidence,
+        tests=tests,
+        batch_size=batch_size,
+        torch_threads=threads,
+        out=out,
+    )
+    examination.table(stored.SUMMARY, stored.summary(found))
+    print("\n".join(stored.said(found)))
+    if not all(kept.held for kept in found.verified):
+        raise typer.Exit(FAILED)
+
+
+@app.command()
+def shrink(
+    net: Annotated[Path, typer.Argument(help="A pruned net, safetensors.")],
+    data: Annotated[str, typer.Option(help="What it was trained on: a name or a path.")],
+    arch: Annotated[str | None, typer.Option(help="Its spec; may be left out where the file says it.")] = None,
+    out: Annotated[Path, typer.Option(help="Folder to write to.")] = Path(),
+    standardised: Annotated[
+        bool, typer.Option("--standardised/--raw", help="Channels of mean 0, deviation 1.")
+    ] = False,
+    onnx: Annotated[bool, typer.Option("--onnx/--no-onnx", help="Export too.")] = True,
+    tolerance: Annotated[float, typer.Option(min=0, help="Of outputs, as a share of the largest.")] = 1e-4,
+) -> None:
+    """Write the physically smaller net that a pruned one is, and prove on the test part that both compute the same.
+
+    [bold]Example[/bold]: prunelab shrink pruned.safetensors --arch lenet-300-100 --data mnist --out smaller
+    """
+    from prunelab.data import load_images
+    from prunelab.data.images import standardised as scaled
+    from prunelab.deploy import shrink_stored
+
+    images = scaled(load_images(data)) if standardised else load_images(data)
+    found = shrink_stored(net, arch=arch, images=images, out=out, onnx=onnx, tolerance=tolerance)
+    print(json.dumps(dataclasses.asdict(found), indent=1, default=str))
 
 
 @data_app.callback()
@@ -196,13 +281,13 @@ def data_status(context: typer.Context) -> None:
     if context.invoked_subcommand is not None:
         return
     from prunelab import data
-    from prunelab.report import show
+    from prunelab.report import doctor as examination
 
     rows = [
         (one.name, one.holds, one.licence, str(one.where or one.problem or f"missing: {one.get}"))
         for one in data.status()
     ]
-    show.table(("name", "holds", "licence", "where"), rows)
+    examination.table(("name", "holds", "licence", "where"), rows)
 
 
 @data_app.command("get")

@@ -7,7 +7,7 @@ import dataclasses
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,16 @@ import numpy as np
 import pandas as pd
 
 from prunelab import files
+from prunelab.stats import Interval
 
 # Ten digits give every float32 back exactly (nine would do) and hide the last-digit noise of another
 # processor's sums; seventeen would print 1.7699999999999982 for an error of 1.77 %.
 _FLOAT_FORMAT = "%.10g"
+
+
 _MAY_BE_EMPTY = "may be empty"
+
+
 _DTYPES = {"boolean": "bool", "integer": "int64", "number": "float64", "text": "str"}
 
 
@@ -248,3 +253,15 @@ def _check_cells(column: "pd.Series[Any]", description: str, name: str) -> None:
             f"{name} is empty in {int(empty.sum())} of {len(column)} rows; "
             f'fill them, or write "{_MAY_BE_EMPTY}" in its description'
         )
+
+
+def finite(
+    key: str, values: Sequence[float], interval: Callable[[Sequence[float]], Interval], unit: str, digits: int = 2
+) -> dict[str, Value]:
+    """Quote an interval over seeds under a key; nothing where a seed lacks a value."""
+    return {key: quote(interval(values), unit, digits)} if all(map(math.isfinite, values)) else {}
+
+
+def quote(interval: Interval, unit: str, digits: int = 2) -> Value:
+    """Make an interval a value to quote."""
+    return Value(value=interval.value, low=interval.low, high=interval.high, unit=unit, digits=digits, n=interval.n)

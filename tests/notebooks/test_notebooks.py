@@ -186,7 +186,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "layer-sensitivity": {"nets": ["../train-lenet"], "scales": [0.5, 0.97]},
         "percentile": {**TINY, "fractions": [0.2, 0.9]},
         "verdicts": tables,
-        "published-results": tables,
+        "images-report": {**tables, "nets": ["../train-lenet"]},
         "audit": {},
         "speech-corpus": CORPUS,
         "train-recogniser": {
@@ -204,7 +204,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "speech-outputs": {**SPEECH, "scales": [0.4, 2.0]},
         "outputs-verdicts": {"speech_outputs": "../speech-outputs"},
         "speech-correction": {**SPEECH, "scales": [0.4, 2.0], "threshold_sweep": "../speech-threshold-sweep"},
-        "published-speech": {
+        "speech-report": {
+            **SPEECH,
             **SPEECH_TABLES,
             "rescaled": "../speech-rescaled",
             "outputs": "../speech-outputs",

@@ -8,7 +8,8 @@ import csv
 import difflib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,10 @@ class ResultError(Exception):
     """A result that the page asks for is not there; the message says which file and what is nearest."""
 
 
+class AbsentError(ResultError):
+    """A row or cell that a table of the page may lack."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Table:
     """A result table as text cells, with what its sidecar says of each column."""
@@ -26,6 +31,8 @@ class Table:
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     descriptions: Mapping[str, str]
+    key: tuple[str, ...] = ()
+    types: Mapping[str, str] = field(default_factory=dict)
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
@@ -91,14 +98,27 @@ def value(path: Path, key: str) -> Mapping[str, Any]:
 
 
 def table(path: Path) -> Table:
-    """A CSV table with the column descriptions of its sidecar; cells stay the text they are in the file."""
-    descriptions = read_json(path.with_suffix(".json"))["columns"]
-    try:
-        with path.open(encoding="utf-8", newline="") as lines:
-            header, *rows = csv.reader(lines)
-    except FileNotFoundError:
-        raise ResultError(f"no file {_short(path)}{nearest(path.name, _siblings(path))}") from None
-    return Table(columns=tuple(header), rows=tuple(map(tuple, rows)), descriptions=descriptions)
+    """A CSV table with what its sidecar says of it; cells stay the text they are in the file."""
+    described = path.with_suffix(".json")
+    read_json(described)  # first, since a table without its sidecar is none
+    if not path.is_file():
+        raise ResultError(f"no file {_short(path)}{nearest(path.name, _siblings(path))}")
+    return _table(path, *(file.stat().st_mtime_ns for file in (path, described)))
+
+
+@lru_cache(maxsize=256)
+def _table(path: Path, *changed: int) -> Table:
+    """Read a table once for all cells that are quoted of it, and again when it has changed."""
+    sidecar = read_json(path.with_suffix(".json"))
+    with path.open(encoding="utf-8", newline="") as lines:
+        header, *rows = csv.reader(lines)
+    return Table(
+        columns=tuple(header),
+        rows=tuple(map(tuple, rows)),
+        descriptions=sidecar["columns"],
+        key=tuple(sidecar.get("key", ())),
+        types=sidecar.get("types", {}),
+    )
 
 
 def select(full: Table, *, columns: list[str], where: Mapping[str, str], limit: int | None, source: str) -> Table:
@@ -117,14 +137,22 @@ def select(full: Table, *, columns: list[str], where: Mapping[str, str], limit: 
     for name in [*columns, *where]:
         if name not in full.columns:
             raise ResultError(f"no column {name!r} in {source}{nearest(name, full.columns)}")
-    rows = [row for row in full.rows if all(row[full.columns.index(name)] == text for name, text in where.items())]
+    rows = [row for row in full.rows if all(same(row[full.columns.index(name)], text) for name, text in where.items())]
     if where and not rows:
         wanted = ", ".join(f"{name}={text}" for name, text in where.items())
         raise ResultError(f"no row of {source} has {wanted}")
     shown = columns or list(full.columns)
     picks = [full.columns.index(name) for name in shown]
     cells = tuple(tuple(row[pick] for pick in picks) for row in rows[:limit])
-    return Table(columns=tuple(shown), rows=cells, descriptions=full.descriptions)
+    return replace(full, columns=tuple(shown), rows=cells)
+
+
+def same(cell: str, wanted: str) -> bool:
+    """Whether a cell is the one named: the same text, or the same number."""
+    try:
+        return cell == wanted or float(cell) == float(wanted)
+    except ValueError:
+        return False
 
 
 def _short(path: Path) -> str:

@@ -10,16 +10,21 @@ from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
-from prunelab_book import links, results, text
+from prunelab_book import cells, links, results, text
+from prunelab_book.cells import Reference, conditions, split
 from prunelab_book.details import details
 
 Cell = str | nodes.Node | Sequence[nodes.Node]
 
 
-def build(header: Sequence[str], rows: Iterable[Sequence[Cell]], *, classes: Sequence[str] = ()) -> nodes.table:
-    """A table with one header row; every row has as many cells as the header."""
+def build(
+    header: Sequence[Cell], rows: Iterable[Sequence[Cell]], *, classes: Sequence[str] = (), stub: bool = False
+) -> nodes.table:
+    """A table with one header row; every row has as many cells as the header, the first its header where `stub`."""
     group = nodes.tgroup(cols=len(header))
-    group += [nodes.colspec(colwidth=1) for _ in header]
+    group += [
+        nodes.colspec(colwidth=1, **({"stub": 1} if stub and not place else {})) for place, _ in enumerate(header)
+    ]
     group += nodes.thead("", _row(header))
     group += nodes.tbody("", *map(_row, rows))
     return nodes.table("", group, classes=["pl-table", *classes])
@@ -37,8 +42,15 @@ def is_number(cell: str) -> bool:
 class RunTable(SphinxDirective):
     """{run-table} run/name: a table of a run, with its download and the command that makes it again.
 
-    Options: profile (build or published), columns (names by commas), where (column=text by commas),
-    rows (at most so many), digits (decimals to round numbers with a fraction to).
+    Options: profile (build or published), where (column=text by commas), columns (names by commas), limit (at most so
+    many rows), digits (decimals to round numbers with a fraction to).
+
+    With the option rows it is a pivot, whose cells are printed as {cell} prints them. Its options: rows and columns,
+    each either names of columns by commas, for every cell that these have, or a list `label = reference`, in lines or
+    with | between, whose references are parts of a cell's ([column=cell], .column, ; format, even another run/table);
+    values (the column shown, or several), format, labels (a list `cell or column = how it is called`), head (over the
+    first column), empty (what stands where there is no row or an empty cell, otherwise an error), bare (the table
+    alone, without its provenance). Labels and head may have markup.
     """
 
     required_arguments = 1
@@ -46,14 +58,16 @@ class RunTable(SphinxDirective):
         "profile": directives.unchanged,
         "columns": directives.unchanged,
         "where": directives.unchanged,
-        "rows": directives.nonnegative_int,
+        "limit": directives.nonnegative_int,
         "digits": directives.nonnegative_int,
+        **dict.fromkeys(["rows", "values", "format", "labels", "head", "empty"], directives.unchanged_required),
+        "bare": directives.flag,
     }
 
     def run(self) -> list[nodes.Node]:
         """The table, the meaning of its columns, and its provenance."""
         try:
-            return self._nodes()
+            return self._pivot() if "rows" in self.options else self._nodes()
         except results.ResultError as error:
             raise self.error(f"run-table: {error}") from error
 
@@ -61,15 +75,12 @@ class RunTable(SphinxDirective):
         """Read, select and lay out."""
         place, run, name = target(self.arguments[0], self.options)
         folder = results.run_folder(Path(self.env.srcdir), place, run)
-        path = folder / "tables" / f"{name}.csv"
-        for file in (path, path.with_suffix(".json")):
-            self.env.note_dependency(str(file))
-        full = results.table(path)
+        full = self._read(folder / "tables" / f"{name}.csv")
         shown = results.select(
             full,
             columns=split(self.options.get("columns", "")),
             where=conditions(self.options.get("where", "")),
-            limit=self.options.get("rows"),
+            limit=self.options.get("limit"),
             source=f"{run}/{name}.csv",
         )
         digits = self.options.get("digits")
@@ -92,6 +103,82 @@ class RunTable(SphinxDirective):
         )
         return [*parts, details("What the columns mean", meanings), links.provenance(self.env, place, run, name)]
 
+    def _read(self, path: Path) -> results.Table:
+        """A table; the page is read again when it changes."""
+        for file in (path, path.with_suffix(".json")):
+            self.env.note_dependency(str(file))
+        return results.table(path)
+
+    def _pivot(self) -> list[nodes.Node]:
+        """Lay the cells out by what names their row and their column."""
+        place, run, name = target(self.arguments[0], self.options)
+        source = Path(self.env.srcdir)
+        whole = Reference(
+            table=f"{run}/{name}",
+            where=conditions(self.options.get("where", "")),
+            form=self.options.get("format", ""),
+        )
+        table = self._read(cells.path(source, place, whole.table))
+        values = [Reference(column=column) for column in split(self.options.get("values", ""))]
+        columns = self._axis("columns", table, whole) if "columns" in self.options else [("", Reference())]
+        if len(values) == 1:
+            columns = [(label, own.within(values[0])) for label, own in columns]
+        elif values:
+            columns = [
+                (", ".join(part for part in (label, self._named(table, value.column)) if part), own.within(value))
+                for label, own in columns
+                for value in values
+            ]
+        rows = [
+            [self._inline(label), *(self._printed(place, column.within(row).within(whole)) for _, column in columns)]
+            for label, row in self._axis("rows", table, whole)
+        ]
+        header = [self._inline(label) for label in (self.options.get("head", ""), *(label for label, _ in columns))]
+        body = build(header, rows, stub=True)
+        return [body] if "bare" in self.options else [body, links.provenance(self.env, place, run, name)]
+
+    def _axis(self, option: str, table: results.Table, whole: Reference) -> list[tuple[str, Reference]]:
+        """The rows or columns of a pivot: what each is called, and what names its cells."""
+        written = self.options[option]
+        if " = " in written:
+            return [(label, cells.reference(own)) for label, own in _listed(written, option)]
+        names = split(written)
+        shown = results.select(table, columns=names, where=whole.where, limit=None, source=f"{whole.table}.csv")
+        return [
+            (", ".join(self._named(table, cell) for cell in row), Reference(where=dict(zip(names, row, strict=True))))
+            for row in dict.fromkeys(shown.rows)
+        ]
+
+    def _named(self, table: results.Table, name: str) -> str:
+        """What a cell or a column is called."""
+        labels = dict(_listed(self.options["labels"], "labels")) if "labels" in self.options else {}
+        return labels.get(name) or (heading(name, table.descriptions[name]) if name in table.descriptions else name)
+
+    def _printed(self, place: str, wanted: Reference) -> nodes.paragraph:
+        """A cell of a pivot; numbers are set to the right."""
+        path = cells.path(Path(self.env.srcdir), place, wanted.table)
+        self._read(path)
+        try:
+            printed = cells.said(path, wanted)
+        except results.AbsentError:
+            if "empty" not in self.options:
+                raise
+            printed = self.options["empty"]
+        number = printed[0].isdigit() or printed[0] == "\N{MINUS SIGN}"
+        return nodes.paragraph("", printed, classes=["pl-number"] if number else [])
+
+    def _inline(self, label: str) -> nodes.paragraph:
+        """A label with its markup."""
+        return nodes.paragraph("", "", *self.parse_inline(label, lineno=self.lineno)[0])
+
+
+def _listed(option: str, name: str) -> list[tuple[str, str]]:
+    """Entries of an option that is a list "label = ...", in lines or with | between."""
+    pairs = [entry.partition(" = ") for entry in re.split(r"\||\n", option) if entry.strip()]
+    if wrong := [label for label, equals, _ in pairs if not equals]:
+        raise results.ResultError(f"{name} wants entries as in one = another, got {wrong[0].strip()!r}")
+    return [(label.strip(), own.strip()) for label, _, own in pairs]
+
 
 def heading(column: str, description: str) -> str:
     """A column's name as a table heads it, with the unit that ends its description: "knee (%)"."""
@@ -108,19 +195,6 @@ def target(argument: str, options: dict[str, str]) -> tuple[str, str, str]:
     if not slash or not name:
         raise results.ResultError(f"wants run/name, got {argument!r}")
     return options.get("profile", "build"), run, name
-
-
-def split(option: str) -> list[str]:
-    """Entries of an option written with commas."""
-    return [entry.strip() for entry in option.split(",") if entry.strip()]
-
-
-def conditions(option: str) -> dict[str, str]:
-    """Column -> text out of an option such as "method=abs, seed=0"."""
-    pairs = [entry.partition("=") for entry in split(option)]
-    if wrong := [name for name, equals, _ in pairs if not equals]:
-        raise results.ResultError(f"where wants column=text, got {wrong[0]!r}")
-    return {name: cell for name, _, cell in pairs}
 
 
 def _cell(cell: str, digits: int | None) -> nodes.Node:

@@ -4,53 +4,48 @@ Nothing is corrected: each number is shown as printed, beside the value an ident
 """
 
 from pathlib import Path
+from typing import Annotated as A
 
 import pandas as pd
 
-from prunelab import project, records
-from prunelab.audit import agreement, curves, lenet, nets
-from prunelab.audit.identities import Finding
+from prunelab import project
+from prunelab.audit import lenet, speech
+from prunelab.audit.speech import Finding, Number, Row
+from prunelab.tables import Table
 
-__all__ = [
-    "COLUMNS",
-    "KEY",
-    "SLIP_COLUMNS",
-    "SUMMARY_COLUMNS",
-    "Finding",
-    "findings",
-    "read",
-    "slips",
-    "summary",
-    "values",
-]
+__all__ = ["Answer", "Finding", "Identity", "Slip", "answer", "findings", "read", "slips", "summary"]
 
-KEY = ("table", "row", "identity", "quantity")
-COLUMNS = {
-    "table": "the source's table",
-    "row": "its row",
-    "identity": "what must hold",
-    "quantity": "which number of the row [its unit]",
-    "printed": "the number as printed [unit of quantity]",
-    "implied": "what the identity makes of the other numbers; may be empty where it names no number [unit of quantity]",
-    "deviation": "printed - implied; may be empty [unit of quantity]",
-    "tolerance": "what rounding and interpolation can explain; may be empty [unit of quantity]",
-    "status": "holds, fails, or doubtful (a coincidence is possible)",
-    "how": "how the value is implied",
-}
-SUMMARY_COLUMNS = {
-    "table": "the source's table",
-    "identity": "what must hold",
-    "rows": "rows checked [count]",
-    "holds": "rows where it holds [count]",
-    "fails": "rows where it fails [count]",
-    "doubtful": "rows where a coincidence is possible [count]",
-}
-SLIP_COLUMNS = {
-    "table": "the source's table",
-    "row": "its row",
-    "identities": "every identity that fails or is in doubt there",
-    **{name: COLUMNS[name] for name in ("quantity", "printed", "implied", "deviation", "tolerance", "status", "how")},
-}
+
+class Identity(Table, key="table identity", name="identities"):
+    """One identity, over all rows that it is checked on."""
+
+    table: A[str, "the source's table"]
+    identity: A[str, "what must hold"]
+    rows: A[int, "rows checked [count]"]
+    holds: A[int, "rows where it holds [count]"]
+    fails: A[int, "rows where it fails [count]"]
+    doubtful: A[int, "rows where a coincidence is possible [count]"]
+
+
+class Suspect(Row):
+    """A row that fails or is in doubt."""
+
+    identities: A[str, "every identity that fails or is in doubt there"]
+
+
+class Slip(Number, Suspect, key="table row", name="slips"):
+    """One row that fails or is in doubt, with the number that shows it."""
+
+
+class Answer(Table, key="tables"):
+    """The audit in numbers."""
+
+    tables: A[int, "tables checked [count]"]
+    identities: A[int, "identities [count]"]
+    checks: A[int, "numbers held against one of them [count]"]
+    checks_that_hold: A[int, "of these, those that hold [count]"]
+    slips: A[int, "rows that fail [count]"]
+    doubtful_rows: A[int, "rows in doubt [count]"]
 
 
 def read(name: str, folder: Path | None = None) -> pd.DataFrame:
@@ -65,33 +60,30 @@ def read(name: str, folder: Path | None = None) -> pd.DataFrame:
     """
     path = (folder or project.published()) / f"{name}.csv"
     if not path.is_file():
-        raise FileNotFoundError(f"the sources' tables are {nets.TABLE} and {lenet.TABLE}; {path} is missing")
+        raise FileNotFoundError(f"the sources' tables are {speech.TABLE} and {lenet.TABLE}; {path} is missing")
     return pd.read_csv(path, dtype=str, keep_default_na=False)
 
 
 def findings(sparseness: pd.DataFrame | None = None, variants: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Hold both tables against every identity.
+    """Hold both tables against every identity; one row a printed number and identity, as `Finding`.
 
     Args:
         sparseness: the table "connection-sparseness", cells as text; the published one when absent.
         variants: the table "lenet-variants", likewise.
-
-    Returns:
-        A row per printed number and identity, with the columns of `COLUMNS` and the key `KEY`.
     """
-    rows = nets.read(read(nets.TABLE) if sparseness is None else sparseness)
-    distinct = nets.distinct(rows)
+    rows = speech.read(read(speech.TABLE) if sparseness is None else sparseness)
+    distinct = speech.distinct(rows)
     found = [
-        *agreement.repeated_rows(rows),
-        *curves.one_threshold_one_sparsity(distinct),
-        *curves.signs_add_up(distinct),
-        *agreement.one_net_one_row(distinct),
-        *curves.proportional(distinct),
-        *agreement.layers(distinct),
-        *agreement.shared_word_errors(distinct),
+        *speech.repeated_rows(rows),
+        *speech.one_threshold_one_sparsity(distinct),
+        *speech.signs_add_up(distinct),
+        *speech.one_net_one_row(distinct),
+        *speech.proportional(distinct),
+        *speech.layers(distinct),
+        *speech.shared_word_errors(distinct),
         *lenet.findings(read(lenet.TABLE) if variants is None else variants),
     ]
-    return records.to_frame(found, KEY)
+    return Finding.frame(found)
 
 
 def summary(found: pd.DataFrame) -> pd.DataFrame:
@@ -101,7 +93,7 @@ def summary(found: pd.DataFrame) -> pd.DataFrame:
         found: what `findings` returns.
 
     Returns:
-        The columns of `SUMMARY_COLUMNS`, in the order the identities were checked; key: table, identity.
+        As `Identity`, in the order the identities were checked.
     """
     by = ["table", "identity"]
     # A row with several numbers counts once, by the worst of them.
@@ -113,7 +105,7 @@ def summary(found: pd.DataFrame) -> pd.DataFrame:
         fails=lambda ranks: int((ranks == 2).sum()),
         doubtful=lambda ranks: int((ranks == 1).sum()),
     )
-    return counts.reset_index()
+    return Identity.frame(counts.reset_index())
 
 
 def slips(found: pd.DataFrame) -> pd.DataFrame:
@@ -123,7 +115,7 @@ def slips(found: pd.DataFrame) -> pd.DataFrame:
         found: what `findings` returns.
 
     Returns:
-        The columns of `SLIP_COLUMNS`; key: table, row. The numbers are those of the first identity that failed.
+        As `Slip`. The numbers are those of the first identity that failed.
     """
     bad = found[found["status"] != "holds"]
     # Stable, so that rows and identities keep the order in which they were checked.
@@ -131,21 +123,18 @@ def slips(found: pd.DataFrame) -> pd.DataFrame:
     by = ["table", "row"]
     identities = bad.groupby(by, sort=False)["identity"].agg("; ".join).rename("identities")
     first = bad.drop_duplicates(by).drop(columns="identity")
-    return first.merge(identities.reset_index(), on=by)[list(SLIP_COLUMNS)]
+    return Slip.frame(first.merge(identities.reset_index(), on=by))
 
 
-def values(found: pd.DataFrame) -> dict[str, records.Value]:
-    """Count for prose: rows with a slip, doubtful rows, numbers checked, numbers that hold, identities.
-
-    Args:
-        found: what `findings` returns.
-    """
+def answer(found: pd.DataFrame) -> pd.DataFrame:
+    """Sum up what `findings` returns in one row, as `Answer`."""
     status = slips(found)["status"]
     counts = {
-        "slips": (status == "fails").sum(),
-        "doubtful-rows": (status == "doubtful").sum(),
-        "checks": len(found),
-        "checks-that-hold": (found["status"] == "holds").sum(),
+        "tables": found["table"].nunique(),
         "identities": len(found[["table", "identity"]].drop_duplicates()),
+        "checks": len(found),
+        "checks_that_hold": int((found["status"] == "holds").sum()),
+        "slips": int((status == "fails").sum()),
+        "doubtful_rows": int((status == "doubtful").sum()),
     }
-    return {name: records.Value(value=int(count), digits=0) for name, count in counts.items()}
+    return Answer.frame([counts])

@@ -8,19 +8,17 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
+from prunelab.data import Split
+from prunelab.measure import evaluate
+from prunelab.measure.modes import evaluating
 from prunelab.pruning import apply, magnitude, prunable
-from prunelab.pruning.thresholds import (
-    Curve,
-    by_sensitivity,
-    cut,
-    in_deviations,
-    kept_at,
-    order,
-    smallest_kept,
-)
+from prunelab.pruning.kinds import find, named
+from prunelab.pruning.thresholds import Curve, by_sensitivity, cut, kept_at, order, smallest_kept
+from prunelab.pruning.unit_removal import remove, shift, shrink
+from prunelab.pruning.unit_scores import Measured, measure_units
+from prunelab.pruning.units import Site, layer_of, sites
 
 SPARSITIES = (0.25, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 1.0)  # of one layer alone, at which its sensitivity is measured
-
 Scores = Mapping[str, Tensor]
 
 
@@ -68,8 +66,7 @@ def by_masks(
 
 def by_global(module: nn.Module) -> Family:
     """Prune the smallest magnitudes of all layers: one threshold. A level is a weight."""
-    scores = magnitude(prunable(module))
-    return _ranked(module, order(scores), "global", scores)
+    return _scored(module, "global")
 
 
 def by_quality(module: nn.Module) -> Family:
@@ -77,8 +74,7 @@ def by_quality(module: nn.Module) -> Family:
 
     A level is a weight, its threshold the quality: see `prunelab.pruning.thresholds.in_deviations`.
     """
-    scores = in_deviations(prunable(module))
-    return _ranked(module, order(scores), "quality", scores)
+    return _scored(module, "quality")
 
 
 def by_sensitivities(
@@ -111,6 +107,12 @@ def by_sensitivities(
             own.get_parameter(name).copy_(weight)
         curves[name] = Curve(removed=tuple(counts), loss=tuple(losses))
     return _ranked(module, by_sensitivity(weights, curves, unpruned), "sensitivity", None)
+
+
+def _scored(module: nn.Module, name: str) -> Family:
+    """Make a family of the list that ranks weights by themselves; its levels have a threshold on the scores."""
+    scores = find("family", name).scores({"weights": lambda: prunable(module)})
+    return _ranked(module, order(scores), name, scores)
 
 
 def _ranked(module: nn.Module, ranks: Mapping[str, Tensor], name: str, scores: Scores | None) -> Family:
@@ -149,3 +151,121 @@ def checked(levels: int) -> int:
     if levels < 1:
         raise ValueError(f"a family has at least one pruning beside the whole net; got {levels} levels")
     return levels
+
+
+def by_units(module: nn.Module, scores: Scores, x: Tensor | None = None) -> Family:
+    """Remove whole units, lowest score of all layers first; each layer keeps its best one. A level is a unit.
+
+    With examples, a removed unit is replaced by its mean, which the next layer's bias then carries. Layers are pruned
+    first to last, and each one's means are measured with those before it pruned already: means of the unpruned net
+    would be wrong there, and many layers at once may lose by them. What is measured and deployed is physically smaller.
+
+    Args:
+        module: see `prunelab.pruning.units.sites`; left as it is.
+        scores: layer -> (units,), higher = kept, comparable between layers; as `unit_scores` gives them.
+        x: (N, ...) examples for the means, other than those a bound is tested on; without them units are zeroed.
+
+    Raises:
+        ValueError: the net's units cannot be removed one by one, scores that do not fit or are NaN, or no layer has
+            more than one unit.
+    """
+    found = sites(module)
+    if {name: len(score) for name, score in scores.items()} != {name: site.units for name, site in found.items()}:
+        sizes = ", ".join(f"{name} ({site.units})" for name, site in found.items())
+        raise ValueError(f"units are scored layer by layer, {sizes}; got {', '.join(scores) or 'none'}")
+    safe = {name: scores[name].double().clone() for name in found}
+    for score in safe.values():
+        if not bool(score.isnan().any()):  # `order` refuses those
+            score[int(score.argmax())] = math.inf  # goes behind all levels
+    ranks, levels = order(safe), sum(site.units - 1 for site in found.values())
+
+    def flags(level: int) -> dict[str, Tensor]:
+        return {name: ~kept for name, kept in kept_at(ranks, level).items()}
+
+    def at(level: int) -> Pruned:
+        gone = flags(level)
+        smallest = smallest_kept(scores, {name: ~removed for name, removed in gone.items()})
+        pruned = copy.deepcopy(module)
+        for name, site in sites(pruned).items():
+            if bool(gone[name].any()):
+                moved = None if x is None else {name: _mean_shift(pruned, site, gone[name], x)}
+                remove(pruned, {name: gone[name]}, shifts=moved)
+        return Pruned(net=shrink(pruned, gone), removed=gone, threshold=min(smallest.values()), thresholds=smallest)
+
+    return Family(
+        name="units", step="unit", levels=checked(levels), at=at, sketch=lambda level: shrink(module, flags(level))
+    )
+
+
+def unit_scores(
+    module: nn.Module, x: Tensor | None = None, y: Tensor | None = None, *, score: str = "mrs-abs", seed: int = 0
+) -> dict[str, Tensor]:
+    """Score the units of every layer, on examples or, without any, by the norm of their weights.
+
+    Args:
+        module: see `prunelab.pruning.units.sites`.
+        x: (N, ...) examples other than those a bound is tested on; None to score by `norm`.
+        y: (N,) their classes.
+        score: of `prunelab.pruning.unit_scores.SCORES`; the absolute mean-replacement saliency compares layers by loss.
+        seed: of random scores.
+
+    Returns:
+        Layer -> (units,), higher = kept.
+
+    Raises:
+        ValueError: an unknown score, or one that needs examples without any.
+    """
+    kind = find("score", score)
+    if x is not None and y is not None:
+        measured = measure_units(module, x, y, generator=torch.Generator().manual_seed(seed))
+        return {name: one.scores[score] for name, one in measured.items()}
+    if kind.needs != ("weights",):
+        raise ValueError(f'without examples units are scored by "norm"; got {score!r}')
+    weights = {name: layer_of(module, name).weight.detach() for name in sites(module)}
+    return {name: kind.score(weight) for name, weight in weights.items()}
+
+
+def _mean_shift(net: nn.Module, site: Site, gone: Tensor, x: Tensor, batch_size: int = 250) -> Tensor:
+    """Give what removed units contribute on average to the layer behind them, in the net as it is."""
+    total = torch.zeros((), dtype=torch.float64)
+
+    def add(_: nn.Module, given: tuple[Tensor, ...]) -> None:
+        nonlocal total
+        total = total + given[0].double().sum(0).cpu()
+
+    hook = layer_of(net, site.consumer).register_forward_pre_hook(add)
+    try:
+        with evaluating(net):
+            for part in x.split(batch_size):
+                net(part)
+    finally:
+        hook.remove()
+    inputs = (total / len(x)).view(site.units, -1) if total.ndim == 1 else total / len(x)
+    nothing = torch.zeros(site.units, dtype=torch.float64)
+    means = Measured(scores={}, mean=nothing, mean_square=nothing, shape=(), inputs=inputs)
+    # Per position: the mean of what the next layer gets, which it then gets on average still.
+    return shift(net, site, gone, means, mean="per position")
+
+
+FAMILIES = tuple(named("family"))
+
+
+def by_name(name: str, module: nn.Module, examples: Split, *, seed: int = 0) -> Family:
+    """Make a family of prunings of a classifier.
+
+    Args:
+        name: "global", "quality", "sensitivity" (by cross-entropy) or "units" (absolute mean-replacement saliency).
+        module: left as it is.
+        examples: for sensitivities, units' scores and means; none of those a bound is tested on.
+        seed: of what is drawn.
+
+    Raises:
+        ValueError: an unknown family, or a net that it cannot prune.
+    """
+    family = find("family", name)
+    if family.units:
+        scores = unit_scores(module, examples.x, examples.y, score=family.units, seed=seed)
+        return by_units(module, scores, examples.x)
+    if "curves" in family.needs:
+        return by_sensitivities(module, lambda net: evaluate(net, examples).loss)
+    return _scored(module, name)

@@ -5,23 +5,23 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from prunelab.choosing.bench import Timer, timed, verify
-from prunelab.choosing.bisection import Choice
+from prunelab.choosing.bench import Timer, classification, timed, verify
+from prunelab.choosing.bisection import TESTS, Choice, choose
 from prunelab.choosing.bounds import Bounds, Kept, worded
-from prunelab.choosing.metrics import classification
-from prunelab.choosing.named_families import FAMILIES, by_name
-from prunelab.choosing.net_files import NetFile, open_net, read, write
-from prunelab.choosing.search import TESTS, choose
+from prunelab.choosing.families import by_name
 from prunelab.data import Images, Split, load_images
+from prunelab.data.images import standardised as standardise
 from prunelab.data.images import stratified
-from prunelab.data.standardise import standardised as standardise
-from prunelab.deploy.smaller_spec import refuse_other_net, smaller_spec
+from prunelab.deploy.shrinking import smaller_spec
+from prunelab.deploy.stored import NetFile, open_net, read, refuse_other_data, refuse_other_net, write
 from prunelab.measure import evaluate
 from prunelab.measure.latency import Call, threads
+from prunelab.pruning.kinds import find
 from prunelab.stats import LEVEL
 
 SUMMARY = ("bound", "limit", "found", "at most", "verified", "held")
@@ -92,8 +92,7 @@ def choose_stored(
         ImpossibleError: no pruning meets a bound; a ValueError.
         ValueError: a file that does not fit the spec or the data, an unknown family, or a setting out of range.
     """
-    if family not in FAMILIES:
-        raise ValueError(f"a family is one of {', '.join(FAMILIES)}; got {family!r}")
+    find("family", family)
     _check_out(out, path)
     file = read(path)
     refuse_other_net(path, file.identity.get("model"), arch)
@@ -102,13 +101,9 @@ def choose_stored(
     scaled = bool(file.identity.get("standardised", False)) if standardised is None else standardised
     if scaled:
         images = standardise(images)
-    trained_on = file.identity.get("data_id", images.content_id)
-    if trained_on != images.content_id:
-        raise ValueError(
-            f"a net is measured on the data it was trained on; {path} was trained on {file.identity.get('data')} "
-            f"({trained_on}), this is {images.name} ({images.content_id})"
-        )
-    dense = open_net(file, arch, images, device)
+    refuse_other_data(file, images.name, images.content_id)
+    fits: dict[str, Any] = {"data": images.name, "inputs": images.shape, "classes": len(images.classes)}
+    dense = open_net(file, arch, **fits, device=device)
     search_part, check_part, searched, checked = _parts(images, search_on)
     if not 1 <= batch_size <= len(images.train):
         raise ValueError(f"a batch is of 1 to {len(images.train)} examples, those trained on; got {batch_size!r}")
@@ -136,7 +131,7 @@ def choose_stored(
         known |= {name: file.identity[name] for name in ("seed", "step") if name in file.identity}
         known |= {"standardised": True} if scaled else {}
         write(out, net, known | {"pruning": f"{family}-{100 * choice.sparsity:.4g}"})
-        net = open_net(read(out), spec, images, device)  # what was stored is what is verified
+        net = open_net(read(out), spec, **fits, device=device)  # what was stored is what is verified
     again = verify(
         net,
         dense,

@@ -1,9 +1,9 @@
 """Data by name or path, in parts fixed once and for all, with an id of their content: images and recordings."""
 
-from prunelab.data.fetch import get
 from prunelab.data.images import Images, Split, load_images
-from prunelab.data.inventory import Status, Verified, status, verify
-from prunelab.data.recordings import Recording, Recordings, load_recordings
+from prunelab.data.inventory import Status, Verified, get, status, verify
+from prunelab.data.recordings import load_recordings
+from prunelab.data.spoken import Recording, Recordings
 
 __all__ = [
     "Images",

@@ -1,17 +1,67 @@
 """Images by name or path, as tensors: one fixed training, validation and test part."""
 
 from dataclasses import dataclass, replace
-from typing import Self
+from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from prunelab.data import cifar, idx, own_images, published
+from prunelab.data.published import DataSet, is_path
 from prunelab.data.raw import Part, Raw, content_id
-from prunelab.data.sources import read
 
+KNOWN: dict[str, DataSet[Raw]] = {
+    one.name: one for one in (idx.MNIST, idx.FASHION_MNIST, cifar.CIFAR10, cifar.CIFAR10_JPEG)
+}
+NAMES = ("digits", *KNOWN)
 TEST_SHARE = 1 / 5  # of every class, where a source has no test part of its own
+
+
+def read(source: str, *, download: bool = True) -> Raw:
+    """Read a source as it is.
+
+    Args:
+        source: see `load_images`.
+        download: False asks for what is on this machine alone.
+
+    Raises:
+        ValueError: as `load_images`.
+        FileNotFoundError: likewise.
+    """
+    if is_path(source):
+        return _read_path(published.path_of(source, what="folder or archive", exists=Path.exists))
+    if source == "digits":
+        return _digits()
+    if source in KNOWN:
+        return KNOWN[source].read(KNOWN[source], published.fetch(KNOWN[source], download=download))
+    raise published.unknown(source, NAMES, what="data set")
+
+
+def _digits() -> Raw:
+    from sklearn.datasets import load_digits  # 1.4 s to import, which only this source should cost
+
+    digits = load_digits()
+    pixels = digits.images.astype(np.uint8)[:, None]  # (N, 8, 8) floats 0 … 16 -> (N, 1, 8, 8)
+    labels = digits.target.astype(np.int64)
+    return Raw(
+        name="digits",
+        classes=tuple(str(name) for name in digits.target_names),
+        scale=16,
+        train=Part(pixels=pixels, labels=labels),
+        test=None,
+    )
+
+
+def _read_path(path: Path) -> Raw:
+    for known in KNOWN.values():
+        if known.is_at(path):
+            return published.read_at(known, path)
+    if idx.holds_idx(path):
+        return idx.load(path)
+    return own_images.load(path)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -84,7 +134,8 @@ def load_images(source: str = "digits", *, validation: float = 1 / 6, device: st
         source: "digits" (scikit-learn's 1,797 images of 8×8, embedded), "mnist", "fashion-mnist", "cifar10",
             "cifar10-jpeg" (CIFAR-10 kept as JPEG, whose pixels are not CIFAR-10's), or a path that starts with ".",
             "/" or "~": a folder or .zip archive of images by class, or a folder with the four IDX files. Names are
-            looked for in `$PRUNELAB_DATA` as `prunelab.data.known` says, then in the user's cache, then downloaded.
+            looked for in `$PRUNELAB_DATA` (the set's archive, or the folder of its name), then in the user's cache, then
+            downloaded.
         validation: fraction of the training images to set aside, (0, 1); of MNIST's 60,000 the default is 10,000.
         device: where the tensors are put.
 
@@ -183,3 +234,19 @@ def _split(part: Part, scale: int) -> Split:
         x=torch.from_numpy(part.pixels.astype(np.float32)).div_(scale),  # (N, C, H, W)
         y=torch.from_numpy(part.labels),
     )
+
+
+def standardised(images: Images) -> Images:
+    """Shift and scale each channel of all parts alike, by its mean and standard deviation over the training part.
+
+    The content id stays that of the images as they are stored.
+
+    Args:
+        images: parts of shape (N, C, H, W).
+    """
+    deviation, mean = torch.std_mean(images.train.x, dim=(0, 2, 3), keepdim=True, correction=0)
+    parts: dict[str, Any] = {
+        name: Split(x=(part.x - mean) / deviation.clamp_min(1e-6), y=part.y)
+        for name, part in (("train", images.train), ("validation", images.validation), ("test", images.test))
+    }
+    return replace(images, **parts)

@@ -1,21 +1,15 @@
 """Which data sets there are, which of them are on this machine, and whether they are what they should be."""
 
+import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
-from prunelab.data import cifar_binary, espeak, fetch, idx, recordings, sources
-from prunelab.data.known import (
-    KNOWN,
-    KNOWN_ARCHIVES,
-    KNOWN_RECORDINGS,
-    InOneArchive,
-    Known,
-    KnownBatches,
-    KnownRecordings,
-)
-from prunelab.data.place import is_path, own_archive, own_folder, unknown
-from prunelab.data.raw import content_id
+from prunelab.data import espeak, images, published, raw, recordings
+from prunelab.data.published import DataSet, Report, to_stderr
+from prunelab.data.spoken import PARTS, WORDS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,10 +47,46 @@ def status(cache: Path | None = None) -> list[Status]:
     Args:
         cache: folder of downloads; None takes the user's.
     """
-    cache = cache or fetch.cache_folder()
-    images = (_archive(known, cache) for known in KNOWN_ARCHIVES.values())
-    spoken = (_archive(known, cache) for known in KNOWN_RECORDINGS.values())
-    return [_digits(), *(_known(known, cache) for known in KNOWN.values()), *images, _espeak(), *spoken]
+    cache = cache or published.cache_folder()
+    shown = [_published(known, cache) for known in images.KNOWN.values()]
+    heard = [_published(known, cache) for known in recordings.KNOWN.values()]
+    return [_digits(), *shown, _espeak(), *heard]
+
+
+def get(
+    name: str,
+    *,
+    mirrors: Sequence[str] | None = None,
+    cache: Path | None = None,
+    progress: bool | None = None,
+    report: Report = to_stderr,
+) -> Path:
+    """Make sure a data set is on this machine, complete and verified, and return its place.
+
+    Args:
+        name: "mnist", "fashion-mnist", "cifar10", "cifar10-jpeg" or "fsdd"; the embedded "digits" and "espeak" need
+            no getting.
+        mirrors: addresses to try in turn, each the whole one of a file, or ending in "/", where a file's name is
+            appended; None takes the data set's own.
+        cache: folder of downloads; None takes the user's.
+        progress: draw a bar for each download; None does so on a terminal.
+        report: receives one line for each mirror that failed and each file fetched again.
+
+    Returns:
+        The folder that holds the four IDX files, or the archive (or folder) of the others.
+
+    Raises:
+        ValueError: no downloadable data set has this name, or a file in `$PRUNELAB_DATA` is not the published one.
+        FileNotFoundError: no mirror delivered it.
+    """
+    known: dict[str, DataSet[Any]] = {**images.KNOWN, **recordings.KNOWN}
+    if name not in known:
+        close = difflib.get_close_matches(name, known, n=1)
+        embedded = name in (*images.NAMES, *recordings.NAMES)
+        hint = f"; {name} is embedded" if embedded else f"; did you mean {close[0]!r}?" if close else ""
+        raise ValueError(f"no data set {name!r} to get; there are {', '.join(known)}{hint}")
+    found = published.fetch(known[name], mirrors=mirrors, cache=cache, progress=progress, report=report)
+    return found[0].path if len(found) == 1 else found[0].path.parent
 
 
 def verify(source: str) -> Verified:
@@ -70,26 +100,26 @@ def verify(source: str) -> Verified:
         ValueError: a file is not what it should be, or no data set has this name.
         FileNotFoundError: it is not on this machine.
     """
-    if is_path(source):
+    if published.is_path(source):
         spoken = recordings.holds_recordings(Path(source).expanduser())
     else:
-        names = (*sources.NAMES, *recordings.NAMES)
+        names = (*images.NAMES, *recordings.NAMES)
         if source not in names:
-            raise unknown(source, names, what="data set")
+            raise published.unknown(source, names, what="data set")
         spoken = source in recordings.NAMES
     return _verified_recordings(source) if spoken else _verified_images(source)
 
 
 def _verified_recordings(source: str) -> Verified:
     found = recordings.read(source, download=False)
-    train, dev, test = (len(found.part(part)) for part in recordings.PARTS)
+    train, dev, test = (len(found.part(part)) for part in PARTS)
     made = "synthetic recordings" if found.synthetic else "recordings"
     speakers = f"{len(found.speakers)} speaker{'s' if len(found.speakers) > 1 else ''}"
     return Verified(
         name=found.name,
         content_id=found.content_id,
         holds=f"{train} training, {dev} development and {test} test {made} of {speakers}",
-        classes=recordings.WORDS,
+        classes=WORDS,
         shape=(),
         train=train + dev,
         test=test,
@@ -97,14 +127,14 @@ def _verified_recordings(source: str) -> Verified:
 
 
 def _verified_images(source: str) -> Verified:
-    raw = sources.read(source, download=False)
-    train, test = len(raw.train.labels), None if raw.test is None else len(raw.test.labels)
-    _, channels, height, width = raw.train.pixels.shape
+    found = images.read(source, download=False)
+    train, test = len(found.train.labels), None if found.test is None else len(found.test.labels)
+    _, channels, height, width = found.train.pixels.shape
     return Verified(
-        name=raw.name,
-        content_id=content_id(raw),
-        holds=f"{train} training and {test or 'no'} test images of {len(raw.classes)} classes",
-        classes=raw.classes,
+        name=found.name,
+        content_id=raw.content_id(found),
+        holds=f"{train} training and {test or 'no'} test images of {len(found.classes)} classes",
+        classes=found.classes,
         shape=(channels, height, width),
         train=train,
         test=test,
@@ -129,33 +159,9 @@ def _digits() -> Status:
     )
 
 
-def _known(known: Known, cache: Path) -> Status:
-    where, problem = None, None
-    try:
-        folder = own_folder(known.name) or cache / known.name
-        if folder.is_dir():
-            idx.locate(folder)
-            where = folder
-    except FileNotFoundError as error:
-        problem = str(error)
-    of = "uncompressed bytes of each file" if known.md5_of == "content" else "published .gz files"
-    return Status(
-        name=known.name,
-        title=known.title,
-        holds=known.images,
-        where=where,
-        problem=problem,
-        size=known.size,
-        licence=known.licence,
-        identity=f"MD5 of the {of}: " + ", ".join(f"{file} {md5}" for file, md5 in known.md5.items()),
-        home=known.home,
-        get=f"prunelab data get {known.name}",
-    )
-
-
 def _espeak() -> Status:
     where = espeak.installed()
-    count = len(recordings.WORDS) * len(espeak.VOICES) * espeak.VARIANTS
+    count = len(WORDS) * len(espeak.VOICES) * espeak.VARIANTS
     return Status(
         name=espeak.NAME,
         title="Digit words spoken on the spot by eSpeak NG",
@@ -170,13 +176,13 @@ def _espeak() -> Status:
     )
 
 
-def _archive(known: InOneArchive, cache: Path) -> Status:
+def _published(known: DataSet[Any], cache: Path) -> Status:
     where, problem = None, None
     try:
-        place = own_archive(known) or cache / known.archive
-        where = place if place.exists() else None
-        if isinstance(known, KnownBatches) and place.is_dir():
-            where, problem = None, cifar_binary.lacking(known, place)
+        place = published.own_place(known) or known.home_in(cache)
+        if place.exists():
+            found = published.located(known, place)
+            where = found[0] if len(found) == 1 else place
     except FileNotFoundError as error:
         problem = str(error)
     return Status(
@@ -187,14 +193,7 @@ def _archive(known: InOneArchive, cache: Path) -> Status:
         problem=problem,
         size=known.size,
         licence=known.licence,
-        identity=_identity(known),
+        identity=f"{known.identity}: " + ", ".join(f"{file.name} {file.identity}" for file in known.files),
         home=known.home,
         get=f"prunelab data get {known.name}",
     )
-
-
-def _identity(known: InOneArchive) -> str:
-    if isinstance(known, KnownBatches):
-        return f"MD5 of the published archive: {known.md5}"
-    files = f"{known.recordings} recordings" if isinstance(known, KnownRecordings) else f"{known.pictures} images"
-    return f"SHA-256 of the manifest of its {files}: {known.manifest}"

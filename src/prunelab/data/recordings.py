@@ -3,27 +3,12 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from prunelab.data import espeak, fetch, fsdd, wav
-from prunelab.data.known import KNOWN_RECORDINGS
-from prunelab.data.place import is_path, unknown
-from prunelab.data.spoken import PARTS, RATE, WORDS, PartName, Recording, Recordings, content_id, gather
+from prunelab.data import espeak, fsdd, own_recordings, published
+from prunelab.data.published import DataSet, is_path
+from prunelab.data.spoken import PARTS, Recordings, gather
 
-__all__ = [
-    "NAMES",
-    "PARTS",
-    "RATE",
-    "WORDS",
-    "PartName",
-    "Recording",
-    "Recordings",
-    "content_id",
-    "gather",
-    "holds_recordings",
-    "load_recordings",
-    "read",
-]
-
-NAMES = (espeak.NAME, *KNOWN_RECORDINGS)
+KNOWN: dict[str, DataSet[Recordings]] = {fsdd.FSDD.name: fsdd.FSDD}
+NAMES = (espeak.NAME, *KNOWN)
 
 
 def load_recordings(source: str = espeak.NAME, *, held_out: Sequence[str] = ()) -> Recordings:
@@ -34,8 +19,9 @@ def load_recordings(source: str = espeak.NAME, *, held_out: Sequence[str] = ()) 
     Args:
         source: "espeak" (spoken on the spot by the optional package espeakng-loader, synthetic), "fsdd" (Free Spoken
             Digit Dataset: test is its own part, index 0 to 4, dev index 5 to 9), or a path that starts with ".", "/"
-            or "~": a folder of wav files with one CSV of transcripts, see `wav.recordings`. "fsdd" is looked for as
-            `$PRUNELAB_DATA/fsdd.zip` or `fsdd/recordings/` there, then in the user's cache, then downloaded.
+            or "~": a folder of wav files with one CSV of transcripts, see `own_recordings.recordings`. "fsdd" is
+            looked for as `$PRUNELAB_DATA/fsdd.zip` or `fsdd/recordings/` there, then in the user's cache, then
+            downloaded.
         held_out: speakers to test and never to train or tune on. The test part is then that of these speakers alone,
             and the training and development parts are those of all others.
 
@@ -81,17 +67,13 @@ def read(source: str, *, download: bool = True) -> Recordings:
         FileNotFoundError: likewise.
     """
     if is_path(source):
-        folder = Path(source).expanduser()
-        if not folder.is_dir():
-            hint = "" if folder.is_absolute() else f" in {Path.cwd()}"
-            raise FileNotFoundError(f"{source}: no such folder of wav files{hint}; check the path")
-        return gather(folder.resolve().name, wav.recordings(folder), synthetic=False)
+        folder = published.path_of(source, what="folder of wav files", exists=Path.is_dir)
+        return gather(folder.resolve().name, own_recordings.recordings(folder), synthetic=False)
     if source == espeak.NAME:
         return gather(source, espeak.recordings(), synthetic=True)
-    if source in KNOWN_RECORDINGS:
-        found = fetch.archive(KNOWN_RECORDINGS[source], download=download)
-        return gather(source, fsdd.recordings(found), synthetic=False)
-    raise unknown(source, NAMES, what="recordings")
+    if source in KNOWN:
+        return KNOWN[source].read(KNOWN[source], published.fetch(KNOWN[source], download=download))
+    raise published.unknown(source, NAMES, what="recordings")
 
 
 def holds_recordings(folder: Path) -> bool:

@@ -5,21 +5,49 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from prunelab import files
 from prunelab.data import Images, Split
-from prunelab.deploy.agreement import TOLERANCE, refuse_other_outputs
-from prunelab.deploy.dead_units import without_dead_units
-from prunelab.deploy.forms import exporter, operations
-from prunelab.deploy.smaller_spec import refuse_other_net, smaller_spec
+from prunelab.deploy.export import TOLERANCE, refuse_other_outputs
+from prunelab.deploy.forms import exporter, operations, without_dead_units
+from prunelab.deploy.stored import open_net, read, refuse_other_data, refuse_other_net
 from prunelab.measure.modes import evaluating
-from prunelab.models import build
+from prunelab.models import is_conv, parse, parse_conv
+from prunelab.pruning.units import outputs
+
+
+def smaller_spec(spec: str, model: nn.Module) -> str:
+    """Write the spec of a net with fewer units in its layers.
+
+    Args:
+        spec: of the whole net.
+        model: the smaller one, built from that spec before it lost units: its hidden layers under their names.
+
+    Returns:
+        A spec that builds nets of the smaller one's shapes, with its activations.
+
+    Raises:
+        ValueError: the spec cannot be read.
+    """
+    layers = dict(model.named_children())
+    if not is_conv(spec):
+        net = parse(spec)
+        widths = [outputs(layers[name]) for name in net.layers[:-1]]
+        activations = net.activations if len(set(net.activations)) > 1 else net.activations[:1]
+        return "-".join([net.family, *map(str, widths), *activations])
+    whole = parse_conv(spec)
+    convolutions = [
+        f"{outputs(layers[f'conv{depth}'])}k{layer.kernel}{'p' if layer.pool else ''}"
+        for depth, layer in enumerate(whole.convolutions, start=1)
+    ]
+    widths = [outputs(layers[f"fc{depth}"]) for depth in range(1, len(whole.widths) + 1)]
+    words = [word for word, said in (("same", whole.same), ("bn", whole.batch_norm)) if said]
+    return "-".join(["conv", *convolutions, *map(str, widths), *words, whole.activation])
+
 
 _BATCH = 500
 
@@ -71,21 +99,16 @@ def shrink_stored(
         ValueError: a file that is no such net or of another net than `arch` says, one trained on other data, numbers
             that are not finite, or outputs that differ by more than the tolerance; nothing is written then.
     """
-    content = Path(path).read_bytes()
-    state, identity = _read(content, path)
-    spec = _spec(identity, arch, path)
-    if (trained := identity.get("data_id")) not in (None, images.content_id):
-        raise ValueError(
-            f"outputs are compared on the data a net was trained on; {path} was trained on {identity.get('data')} "
-            f"({trained}), got {images.name} ({images.content_id})"
-        )
-    whole = build(spec, inputs=images.shape, classes=len(images.classes), generator=torch.Generator())
-    try:
-        whole.load_state_dict(state)
-    except RuntimeError as error:
-        reason = " ".join(str(error).split())
-        raise ValueError(f"a stored net fits its spec {spec!r} and the data {images.name}; {path}: {reason}") from error
-    small = without_dead_units(whole.eval())
+    file = read(Path(path))
+    if file.odd:
+        raise ValueError(f"a stored net says what it is by name, as JSON; {path} says {file.odd!r}: store it again")
+    refuse_other_net(path, file.identity.get("model"), arch)
+    spec = file.identity.get("model", arch)
+    if spec is None:
+        raise ValueError(f"{path} does not say what net it holds; name it, as in --arch lenet-300-100")
+    refuse_other_data(file, images.name, images.content_id)
+    whole = open_net(file, str(spec), data=images.name, inputs=images.shape, classes=len(images.classes))
+    small = without_dead_units(whole)
     expected = _outputs(whole, images.test)
     found = _outputs(small.model, images.test)
     what = f"{path} without its dead units"
@@ -98,7 +121,7 @@ def shrink_stored(
         onnx_difference = refuse_other_outputs(found, expected, what=f"{what}, exported", tolerance=tolerance)
         agreement = min(agreement, _agreement(found, expected))
     own = smaller_spec(spec, small.model)
-    named = {"data": images.name, "data_id": images.content_id, **identity, "model": own, "shrunk_from": spec}
+    named = {"data": images.name, "data_id": images.content_id, **file.identity, "model": own, "shrunk_from": spec}
     tensors = {name: tensor.contiguous() for name, tensor in small.model.state_dict().items()}
     # One key: safetensors writes several in an order that differs from run to run.
     written = save(tensors, metadata={"net": json.dumps(named)})
@@ -110,38 +133,13 @@ def shrink_stored(
         spec=own,
         units={name: (int((~flags).sum()), len(flags)) for name, flags in small.removed.items()},
         parameters=(_parameters(small.model), _parameters(whole)),
-        file_bytes=(len(written), len(content)),
+        file_bytes=(len(written), file.path.stat().st_size),
         flops=(operations(small.model, images.shape), operations(whole, images.shape)),
         examples=len(images.test),
         difference=difference,
         onnx_difference=onnx_difference,
         agreement=agreement,
     )
-
-
-def _read(content: bytes, path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read parameters and, where the file has it, what net they are of."""
-    try:
-        state = load(content)
-    except SafetensorError as error:
-        raise ValueError(f"a pruned net is a safetensors file; {path} is not one ({error})") from error
-    # The file begins with the length of its header, eight bytes, and the header as JSON.
-    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    try:
-        identity = json.loads(header.get("__metadata__", {}).get("net", "{}"))
-    except json.JSONDecodeError as error:
-        raise ValueError(f"a stored net says what it is as JSON; {path} does not ({error}): store it again") from error
-    if not isinstance(identity, dict):
-        raise ValueError(f"a stored net says what it is by name; {path} says {identity!r}: store it again")
-    return state, identity
-
-
-def _spec(identity: Mapping[str, Any], arch: str | None, path: Path) -> str:
-    own = identity.get("model")
-    if own is None and arch is None:
-        raise ValueError(f"{path} does not say what net it holds; name it, as in --arch lenet-300-100")
-    refuse_other_net(path, own, arch)
-    return str(own or arch)
 
 
 def _outputs(model: nn.Module, split: Split) -> Tensor:

@@ -1,14 +1,17 @@
 """Floating-point operations of one pass forward, for all weights and for those that are left."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from prunelab.measure.modes import evaluating
 from prunelab.measure.sparsity import WHOLE
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,6 +61,17 @@ def flops(model: nn.Module, input_shape: Sequence[int]) -> list[Flops]:
         for name, layer in layers.items()
     ]
     return [*rows, Flops(layer=WHOLE, dense=sum(row.dense for row in rows), kept=sum(row.kept for row in rows))]
+
+
+def counted(work: Callable[[], _T]) -> tuple[_T, int]:
+    """Do some work and count its floating-point operations, those of products of matrices and of convolutions.
+
+    A multiply and an add are two operations. What `torch.utils.flop_counter` does not know is not counted: elementwise
+    work, products of a matrix with a vector, factorisations.
+    """
+    with FlopCounterMode(display=False) as counter:
+        done = work()
+    return done, counter.get_total_flops()
 
 
 def _positions(

@@ -1,11 +1,10 @@
 """Pruning in four pieces that combine freely: criteria, selection, masks, and their application to networks."""
 
 from prunelab.pruning.application import apply, check, masked, prunable
-from prunelab.pruning.budgets import erk_densities, keep_counts, keep_within, layer_counts
+from prunelab.pruning.budgets import erk_densities, keep_counts, keep_within, kept_counts, layer_counts
 from prunelab.pruning.criteria import lamp, magnitude, random
 from prunelab.pruning.interop import from_torch, to_torch, unwrap
 from prunelab.pruning.masks import below_threshold, keep_largest, percentile
-from prunelab.pruning.schedules import kept_counts
 
 __all__ = [
     "apply",

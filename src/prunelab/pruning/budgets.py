@@ -1,16 +1,17 @@
 """Budgets: how a number of kept weights is shared among the layers, and the masks that keep exactly that many."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 
+import torch
 from torch import Tensor
 
-from prunelab.pruning.criteria import lamp, magnitude
+from prunelab.pruning.kinds import find, named
+from prunelab.pruning.paths import live
 from prunelab.pruning.selection import kept_after_removing, refuse_nan
 
-BUDGETS = ("global", "layer", "erk", "lamp")
-_FIXED = ("layer", "erk")  # the shapes of the layers alone decide how many weights each keeps
+BUDGETS = tuple(named("budget"))
 
 
 def erk_densities(shapes: Mapping[str, Sequence[int]], density: float) -> dict[str, float]:
@@ -60,15 +61,13 @@ def layer_counts(shapes: Mapping[str, Sequence[int]], kept: int, budget: str) ->
         ValueError: `kept` is out of range, `budget` is neither of the two, there is no layer, or a shape is empty or
             holds a number below 1.
     """
-    if budget not in _FIXED:
-        raise ValueError(f'a budget that shapes alone decide is "layer" or "erk"; got {budget!r}')
+    share = find("budget", budget).share
+    if share not in _SHARES:
+        fixed = " or ".join(f'"{name}"' for name, kind in named("budget").items() if kind.share in _SHARES)
+        raise ValueError(f"a budget that shapes alone decide is {fixed}; got {budget!r}")
     sizes = _sizes(shapes)
-    total = sum(sizes.values())
-    _check_kept(kept, total)
-    if budget == "erk":
-        shares = _erk_shares(shapes, sizes, Fraction(kept))
-    else:
-        shares = {name: Fraction(kept * size, total) for name, size in sizes.items()}
+    _check_kept(kept, sum(sizes.values()))
+    shares = _SHARES[share](shapes, sizes, Fraction(kept))
     counts = {name: math.floor(share) for name, share in shares.items()}
     by_remainder = sorted(counts, key=lambda name: counts[name] - shares[name])
     for name in by_remainder[: kept - sum(counts.values())]:
@@ -126,15 +125,18 @@ def keep_within(weights: Mapping[str, Tensor], kept: int, budget: str = "global"
         ValueError: a weight is NaN, or infinite with "lamp"; `kept` is out of range; `budget` is none of the four;
             or a layer has no weights, with "layer" or "erk".
     """
-    if budget not in BUDGETS:
-        raise ValueError(f'budget is "global", "layer", "erk" or "lamp"; got {budget!r}')
+    chosen = find("budget", budget)
     total = sum(weight.numel() for weight in weights.values())
     _check_kept(kept, total)
-    if budget in _FIXED:
-        shapes = {name: tuple(weight.shape) for name, weight in weights.items()}
-        return keep_counts(magnitude(weights), layer_counts(shapes, kept, budget))
-    scores = lamp(weights) if budget == "lamp" else magnitude(weights)
+    scores = chosen.scores({"weights": lambda: weights})
+    if chosen.share != "all layers":
+        return keep_counts(scores, layer_counts({name: weight.shape for name, weight in weights.items()}, kept, budget))
     return dict(zip(scores, kept_after_removing(list(scores.values()), total - kept), strict=True))
+
+
+def _even_shares(shapes: Mapping[str, Sequence[int]], sizes: Mapping[str, int], kept: Fraction) -> dict[str, Fraction]:
+    """Return the same fraction of each layer."""
+    return {name: kept * size / sum(sizes.values()) for name, size in sizes.items()}
 
 
 def _erk_shares(shapes: Mapping[str, Sequence[int]], sizes: Mapping[str, int], kept: Fraction) -> dict[str, Fraction]:
@@ -153,6 +155,12 @@ def _erk_shares(shapes: Mapping[str, Sequence[int]], sizes: Mapping[str, int], k
         whole |= above
 
 
+_SHARES: Mapping[str, Callable[[Mapping[str, Sequence[int]], Mapping[str, int], Fraction], dict[str, Fraction]]] = {
+    "each layer": _even_shares,
+    "erk": _erk_shares,
+}
+
+
 def _sizes(shapes: Mapping[str, Sequence[int]]) -> dict[str, int]:
     """Count the weights of each layer."""
     if not shapes:
@@ -167,3 +175,141 @@ def _check_kept(kept: int, total: int) -> None:
     """Raise where so many weights cannot be kept."""
     if not 1 <= kept <= total:
         raise ValueError(f"kept is how many of the {total} weights stay, 1 to {total}; got {kept!r}")
+
+
+def keep_live(
+    weights: Mapping[str, Tensor], kept: int, budget: str = "global", lit: Tensor | None = None
+) -> dict[str, Tensor]:
+    """Keep `kept` weights that all lie on live paths, the largest there are.
+
+    Of a plain selection by magnitude some weights are on no path from an input to an output. So the selection is made
+    larger until `kept` of its weights are live, and only those are kept. Where the last step brought more than one to
+    life, the smallest that no other needs are left out again.
+
+    Args:
+        weights: consecutive linear layers, first to last, each (units, inputs); a weight of zero is never kept.
+        kept: weights to keep, from 1 to all of them.
+        budget: see `prunelab.pruning.keep_within`.
+        lit: (inputs of the first layer,) bool, inputs that are ever nonzero; all of them when absent.
+
+    Returns:
+        Same names, shapes and devices, bool, True = kept; fewer than `kept` where not as many are live in the whole
+        net, or where any step leaves out several at once.
+
+    Raises:
+        TypeError: a weight is not floating-point.
+        ValueError: as `keep_within` and `prunelab.pruning.paths.live`.
+    """
+    candidates = {name: weight.detach() for name, weight in weights.items()}
+    total = sum(weight.numel() for weight in candidates.values())
+
+    def alive(count: int) -> dict[str, Tensor]:
+        chosen = keep_within(candidates, count, budget)
+        return live({name: mask & (candidates[name] != 0) for name, mask in chosen.items()}, lit)
+
+    few, enough = kept - 1, kept
+    found = alive(enough)
+    while _count(found) < kept and enough < total:
+        few, enough = enough, min(total, enough + max(enough // 8, 1))
+        found = alive(enough)
+    while enough - few > 1:
+        middle = (few + enough) // 2
+        tried = alive(middle)
+        if _count(tried) >= kept:
+            enough, found = middle, tried
+        else:
+            few = middle
+    return _trimmed(found, candidates, kept, lit)
+
+
+def _trimmed(
+    masks: dict[str, Tensor], weights: Mapping[str, Tensor], kept: int, lit: Tensor | None
+) -> dict[str, Tensor]:
+    """Leave out the smallest weights, while as many as are to be kept stay live without them."""
+    below = {name: torch.zeros_like(mask) for name, mask in masks.items()}
+    while (excess := _count(masks) - kept) > 0:
+        sizes = torch.cat([weights[name][mask].abs() for name, mask in masks.items()])
+        order = sizes.argsort(stable=True)
+        # As many of the smallest at once as go without taking too many others with them: one, mostly.
+        for count in _halved(excess):
+            without = live(_left_out(masks, order[:count]), lit)
+            if _count(without) >= kept:
+                break
+        else:
+            for place in order[1:]:
+                below = max(below, without, key=_count)
+                without = live(_left_out(masks, place[None]), lit)
+                if _count(without) >= kept:
+                    break
+            else:
+                return max(below, without, key=_count)
+        masks = without
+    return masks
+
+
+def _halved(count: int) -> list[int]:
+    """Count down from a number to 1 by halves."""
+    counts = [count]
+    while counts[-1] > 1:
+        counts.append(counts[-1] // 2)
+    return counts
+
+
+def _left_out(masks: Mapping[str, Tensor], places: Tensor) -> dict[str, Tensor]:
+    """Clear the kept weights at some places, counted over all kept ones in a row."""
+    stays = torch.ones(_count(masks), dtype=torch.bool, device=places.device)
+    stays[places] = False
+    parts = stays.split([int(mask.sum()) for mask in masks.values()])
+    left = {name: mask.clone() for name, mask in masks.items()}
+    for mask, part in zip(left.values(), parts, strict=True):
+        mask[mask.clone()] = part
+    return left
+
+
+def _count(masks: Mapping[str, Tensor]) -> int:
+    return sum(int(mask.sum()) for mask in masks.values())
+
+
+SHAPES = ("geometric", "cubic")
+
+
+def kept_counts(weights: int, target: int, rounds: int, shape: str = "geometric") -> list[int]:
+    """Count the weights kept after each round of pruning, from all of them down to a target.
+
+    With n weights, target m and T rounds, after round i = 1..T
+
+    - "geometric" keeps n · (m / n)^(i / T): each round removes the same fraction, 1 - (m / n)^(1 / T), of the weights
+      that the rounds before it left;
+    - "cubic" has the sparsity s · (1 - (1 - i / T)³), with s = 1 - m / n in the end: it removes many weights while
+      there are many, and few near the end.
+
+    Counts are rounded, halves to the even number, as in Python.
+
+    Args:
+        weights: n, the number of weights before the first round.
+        target: m, the number kept after the last round, 1 to n.
+        rounds: T >= 1.
+        shape: "geometric" or "cubic".
+
+    Returns:
+        `rounds` numbers, never increasing, the last of them `target`. Neighbours are equal where a round would
+        remove less than one weight.
+
+    Raises:
+        ValueError: `target` or `rounds` is out of range, or `shape` is neither of the two.
+
+    Source: geometric: Han et al., "Learning both Weights and Connections for Efficient Neural Networks", NeurIPS
+    2015, and Frankle & Carbin, "The Lottery Ticket Hypothesis", ICLR 2019; cubic: Zhu & Gupta, "To prune, or not to
+    prune", 2017, equation 1 with initial sparsity 0.
+    """
+    if shape not in SHAPES:
+        raise ValueError(f'shape is "geometric" or "cubic"; got {shape!r}')
+    if not 1 <= target <= weights:
+        raise ValueError(f"target is the number of weights kept in the end, 1 to {weights}; got {target!r}")
+    if rounds < 1:
+        raise ValueError(f"rounds is at least 1; got {rounds!r}")
+    if shape == "geometric":
+        kept = [round(weights * (target / weights) ** (i / rounds)) for i in range(1, rounds)]
+    else:  # n - m are still to go at first, and (1 - i / T)^3 of those after round i
+        kept = [target + round((weights - target) * Fraction(rounds - i, rounds) ** 3) for i in range(1, rounds)]
+    return [*kept, target]

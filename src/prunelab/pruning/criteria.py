@@ -1,11 +1,13 @@
-"""Criteria: how much each weight is worth. Pure functions, weights -> scores, higher = kept."""
+"""Criteria: how much each weight, or each unit, is worth. Pure functions, weights -> scores, higher = kept."""
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from prunelab.pruning.application import prunable
 from prunelab.pruning.selection import refuse_nan
 
 
@@ -26,6 +28,16 @@ def magnitude(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """
     refuse_nan(weights, what="weights")
     return {name: weight.detach().abs() for name, weight in weights.items()}
+
+
+def positive(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Score each positive weight by its value and every other inf, so that no threshold removes it; see `magnitude`."""
+    return {name: size.where(weights[name] > 0, torch.inf) for name, size in magnitude(weights).items()}
+
+
+def negative(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Score each negative weight by its magnitude and every other inf; see `positive`."""
+    return {name: size.where(weights[name] < 0, torch.inf) for name, size in magnitude(weights).items()}
 
 
 def lamp(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -92,3 +104,166 @@ def random(weights: Mapping[str, Tensor], generator: torch.Generator) -> dict[st
         )
         for name, weight in weights.items()
     }
+
+
+def accumulate(
+    model: nn.Module, x: Tensor, y: Tensor, *, batch_size: int = 250, absolute: bool = False
+) -> dict[str, Tensor]:
+    """Accumulate the gradient of the cross-entropy over batches, ∂L/∂w.
+
+    As it stands, the mean over batches: the gradient of the mean loss L of all examples, whatever the batches are. At
+    the end of training it is near 0, because what some batches ask of a weight others take back. `absolute` adds up the
+    magnitudes of the batches' gradients instead, mean |∂L_b/∂w|, which cannot cancel and depends on the batches: the
+    smaller they are, the larger it is. A smaller last batch counts by its examples.
+
+    Args:
+        model: maps `x` to logits; measured as in evaluation, not changed, its own gradients left alone.
+        x: examples, (N, ...), N >= 1, on the model's device.
+        y: their classes, (N,).
+        batch_size: examples in one pass, at least 1.
+        absolute: magnitudes are averaged instead of gradients.
+
+    Returns:
+        Name -> gradient of every prunable weight, in its shape, type and place, in nats per unit of weight.
+
+    Raises:
+        ValueError: no example, a batch of none, or a gradient that is not finite.
+    """
+    if len(x) == 0 or len(x) != len(y) or batch_size < 1:
+        raise ValueError(
+            "gradients are taken on examples with their classes, one or more at a time; "
+            f"got {len(x)} and {len(y)}, batch_size {batch_size!r}"
+        )
+    leaves = {name: weight.requires_grad_() for name, weight in prunable(model).items()}  # also of a frozen net
+    totals = {name: torch.zeros_like(weight, dtype=torch.float64) for name, weight in leaves.items()}
+    training = [module for module in model.modules() if module.training]
+    model.eval()
+    try:
+        with torch.enable_grad():
+            for part, classes in zip(x.split(batch_size), y.split(batch_size), strict=True):
+                loss = nn.functional.cross_entropy(
+                    torch.func.functional_call(model, leaves, (part,)), classes, reduction="sum"
+                )
+                for total, gradient in zip(
+                    totals.values(), torch.autograd.grad(loss, list(leaves.values())), strict=True
+                ):
+                    total += gradient.abs() if absolute else gradient
+    finally:
+        for module in training:
+            module.training = True
+    for name, total in totals.items():
+        if not bool(torch.isfinite(total).all()):
+            raise ValueError(f"scores need finite gradients; those of {name!r} are not: did the training diverge?")
+    return {name: (total / len(x)).to(leaves[name].dtype) for name, total in totals.items()}
+
+
+def gradient(gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Score each weight by the magnitude of its gradient, |∂L/∂w|: how fast the loss changes as the weight does.
+
+    It says nothing of how far the weight is from 0. A large weight on a flat part of the loss goes before a small one
+    on a steep part.
+
+    Args:
+        gradients: parameter name -> gradient, floating-point, any shape and device; see `accumulate`.
+
+    Returns:
+        Same names, shapes, types and devices, all >= 0, in units of the loss per unit of weight; higher is kept.
+
+    Raises:
+        TypeError: a gradient is not floating-point.
+        ValueError: a gradient is NaN.
+
+    Source: the derivative of the loss as a measure of relevance goes back to Mozer and Smolensky, "Skeletonization",
+        NeurIPS 1988, who took it with respect to a gate on each unit; that of the weight itself is meant where a
+        weight whose gradient is near 0 is said to be pruned.
+    """
+    refuse_nan(gradients, what="gradients")
+    return {name: own.detach().abs() for name, own in gradients.items()}
+
+
+def saliency(weights: Mapping[str, Tensor], gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Score each weight by the first-order change of the loss from zeroing it, |w · ∂L/∂w|.
+
+    It is the derivative with respect to a factor on the weight, taken at 1.
+
+    Args:
+        weights: parameter name -> weight, floating-point, any shape and device.
+        gradients: same names and shapes; see `accumulate`.
+
+    Returns:
+        Same names, shapes, types and devices, all >= 0, in units of the loss; higher is kept.
+
+    Raises:
+        TypeError: a weight or a gradient is not floating-point.
+        ValueError: one is NaN, or a weight has no gradient, or one of another shape.
+
+    Source: Lee et al., "SNIP", ICLR 2019, without its normalisation; Molchanov et al., ICLR 2017, for the first-order
+        Taylor expansion, there of activations. LeCun et al., "Optimal Brain Damage", NeurIPS 1989, drop this term
+        because it vanishes at a minimum, and take the second.
+    """
+    refuse_nan(weights, what="weights")
+    refuse_nan(gradients, what="gradients")
+    shapes = [{name: tuple(own.shape) for name, own in side.items()} for side in (weights, gradients)]
+    if shapes[0] != shapes[1]:
+        odd = sorted(name for name in shapes[0].keys() | shapes[1].keys() if shapes[0].get(name) != shapes[1].get(name))
+        raise ValueError(
+            f"every weight has a gradient of its shape; for {odd[0]!r} the shapes are "
+            f"{shapes[0].get(odd[0])} and {shapes[1].get(odd[0])}"
+        )
+    return {name: (weight.detach() * gradients[name].detach()).abs() for name, weight in weights.items()}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class UnitActivations:
+    """What the units of one layer give on examples, averaged over examples and positions."""
+
+    mean: Tensor  # (U,) ā
+    size: Tensor  # (U,) mean |a|
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class UnitGradients:
+    """How the loss depends on the units of one layer, g = ∂L/∂a, example by example."""
+
+    slopes: Tensor  # (N, U) Σₚ g over positions
+    products: Tensor  # (N, U) Σₚ a g
+
+
+def unit_random(weight: Tensor, generator: torch.Generator) -> Tensor:
+    """Score each unit of a layer by a random number, uniform in [0, 1); (U, ...) -> (U,) float64."""
+    return torch.rand(len(weight), generator=generator, dtype=torch.float64)
+
+
+def unit_norm(weight: Tensor) -> Tensor:
+    """Score each unit by its incoming weights, ‖w‖² / fan-in; (U, ...) -> (U,) float64 on the CPU."""
+    return weight.double().flatten(1).square().mean(1).cpu()
+
+
+def unit_activation(activations: UnitActivations) -> Tensor:
+    """Score each unit by its mean magnitude, E[mean over p of |a|]."""
+    return activations.size
+
+
+def unit_taylor(gradients: UnitGradients) -> Tensor:
+    """Score each unit by the first-order change of the loss from zeroing it, E[Σₚ −a g]."""
+    return -gradients.products.mean(0)
+
+
+def unit_taylor_size(gradients: UnitGradients) -> Tensor:
+    """Score each unit by the size of that change in each example, E[|Σₚ a g|]; see `unit_taylor`."""
+    return gradients.products.abs().mean(0)
+
+
+def unit_replacement(activations: UnitActivations, gradients: UnitGradients) -> Tensor:
+    """Score each unit by the first-order change of the loss from replacing it by its mean, E[Σₚ (ā − a) g]."""
+    return _replaced(activations, gradients).mean(0)
+
+
+def unit_replacement_size(activations: UnitActivations, gradients: UnitGradients) -> Tensor:
+    """Score each unit by the size of that change in each example, E[|Σₚ (ā − a) g|]; see `unit_replacement`."""
+    return _replaced(activations, gradients).abs().mean(0)
+
+
+def _replaced(activations: UnitActivations, gradients: UnitGradients) -> Tensor:
+    """Give Σₚ (ā − a) g of each example, (N, U)."""
+    return activations.mean * gradients.slopes - gradients.products

@@ -8,10 +8,11 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from prunelab.pruning.kinds import find, named
 from prunelab.pruning.selection import kept_after_removing, refuse_nan, removed_count
 
 SCOPES = ("global", "layer")
-SIGNS = ("abs", "positive", "negative")
+SIGNS = tuple(named("sign"))
 
 
 def keep_largest(scores: Mapping[str, Tensor], sparsity: float, scope: str = "global") -> dict[str, Tensor]:
@@ -66,23 +67,14 @@ def below_threshold(weights: Mapping[str, Tensor], threshold: float, sign: str =
         TypeError: a weight is not floating-point.
         ValueError: a weight is NaN, `threshold` is NaN or negative, or `sign` is none of the three.
     """
-    if sign not in SIGNS:
-        raise ValueError(f'sign is "abs", "positive" or "negative"; got {sign!r}')
+    kind = find("sign", sign)
     if not threshold >= 0:
         hint = '; for the weights below zero use sign="negative"' if threshold < 0 else ""
         raise ValueError(f"threshold is a magnitude, a number >= 0; got {threshold!r}{hint}")
-    refuse_nan(weights, what="weights")
-    masks = {}
-    for name, parameter in weights.items():
-        weight = parameter.detach()
-        t = torch.tensor(threshold, dtype=weight.dtype, device=weight.device)
-        if sign == "abs":
-            masks[name] = weight.abs() >= t
-        elif sign == "positive":
-            masks[name] = (weight <= 0) | (weight >= t)
-        else:
-            masks[name] = (weight >= 0) | (weight <= -t)
-    return masks
+    scores = kind.scores({"weights": lambda: weights})
+    return {
+        name: score >= torch.tensor(threshold, dtype=score.dtype, device=score.device) for name, score in scores.items()
+    }
 
 
 def percentile(weights: Mapping[str, Tensor], fraction: float) -> dict[str, Tensor]:

@@ -1,5 +1,6 @@
 """Units taken out of a net: zeroed, or replaced by their mean, which the next layer's bias then carries."""
 
+import copy
 from collections.abc import Mapping
 from typing import Literal, get_args
 
@@ -7,13 +8,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from prunelab.pruning.application import apply
-from prunelab.pruning.unit_scores import Measured
+from prunelab.data import Split
+from prunelab.pruning.application import apply, prunable
+from prunelab.pruning.unit_scores import Measured, measure_units
 from prunelab.pruning.units import Site, flattened, layer_of, norm_of, sites
 
 Mean = Literal["before pooling", "after pooling", "per position"]
+
+
 Bias = Literal["average", "interior", "map"]
+
+
 MEANS: tuple[Mean, ...] = get_args(Mean)
+
+
 BIASES: tuple[Bias, ...] = get_args(Bias)
 
 
@@ -184,3 +192,173 @@ def _check_flags(site: Site, flags: Tensor) -> None:
         raise ValueError(
             f"removed units of {site.name} are flagged, ({site.units},) bool; got {tuple(flags.shape)} {flags.dtype}"
         )
+
+
+def shrink(model: nn.Module, removed: Mapping[str, Tensor]) -> nn.Module:
+    """Copy a net without some of its units.
+
+    The copy computes what the net computes with the outgoing weights of these units at zero, as `remove` leaves it, up
+    to the rounding of shorter sums.
+
+    Args:
+        model: see `prunelab.pruning.units.sites`; not changed. Shifts for the removed units are in its biases already.
+        removed: site -> (U,) bool, True = removed, not all of them; an absent site keeps all its units.
+
+    Returns:
+        A module of the same kind, its parameters its own, on the same device.
+
+    Raises:
+        ValueError: an unknown site, flags that do not fit, or a layer that would keep no unit.
+    """
+    found = sites(model)
+    small = copy.deepcopy(model)
+    for name, flags in removed.items():
+        if name not in found or flags.dtype != torch.bool or flags.shape != (found[name].units,):
+            known = ", ".join(f"{site.name} ({site.units})" for site in found.values())
+            given = f"{name!r} {tuple(flags.shape)} {flags.dtype}"
+            raise ValueError(f"removed units are flagged site by site, bool, {known}; got {given}")
+        if bool(flags.all()):
+            raise ValueError(f"a layer keeps at least one unit; all {len(flags)} of {name} are to be removed")
+        site = found[name]
+        layer, consumer, norm = layer_of(small, name), layer_of(small, site.consumer), norm_of(small, site)
+        kept = (~flags).to(layer.weight.device).nonzero().flatten()
+        _rows(layer, kept)
+        if norm is not None:
+            _rows(norm, kept)
+        each = flattened(layer_of(model, site.consumer), site.units)
+        columns = (kept[:, None] * each + torch.arange(each, device=kept.device)).flatten()
+        consumer.weight = _selected(consumer.weight, 1, columns)
+        _resize(consumer, "in_channels", "in_features", len(columns))
+    return small
+
+
+def _rows(layer: nn.Module, kept: Tensor) -> None:
+    """Keep some of the outputs of a layer, or of the channels of a normalisation."""
+    for name in ("weight", "bias"):
+        if (parameter := getattr(layer, name)) is not None:
+            setattr(layer, name, _selected(parameter, 0, kept))
+    for name in ("running_mean", "running_var"):
+        if (statistic := getattr(layer, name, None)) is not None:
+            setattr(layer, name, statistic.index_select(0, kept))
+    _resize(layer, "out_channels", "out_features", len(kept))
+    _resize(layer, "num_features", "num_features", len(kept))
+
+
+def _selected(parameter: Tensor, axis: int, kept: Tensor) -> nn.Parameter:
+    """Copy part of a parameter, laid out in memory as it is; a frozen one stays frozen."""
+    part = parameter.detach().index_select(axis, kept)
+    if part.ndim == 4 and parameter.is_contiguous(memory_format=torch.channels_last):
+        # Selecting gives rows and columns last, and convolutions then reorder at every call.
+        part = part.contiguous(memory_format=torch.channels_last)
+    return nn.Parameter(part, requires_grad=parameter.requires_grad)
+
+
+def _resize(layer: nn.Module, convolution: str, linear: str, size: int) -> None:
+    for name in (convolution, linear):
+        if hasattr(layer, name):
+            setattr(layer, name, size)
+
+
+def take_out(
+    model: nn.Module,
+    gone: Mapping[str, Tensor],
+    measured: Mapping[str, Measured],
+    *,
+    replacement: str,
+    again: Split | None = None,
+) -> dict[str, Tensor]:
+    """Remove units in place, zeroed ("none") or replaced by their mean ("mean").
+
+    Args:
+        model: see `prunelab.pruning.units.sites`.
+        gone: site -> (U,) bool, True = removed.
+        measured: site -> its units, as measured on this net.
+        replacement: "none" or "mean".
+        again: examples on which the means are measured anew before each site but the first, from the first site to the
+            last, with the sites before removed and replaced; all means are those of `measured` when absent.
+
+    Returns:
+        Parameter name -> bool mask, True = kept.
+    """
+    found = sites(model)
+    gone = {name: gone[name] for name in found if name in gone and bool(gone[name].any())}
+    if replacement == "none":
+        return remove(model, gone)
+    if again is None:
+        shifts = {name: shift(model, found[name], flags, measured[name]) for name, flags in gone.items()}
+        return remove(model, gone, shifts=shifts)
+    masks: dict[str, Tensor] = {}
+    for place, (name, flags) in enumerate(gone.items()):
+        if place:
+            measured = measure_units(model, again.x, again.y, generator=torch.Generator())
+        added = shift(model, found[name], flags, measured[name])
+        for parameter, mask in remove(model, {name: flags}, shifts={name: added}).items():
+            masks[parameter] = mask & masks.get(parameter, mask)
+    return masks
+
+
+def units_within(
+    module: nn.Module, scores: Mapping[str, Tensor], kept: int, *, scope: str = "global"
+) -> dict[str, Tensor]:
+    """Choose the units to remove so that the weights left come nearest to a number.
+
+    Units go one after another, lowest score first; the last one of a layer always stays. Of two counts as near, that
+    with more weights left is taken.
+
+    Args:
+        module: see `prunelab.pruning.units.sites`.
+        scores: site -> (U,), higher = kept.
+        kept: weights to be left, of all prunable ones.
+        scope: "global" orders the units of all layers by score; "layer" by their rank within the layer, so that the
+            layers lose about the same fraction.
+
+    Returns:
+        Site -> (U,) bool, True = removed.
+    """
+    found = sites(module)
+    order = sorted(
+        (place, depth, unit, name)
+        for depth, name in enumerate(found)
+        for unit, place in enumerate(_places(scores[name], scope))
+    )
+    gone = {name: torch.zeros(site.units, dtype=torch.bool) for name, site in found.items()}
+    left = {name: site.units for name, site in found.items()}
+    shapes = {name: tuple(weight.shape) for name, weight in prunable(module).items()}
+    best, count, nearest = 0, 0, abs(_count(shapes, found, left) - kept)
+    removed: list[tuple[str, int]] = []
+    for _, _, unit, name in order:
+        if left[name] == 1:
+            continue
+        left[name] -= 1
+        removed.append((name, unit))
+        count += 1
+        distance = abs(_count(shapes, found, left) - kept)
+        if distance < nearest:
+            best, nearest = count, distance
+    for name, unit in removed[:best]:
+        gone[name][unit] = True
+    return gone
+
+
+def _places(scores: Tensor, scope: str) -> list[float]:
+    """Give each unit its place in the order of all: its score, or its rank in its layer from 0 to 1."""
+    if scope == "global":
+        return [float(score) for score in scores]
+    ranks = scores.argsort(stable=True).argsort(stable=True)
+    return [(int(rank) + 0.5) / len(scores) for rank in ranks]
+
+
+def _count(shapes: Mapping[str, tuple[int, ...]], found: Mapping[str, Site], left: Mapping[str, int]) -> int:
+    """Count the weights that are left where each site has so many units."""
+    fed_by = {site.consumer: site for site in found.values()}
+    total = 0
+    for name, shape in shapes.items():
+        layer = name.removesuffix(".weight")
+        whole = torch.Size(shape).numel()
+        if layer in found:
+            whole = whole // shape[0] * left[layer]
+        if layer in fed_by:
+            site = fed_by[layer]
+            whole = whole // site.units * left[site.name]
+        total += whole
+    return total

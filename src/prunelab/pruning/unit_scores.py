@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from prunelab.pruning.criteria import UnitActivations, UnitGradients
+from prunelab.pruning.kinds import named
 from prunelab.pruning.units import Site, Step, layer_of, sites, steps_of
 
-SCORES = ("random", "norm", "activation", "taylor", "taylor-abs", "mrs", "mrs-abs")
+SCORES = tuple(named("score"))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -115,16 +117,18 @@ def _measured(weight: Tensor, sums: _Sums, site: Site, generator: torch.Generato
     mean = sums.total / count
     if not bool(torch.isfinite(sums.squares).all()):
         raise ValueError(f"scores need finite activations; those of {site.name} are not: did the training diverge?")
-    slopes, products = torch.cat(sums.slopes), torch.cat(sums.products)  # (N, U)
-    replaced = mean * slopes - products  # Σₚ (ā − a) g of each example
+    activations = UnitActivations(mean=mean, size=sums.sizes / count)
+    gradients = UnitGradients(slopes=torch.cat(sums.slopes), products=torch.cat(sums.products))
     scores = {
-        "random": torch.rand(site.units, generator=generator, dtype=torch.float64),
-        "norm": weight.double().flatten(1).square().mean(1).cpu(),
-        "activation": sums.sizes / count,
-        "taylor": -products.mean(0),
-        "taylor-abs": products.abs().mean(0),
-        "mrs": replaced.mean(0),
-        "mrs-abs": replaced.abs().mean(0),
+        name: kind.scores(
+            {
+                "weights": lambda: weight,
+                "activations": lambda: activations,
+                "gradients": lambda: gradients,
+                "chance": lambda: generator,
+            }
+        )
+        for name, kind in named("score").items()
     }
     inputs = sums.inputs / sums.examples
     if inputs.ndim == 1:

@@ -10,9 +10,9 @@ from pathlib import Path
 import yaml
 
 from prunelab import files, project
-from prunelab.report import finished, profiles, provenance
-from prunelab.report.guards import locked
-from prunelab.report.sources import modules_used
+from prunelab.report import profiles, provenance, runs
+from prunelab.report.execute import locked
+from prunelab.report.notebooks import modules_used
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _TROUBLE = re.compile(r"WARNING|ERROR|CRITICAL|[Ee]rror:")
@@ -64,7 +64,7 @@ def drop_stale_stamp(profile: profiles.Profile) -> None:
     Also when a run has lost its stamp, see `finished.drop_stale_stamps`.
     """
     mine = stamp(profile.name)
-    whole = all(finished.stamp(run).is_file() for run in profile.runs)
+    whole = all(runs.stamp(run).is_file() for run in profile.runs)
     if mine.is_file() and not (whole and mine.read_text(encoding="utf-8").strip() == _digest()):
         mine.unlink()
 

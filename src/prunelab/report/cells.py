@@ -1,13 +1,139 @@
 """The cells of a notebook, executed by papermill in a kernel of ours."""
 
+import contextlib
 import logging
-from collections.abc import Mapping
+import os
+import signal
+import sys
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
+import psutil
+from jupyter_client.kernelspec import KernelSpec
+from jupyter_client.manager import KernelManager
 from nbformat import NotebookNode
 
-from prunelab.report.kernel import Kernel, running
 from prunelab.report.normalise import complaints
+
+_SAMPLING_SECONDS = 0.5  # a look at the process tree costs some milliseconds
+_LEAVING_SECONDS = 1.0  # until a kernel asked to leave is sent SIGTERM, and as long again until SIGKILL
+_LONGEST_SOCKET_NAME = 90  # characters; the operating systems' own limits start at 104
+
+
+class Kernel(KernelManager):
+    """A kernel manager that papermill takes: asynchronous client, fixed command, memory watched."""
+
+    log_file: Path  # what the process wrote past the notebook: a fatal error's last words
+    peak_memory: int = 0  # bytes; of the kernel and its children together
+
+    def client(self, **settings: Any) -> Any:
+        """Return a client as the manager's own method does, and remember it, for papermill does not close it."""
+        self._last_client = super().client(**settings)
+        return self._last_client
+
+    def look_at_memory(self, *, with_children: bool) -> None:
+        """Raise `peak_memory` to what the process has used so far."""
+        with contextlib.suppress(psutil.Error, OSError):
+            process = psutil.Process(getattr(self.provisioner, "pid", None))
+            self.peak_memory = max(self.peak_memory, _high_water_mark(process))
+            if with_children:
+                # Pages that forked children share count once for each.
+                family = [process, *process.children(recursive=True)]
+                self.peak_memory = max(self.peak_memory, sum(member.memory_info().rss for member in family))
+
+    def fate(self) -> str:
+        """Return how a dead kernel's process ended, as a remark to append to a message; "" where that is not known."""
+        code = getattr(getattr(self.provisioner, "process", None), "returncode", None)
+        if code is None:
+            return ""
+        if code >= 0:
+            return f" (exit status {code})"
+        return f" ({signal.Signals(-code).name}{', out of memory?' if -code == signal.SIGKILL else ''})"
+
+    def stop(self, *, at_once: bool) -> None:
+        """Shut the kernel down, and close what papermill's client holds open.
+
+        Args:
+            at_once: kill the process group, where a cell may still be running; else let the kernel leave by itself.
+        """
+        try:
+            self.look_at_memory(with_children=False)
+            if self.is_alive():
+                self.shutdown_kernel(now=at_once)
+        finally:
+            client = getattr(self, "_last_client", None)
+            if client is not None:
+                client.stop_channels()
+            self.cleanup_resources()
+
+
+@contextlib.contextmanager
+def running(*, folder: Path, environment: Mapping[str, str]) -> Iterator[Kernel]:
+    """Start a kernel, and stop it when the block ends, however it ends.
+
+    The kernel is `sys.executable`, whether or not a kernelspec is installed, and whatever others are registered. It
+    reads no IPython configuration or start-up file of the user's. If this process is killed, ipykernel's watch over
+    its parent ends the kernel within a second or so.
+
+    Args:
+        folder: the kernel's current folder.
+        environment: all of its environment variables.
+    """
+    with tempfile.TemporaryDirectory(prefix="prunelab-", ignore_cleanup_errors=True) as scratch:
+        kernel = Kernel(
+            client_class="jupyter_client.asynchronous.AsyncKernelClient",
+            connection_file=str(Path(scratch, "kernel.json")),
+            # One ipykernel in twenty waits in vain for its own output thread when it leaves, with nothing left to do.
+            shutdown_wait_time=2 * _LEAVING_SECONDS,
+            # Ports are chosen before the kernel takes them, and notebooks that start together would race for them.
+            transport="ipc" if len(scratch) < _LONGEST_SOCKET_NAME and os.name == "posix" else "tcp",
+        )
+        kernel._kernel_spec = KernelSpec(
+            argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+            display_name="Python 3",
+            language="python",
+            name="python3",
+        )
+        kernel.log_file = Path(scratch, "kernel.log")
+        done = threading.Event()
+        watch = threading.Thread(target=_watch, args=(kernel, done), daemon=True)
+        with kernel.log_file.open("wb") as log:
+            kernel.start_kernel(
+                cwd=str(folder),
+                env={**environment, "IPYTHONDIR": scratch, "PYTHONSTARTUP": ""},
+                extra_arguments=["--HistoryManager.hist_file=:memory:"],
+                stdout=log,
+                stderr=log,
+            )
+        finished = False
+        try:
+            watch.start()
+            yield kernel
+            finished = True
+        finally:
+            done.set()
+            kernel.stop(at_once=not finished)
+
+
+def _watch(kernel: Kernel, done: threading.Event) -> None:
+    """Sample the memory of the kernel's process tree until told that it is done."""
+    while not done.wait(_SAMPLING_SECONDS):
+        kernel.look_at_memory(with_children=True)
+
+
+def _high_water_mark(process: psutil.Process) -> int:
+    """Return the most memory a process has had at once, in bytes; what it has now, where no record is kept.
+
+    Linux keeps it for each process. `ru_maxrss` would not do: a child starts with what its parent had.
+    """
+    try:
+        status = Path(f"/proc/{process.pid}/status").read_text(encoding="ascii", errors="replace")
+    except FileNotFoundError:
+        return int(process.memory_info().rss)
+    return next((int(line.split()[1]) * 1024 for line in status.splitlines() if line.startswith("VmHWM:")), 0)
 
 
 class CellError(Exception):

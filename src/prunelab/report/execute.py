@@ -1,12 +1,18 @@
 """One run: a notebook executed with checked parameters, and its folder put in place only when all went well."""
 
+import contextlib
+import fcntl
 import os
 import re
 import shutil
+import signal
+import sys
 import tempfile
+import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import FrameType
 
 import nbformat
 from nbformat import NotebookNode
@@ -15,9 +21,62 @@ from prunelab import files, project
 from prunelab.report import notebooks, provenance
 from prunelab.report import parameters as checking
 from prunelab.report.cells import CellError, executed
-from prunelab.report.guards import locked, stops_raised
-from prunelab.report.nested import texts, with_texts
 from prunelab.report.normalise import normalise, without_paths
+from prunelab.report.parameters import texts, with_texts
+
+_STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextlib.contextmanager
+def locked(path: Path, waiting: str) -> Iterator[None]:
+    """Hold a lock that other processes wait for; the operating system lets go of it when this process ends.
+
+    Two drivers, or a driver and the run that a killed driver left behind, thus never write one folder together.
+
+    Args:
+        path: the lock's file, made where missing and left behind: removing it would let two processes hold it.
+        waiting: what to print when another process holds the lock.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(waiting, file=sys.stderr, flush=True)
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def stops_raised() -> Iterator[None]:
+    """Turn SIGTERM and SIGHUP into SystemExit, and SIGINT into KeyboardInterrupt, so that `finally` clauses run.
+
+    Those that follow the first are ignored until the block is left: schedulers and terminals send several, and the
+    second would cut the cleaning up short. Signals that were ignored before (nohup) stay so.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread may set handlers
+        return
+    before = {number: signal.getsignal(number) for number in _STOPS}
+    heard = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
+
+    stopped = False
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal stopped
+        if stopped:
+            return
+        stopped = True
+        raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
+
+    for number in heard:
+        signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in heard.items():
+            signal.signal(number, handler)
+
 
 _RUN_NAME = re.compile(r"[\w-][\w.-]*")
 

@@ -11,9 +11,8 @@ from pathlib import Path
 import psutil
 
 from prunelab import project
-from prunelab.report import book, finished, notebooks, parameters, profiles
-from prunelab.report.execute import RunError
-from prunelab.report.guards import stops_raised
+from prunelab.report import book, notebooks, parameters, profiles, runs
+from prunelab.report.execute import RunError, stops_raised
 
 _BOOK = "quick"  # the profile whose runs the book's pages are written for
 # Seconds after Ctrl-C in which Snakemake leaves when the terminal told it too, and when it is told again.
@@ -57,13 +56,13 @@ def build(profile: str, cores: int, targets: Sequence[str] = (), *, keep_going: 
             parameters.checked(notebooks.read(run.notebook), profiles.resolve(run))
         except (ValueError, FileNotFoundError) as error:
             raise type(error)(f"profiles/{profile}.yml, run {run.name!r}: {error}") from None
-        finished.error(run).unlink(missing_ok=True)
+        runs.error(run).unlink(missing_ok=True)
     book.error(profile).unlink(missing_ok=True)
-    stamps = [finished.stamp(plan.run(name)) for name in targets] or [book.stamp(profile)]
+    stamps = [runs.stamp(plan.run(name)) for name in targets] or [book.stamp(profile)]
     code = _snakemake(profile, cores, stamps, keep_going=keep_going)
-    failed = [run for run in plan.runs if finished.error(run).is_file()]
+    failed = [run for run in plan.runs if runs.error(run).is_file()]
     if failed:
-        reasons = "; ".join(finished.error(run).read_text(encoding="utf-8").strip() for run in failed)
+        reasons = "; ".join(runs.error(run).read_text(encoding="utf-8").strip() for run in failed)
         said = f"{len(failed)} of {len(plan.runs)} runs of profile {profile!r} failed"
         raise BuildError(f"{said}: {reasons}", f"{said}: {', '.join(run.name for run in failed)}; reasons above")
     if book.error(profile).is_file():

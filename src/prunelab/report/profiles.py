@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from prunelab import project
-from prunelab.report import notebooks, yaml12
-from prunelab.report.nested import texts, with_texts
+from prunelab.report import notebooks
+from prunelab.report import parameters as report_parameters
+from prunelab.report.parameters import texts, with_texts
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _PROFILE_KEYS = ("description", "threads", "runs")
@@ -97,7 +98,7 @@ def read(name: str) -> Profile:
     path = project.root() / "profiles" / f"{name}.yml"
     where = f"profiles/{name}.yml"
     try:
-        content = yaml12.load(path.read_text(encoding="utf-8"))
+        content = report_parameters.load(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{where} is not valid YAML: {error}") from None
     content = _mapping(content, where, _PROFILE_KEYS)

@@ -12,8 +12,8 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 
 import prunelab
 from prunelab import files, project
-from prunelab.report import sources
-from prunelab.report.nested import texts, with_texts
+from prunelab.report import notebooks
+from prunelab.report.parameters import texts, with_texts
 
 # Outside of a git checkout: 1980-01-01, the earliest that archives of every kind can hold.
 _NO_COMMIT = 315532800
@@ -51,7 +51,7 @@ def collect(
         "notebook": Path(notebook).stem,
         "profile": profile,
         "parameters": dict(parameters),
-        "code": {"version": prunelab.__version__, "sources": sources.identity(notebook)},
+        "code": {"version": prunelab.__version__, "sources": notebooks.identity(notebook)},
         "data": data_used(folder),
         "seeds": _seeds(folder, parameters),
         "packages": packages(),

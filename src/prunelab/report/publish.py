@@ -5,7 +5,8 @@ import shutil
 from pathlib import Path
 
 from prunelab import files, project, records
-from prunelab.report import finished, profiles
+from prunelab.report import profiles
+from prunelab.report import runs as report_runs
 from prunelab.report.profiles import Run
 
 # Published files are read in reviews and kept for ever: small text only.
@@ -56,9 +57,9 @@ def _checked(run: Run) -> list[Path]:
     failed = run.folder.parent / ".failed" / run.name
     if failed.is_dir() and failed.stat().st_mtime > (run.folder / "provenance.json").stat().st_mtime:
         raise ValueError(f"run {run.name!r} failed when it was last tried, see {_short(failed)}; {again}")
-    if not finished.stands(run):
+    if not report_runs.stands(run):
         raise ValueError(f"results of run {run.name!r} were changed since it finished; {again}")
-    if not finished.stands(run, finished.identity(run)):
+    if not report_runs.stands(run, report_runs.identity(run)):
         raise ValueError(f"run {run.name!r} was made from other code, parameters or inputs than stand now; {again}")
     tables = sorted((run.folder / "tables").glob("*.csv"))
     for table in tables:

@@ -8,7 +8,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from prunelab.data.recordings import RATE
+from prunelab.data.spoken import RATE
 from prunelab.speech.strings import Utterance
 
 SHIFT = RATE // 100  # samples from frame to frame: 10 ms

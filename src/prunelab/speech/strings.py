@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.fft import next_fast_len
 
-from prunelab.data.recordings import RATE, Recording
+from prunelab.data.spoken import RATE, Recording
 
 Samples = NDArray[np.float32]
 Span = tuple[int, int]

@@ -1,0 +1,105 @@
+"""Tables in, figures out: one style for every figure of the report, and what a page needs beside a drawing."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib import pyplot as plt
+from matplotlib.figure import Figure
+
+from prunelab import files
+from prunelab.figures.lines import INK, MUTED
+
+_STYLE: dict[Any, Any] = {
+    # An opaque card: the same figure is readable on a light and on a dark page.
+    "figure.facecolor": "white",
+    "axes.facecolor": "white",
+    "savefig.facecolor": "white",
+    "axes.edgecolor": MUTED,
+    "axes.labelcolor": INK,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e3e3e3",
+    "grid.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "axes.labelsize": 9.5,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "legend.fontsize": 9,
+    "legend.frameon": False,
+    "font.family": "DejaVu Sans",  # ships with matplotlib, so every machine draws the same letters
+    "lines.linewidth": 1.5,
+    "lines.markersize": 4,
+    "savefig.dpi": 200,  # of images and of points drawn as pixels, within a drawing of lines
+    "svg.fonttype": "path",
+    "svg.hashsalt": "prunelab",
+}
+
+
+@contextmanager
+def drawing() -> Iterator[None]:
+    """Draw everything inside the block, or the function decorated with `@drawing()`, in the report's style."""
+    with mpl.rc_context(_STYLE):
+        yield
+
+
+@dataclass(frozen=True, kw_only=True)
+class Saved:
+    """A figure on disk; as a notebook cell's result it shows itself, alt text included."""
+
+    path: Path
+    alt: str
+
+    def _repr_markdown_(self) -> str:
+        return f"![{self.alt}]({self.path.as_posix()})"
+
+
+def save(figure: Figure, name: str, *, alt: str, caption: str, table: str, folder: Path = Path("figures")) -> Saved:
+    """Save a figure as SVG beside what a page needs to show it, then close it.
+
+    Args:
+        figure: of `grid` or `matrix`, whose layout keeps all within its edges; any other is cut to what is drawn.
+        name: file name without ending; lower-case letters, digits and hyphens.
+        alt: what the figure shows, in words, for who does not see it; at least 40 characters, no file name.
+        caption: one or two sentences beneath the figure.
+        table: name of the table, in the same run, that holds the figure's data.
+        folder: where to.
+
+    Returns:
+        The saved figure; the same drawing gives the same bytes.
+
+    Raises:
+        ValueError: an alt text that says too little, or an empty caption.
+    """
+    words = checked_words(name, "figure", alt=alt, caption=caption)
+    path = folder / f"{name}.svg"
+    # Where a layout keeps everything within the figure, a tight bounding box would measure all of it once more.
+    box = None if figure.get_layout_engine() else "tight"
+    with drawing(), files.replacing(path) as temporary:
+        figure.savefig(temporary, format="svg", bbox_inches=box, metadata={"Date": None, "Title": words["alt"]})
+    plt.close(figure)
+    files.write_json(path.with_suffix(".json"), {**words, "table": table})
+    return Saved(path=path, alt=words["alt"])
+
+
+def checked_words(name: str, what: str, *, alt: str, caption: str) -> dict[str, str]:
+    """Give alt text and caption, each on one line.
+
+    Raises:
+        ValueError: an alt text that says too little, or an empty caption.
+    """
+    alt, caption = " ".join(alt.split()), " ".join(caption.split())
+    if len(alt) < 40 or alt.endswith((".json", ".svg", ".png")):
+        raise ValueError(f"alt text says in words what {what} {name!r} shows (at least 40 characters); got {alt!r}")
+    if not caption:
+        raise ValueError(f"{what} {name!r} needs a caption; got an empty one")
+    return {"alt": alt, "caption": caption}

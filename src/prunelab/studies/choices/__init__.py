@@ -1,0 +1,1 @@
+"""How is the threshold chosen, and does what a search finds hold when measured again?"""

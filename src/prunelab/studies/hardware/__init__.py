@@ -1,0 +1,1 @@
+"""Structured or not: what does the hardware gain from pruning?"""

@@ -1,0 +1,1 @@
+"""Which kinds of pruning function beat random removal, and which should one take?"""

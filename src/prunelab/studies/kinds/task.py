@@ -1,0 +1,237 @@
+"""The nets that kinds of pruning function are compared on: how they are made, trained and measured."""
+
+import math
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from prunelab.data import Images, load_images
+from prunelab.measure import evaluate
+from prunelab.models import build, is_conv
+from prunelab.pruning.kinds import Penalty
+from prunelab.speech import Corpus
+from prunelab.studies.common import nets as common_nets
+from prunelab.studies.common import recognisers, units
+from prunelab.studies.common.corpora import Frames, open_or_make
+from prunelab.studies.common.nets import Fit, Net, error_percent, open_stored
+from prunelab.studies.common.recognisers import Listener
+from prunelab.train import Examples, Recipe, check_seeds, training
+
+
+@dataclass(frozen=True, kw_only=True)
+class Errors:
+    """What one net gets wrong, in percent of the examples, or of the words spoken."""
+
+    validation: float
+    test: float
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Task:
+    """Nets of one spec on one data set: how they are made, trained and measured."""
+
+    model: str
+    fit: Fit  # the data, and what a net takes and gives
+    train: Examples
+    scoring: Examples  # of the training part, where gradients and activations are measured
+    recipe: Recipe  # of the dense nets, without a penalty
+    steps: int  # of their training
+    retraining: Recipe
+    measure: Callable[[nn.Sequential], Errors]
+
+    @property
+    def pass_steps(self) -> int:
+        """Count the training steps of one pass over the training part."""
+        return -(-len(self.train) // self.recipe.batch_size)
+
+    @property
+    def named(self) -> dict[str, Any]:
+        """Give the columns that nets of this task are named by."""
+        return {"data": self.fit.data, "data_id": self.fit.data_id, "model": self.model}
+
+    def net(self, seed: int, module: nn.Sequential) -> Net:
+        """Name a net of this task."""
+        return Net(**self.named, seed=seed, module=module)
+
+
+def open_task(model: str, *, data: str = "", corpus: str = "", device: str = "cpu", **settings: Any) -> Task:
+    """Open the data that a net is trained on: speech for an acoustic net, else images.
+
+    Args:
+        model: "lenet-300-100-relu", "medium-conv-x0.3125", "acoustic-6x256-relu", ..., see `prunelab.models.build`.
+        data: of images, see `prunelab.data.load_images`.
+        corpus: of speech: folder of the run that left it; empty to make a small one.
+        device: where to train and measure.
+        settings: of `images_task` or `speech_task`; `examples` is left out for speech, which is heard whole.
+    """
+    if model.startswith("acoustic"):
+        settings.pop("examples", None)
+        return speech_task(open_or_make(corpus, device=device), model, device=device, **settings)
+    load = units.load if is_conv(model) else load_images
+    return images_task(load(data, device=device), model, **settings)
+
+
+def images_task(
+    images: Images,
+    model: str,
+    *,
+    learning_rate: float,
+    epochs: int,
+    steps: int = 0,
+    retraining_rate: float,
+    scoring: int,
+    examples: int,
+) -> Task:
+    """Compare kinds on images, by the error on fixed examples of the validation and the test part.
+
+    Args:
+        images: for a convolutional net as `common.units.load` gives them.
+        model: their spec.
+        learning_rate: of the dense nets, at its peak; constant for a convolutional net.
+        epochs: passes over the training part, used without `steps`.
+        steps: training steps of the dense nets instead; 0 for whole passes.
+        retraining_rate: at the peak of a triangular rate.
+        scoring: examples of the training part to measure gradients and activations on.
+        examples: of the validation and of the test part to measure errors on; all where there are fewer.
+    """
+    recipe = units.recipe_of(learning_rate) if is_conv(model) else Recipe(learning_rate=learning_rate)
+    fixed = units.subsets(images, scoring=scoring, examples=examples)
+    train = units.laid_out(images.train)
+
+    def measure(module: nn.Sequential) -> Errors:
+        parts = (fixed.validation, fixed.parts["test"])
+        validation, test = (error_percent(evaluate(module, part).accuracy) for part in parts)
+        return Errors(validation=validation, test=test)
+
+    recipe, count = _length(recipe, train, epochs=epochs, steps=steps)
+    return Task(
+        model=model,
+        fit=Fit(data=images.name, data_id=images.content_id, inputs=images.shape, classes=len(images.classes)),
+        train=train,
+        scoring=fixed.scoring,
+        recipe=recipe,
+        steps=count,
+        retraining=replace(recipe, learning_rate=retraining_rate, schedule="triangular"),
+        measure=measure,
+    )
+
+
+def speech_task(
+    corpus: Corpus,
+    model: str,
+    *,
+    learning_rate: float,
+    epochs: int,
+    steps: int = 0,
+    retraining_rate: float,
+    scoring: int,
+    device: str = "cpu",
+) -> Task:
+    """Compare kinds on speech, by word error rates, the decoder chosen on the development part each time.
+
+    Args:
+        corpus: with labels of its training part.
+        model: their spec.
+        learning_rate: of the dense nets, at its peak.
+        epochs: passes over the training frames, used without `steps`.
+        steps: training steps of the dense nets instead; 0 for whole passes.
+        retraining_rate: at the peak of a triangular rate.
+        scoring: frames of the training part to measure gradients and activations on.
+        device: where to train and measure.
+    """
+    if corpus.train.labels is None:
+        raise ValueError(f"training needs the state of every frame; the corpus {corpus.name} is not aligned")
+    x, _ = corpus.frames(corpus.train)
+    train, listener = Frames(x=x.to(device), y=corpus.train.labels.to(device)), Listener(corpus, device=device)
+    if not 1 <= scoring <= len(train):
+        raise ValueError(f"scoring is a number of training frames, 1 to {len(train)}; got {scoring!r}")
+    which = torch.randperm(len(train), generator=torch.Generator().manual_seed(0))[:scoring].to(device)
+
+    def measure(module: nn.Sequential) -> Errors:
+        heard = listener.hear(module, [])[0]
+        return Errors(validation=heard.dev_error_percent, test=heard.error_percent)
+
+    recipe, count = _length(recognisers.recipe_of(1, learning_rate), train, epochs=epochs, steps=steps)
+    return Task(
+        model=model,
+        fit=Fit(data=corpus.name, data_id=corpus.content_id, inputs=corpus.inputs, classes=corpus.topology.states),
+        train=train,
+        scoring=Frames(x=train.x[which], y=train.y[which]),
+        recipe=recipe,
+        steps=count,
+        retraining=replace(recipe, learning_rate=retraining_rate),
+        measure=measure,
+    )
+
+
+def plain_nets(
+    task: Task, runs: Sequence[str], seeds: Sequence[int], *, steps: int = 0, progress: bool = True
+) -> list[Net]:
+    """Open the nets that other runs trained without a penalty, or train them where no run is named.
+
+    Args:
+        task: what they are trained on.
+        runs: folders that hold `nets/*.safetensors`; empty to train here.
+        seeds: those to take (all that the runs hold when empty), or to train.
+        steps: of stored nets, training steps done; 0 for those stored at the end of whole passes.
+        progress: show progress bars.
+    """
+    if not runs:
+        check_seeds(seeds)
+        return [task.net(seed, trained(task, seed, progress=progress)) for seed in seeds]
+    found = [
+        net
+        for net in open_stored(runs, task.fit, device=str(task.train.x.device))
+        if net.model == task.model and not net.pruning and net.step == (steps or None)
+    ]
+    held = [net.seed for net in found]
+    wanted = list(seeds) or held
+    if len(set(held)) < len(held) or not set(wanted) <= set(held) or not wanted:
+        at = f" after {steps} steps" if steps else ""
+        raise ValueError(
+            f"the runs in `nets` hold each seed of {task.model}{at} once; they hold {held or 'none'}, "
+            f"and {wanted or 'any'} are asked for: name other runs, or train here"
+        )
+    check_seeds(wanted)
+    by_seed = {net.seed: net for net in found}
+    return [task.net(seed, common_nets.lay_out(by_seed[seed].module)) for seed in wanted]
+
+
+def trained(
+    task: Task, seed: int, *, penalty: Penalty = "none", strength: float = 0.0, progress: bool = True
+) -> nn.Sequential:
+    """Train one net from scratch; nets of one seed start alike and see the same batches, whatever their penalty."""
+    settings: dict[str, Any] = {} if penalty == "none" else {penalty: strength}
+    recipe = replace(task.recipe, **settings)
+    generator = torch.Generator().manual_seed(seed)
+    module = build(task.model, inputs=task.fit.inputs, classes=task.fit.classes, generator=generator)
+    module = common_nets.lay_out(module).to(task.train.x.device)
+    steps = training(module, task.train, recipe, generator=generator, steps=task.steps)
+    label = f"{task.model}, seed {seed}, {penalty} {strength:g}"
+    bar = tqdm(steps, total=task.steps, desc=label, unit="step", leave=False, disable=not progress)
+    finish(bar, f"training with {penalty} = {strength:g} diverged: lower it, or the learning rate")
+    return module
+
+
+def finish(steps: Iterable[Tensor], diverged: str) -> None:
+    """Train to the end.
+
+    Args:
+        steps: the loss of each training step, as it is made.
+        diverged: the error where the last one is not finite.
+    """
+    if not math.isfinite(deque(steps, maxlen=1).pop()):
+        raise ValueError(diverged)
+
+
+def _length(recipe: Recipe, train: Examples, *, epochs: int, steps: int) -> tuple[Recipe, int]:
+    """Fix how long dense nets are trained."""
+    if steps < 0:
+        raise ValueError(f"steps is a number of training steps, or 0 for whole passes; got {steps!r}")
+    recipe = replace(recipe, epochs=epochs)
+    return recipe, steps or epochs * -(-len(train) // recipe.batch_size)
