@@ -40,7 +40,6 @@ from prunelab.studies.lenet.summary import (
     ActiveSource,
     Allocation,
     Budgets,
-    ChosenImage,
     Frontier,
     PointsMet,
     Published,
@@ -84,9 +83,7 @@ unit_figures.pixel_weights(pixels, "strong")
 # ## Active units
 
 # %%
-chosen = counted.keep("chosen", counted.table("chosen"))
-ChosenImage.save(summary.about_chosen(chosen))
-unit_figures.chosen_image(chosen)
+unit_figures.chosen_image(counted.keep("chosen", counted.table("chosen")))
 
 # %% [markdown]
 # The source's counts on its one image beside ours on the chosen one.

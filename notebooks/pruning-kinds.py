@@ -40,20 +40,10 @@ device = "cpu"  # where to train and measure: cpu or cuda
 from prunelab.studies.kinds.experiment import Plan, compare
 from prunelab.studies.kinds.ranking import summary_table
 from prunelab.studies.kinds.tables import Kinds, KindsCosts, KindsSummary, Tried, Weights
-from prunelab.studies.kinds.task import open_task, plain_nets
+from prunelab.studies.kinds.task import Schedule, open_task, plain_nets
 
-task = open_task(
-    model,
-    data=data,
-    corpus=corpus,
-    device=device,
-    learning_rate=learning_rate,
-    epochs=epochs,
-    steps=steps,
-    retraining_rate=retraining_rate,
-    scoring=scoring,
-    examples=examples,
-)
+schedule = Schedule(learning_rate=learning_rate, epochs=epochs, steps=steps, retraining_rate=retraining_rate)
+task = open_task(model, schedule, data=data, corpus=corpus, scoring=scoring, examples=examples, device=device)
 compared = compare(
     task,
     plain_nets(task, nets, seeds, steps=steps),

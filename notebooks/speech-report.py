@@ -32,7 +32,8 @@ from prunelab import project
 from prunelab.speech import open_corpus
 from prunelab.studies.common import corpus_figure
 from prunelab.studies.common.curves import Knees, MeanOfNets, knee_table
-from prunelab.studies.outputs import figures as outputs_figures, summary as outputs_summary, tables as outputs_tables
+from prunelab.studies.outputs import explorer, figures as outputs_figures, summary as outputs_summary
+from prunelab.studies.outputs import tables as outputs_tables
 from prunelab.studies.sparseness import figures, summary, tables
 from prunelab.tables import keep, of_run, of_runs
 
@@ -170,7 +171,7 @@ posteriors = outputs_tables.Posteriors.save(outputs_tables.Posteriors.load(outpu
 outputs_figures.order_and_wer(posteriors)
 
 # %%
-outputs_figures.output_explorer(histograms, posteriors, start=output_scale)
+explorer.output_explorer(histograms, posteriors, start=output_scale)
 
 # %%
 predicted = outputs_tables.PredictedShifts.save(outputs_tables.PredictedShifts.load(outputs))

@@ -30,7 +30,7 @@ from IPython.display import display
 
 from prunelab import tables
 from prunelab.studies.common.runs import suffix_of
-from prunelab.studies.units import correction_figures, figures, summary
+from prunelab.studies.units import figures, summary, unit_figures
 
 measured = tables.of_runs(penalties, "penalties", run="units-penalties")
 pairs = summary.Pair.save(summary.paired(measured, part))
@@ -62,7 +62,7 @@ figures.scatter_by_layer(pairs)
 profiles, areas = summary.profile_tables(pairs)
 summary.Profile.save(profiles)
 summary.Area.save(areas)
-figures.profiles_figure(profiles, areas)
+unit_figures.profiles_figure(profiles, areas)
 
 # %% [markdown]
 # ## One layer: penalties, activations, choices
@@ -74,13 +74,13 @@ figures.one_layer(pairs, part)
 squares = tables.of_runs(penalties, "squares", run="units-penalties")
 bins = summary.Bin.save(summary.squares_histogram(squares))
 deciles = summary.Decile.save(summary.squares_deciles(squares))
-figures.squares_figure(bins, deciles)
+unit_figures.squares_figure(bins, deciles)
 
 # %%
 choices = tables.of_runs(penalties, "choices", run="units-penalties")
 choices = choices[choices["layer"] == summary.second_convolution(choices)]
 tables.keep(choices, "choices", of=first / "choices.csv")
-figures.choices_figure(choices)
+unit_figures.choices_figure(choices)
 
 # %%
 summary.ChosenShare.save(summary.chosen_shares(choices))
@@ -116,7 +116,7 @@ if iterative:
 if steps:
     weights = tables.of_run(steps, "steps", run="units-steps")
     tables.keep(weights, "steps", of=Path(steps) / "tables/steps.csv")
-    display(correction_figures.steps_figure(weights, tables.of_run(steps, "step-losses", run="units-steps")))
+    display(unit_figures.steps_figure(weights, tables.of_run(steps, "step-losses", run="units-steps")))
 
 # %%
 for folder in corrections:
@@ -125,8 +125,8 @@ for folder in corrections:
     summary.CorrectionMean.save(corrected, f"corrections{suffix}")
     agreement = summary.agreement_means(tables.of_run(folder, "agreement", run="units-corrections"))
     summary.AgreementMean.save(agreement, f"agreement{suffix}")
-    display(correction_figures.which_mean(corrected, part, suffix=suffix))
-    display(correction_figures.penalty_against_cost(corrected, part, suffix=suffix))
+    display(unit_figures.which_mean(corrected, part, suffix=suffix))
+    display(unit_figures.penalty_against_cost(corrected, part, suffix=suffix))
 
 # %% [markdown]
 # ## A deeper net
@@ -144,4 +144,4 @@ if vgg:
     display(figures.training_curves(deep_curves, suffix="-vgg"))
     display(figures.scatter_replacement(deep_pairs, suffix="-vgg"))
     display(figures.scatter_by_layer(deep_pairs, suffix="-vgg"))
-    display(figures.profiles_figure(deep_profiles, deep_areas, suffix="-vgg"))
+    display(unit_figures.profiles_figure(deep_profiles, deep_areas, suffix="-vgg"))

@@ -257,11 +257,15 @@ class Small:
     def first(self):
         return next(iter(self.stored))
 
+    def place(self, top: Path):
+        """Return the set's place in a folder of data sets."""
+        return top / (self.name if len(self.stored) > 1 else self.stored[self.first])
+
     def lay_out(self, top: Path):
         """Put the files into a folder of data sets, and return the set's place in it."""
         for served, path in self.stored.items():
             spread(top, {path: self.server.body[served]})
-        return top / (self.name if len(self.stored) > 1 else self.stored[self.first])
+        return self.place(top)
 
 
 def _one_pixel(packed):

@@ -1,6 +1,9 @@
 """Nets, pruned ones and times of the study on hardware, small or made up."""
 
 import functools
+import itertools
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -56,6 +59,14 @@ def milliseconds(pruning: str, form: str, sparsity: float, batch: int) -> float:
     return whole
 
 
+def settings(sparsities: tuple[float, ...]) -> Iterator[dict[str, Any]]:
+    """Every form of every pruning of LeNet-300-100, with the weights it leaves."""
+    for pruning, names in FORMS.items():
+        for sparsity, form in itertools.product((0.0,) if pruning == "none" else sparsities, names):
+            kept = round((1 - sparsity) * 266200)
+            yield {"pruning": pruning, "sparsity_asked": sparsity, "kept": kept, "sparsity": sparsity, "form": form}
+
+
 def rounds(
     seeds: int = 3,
     sparsities: tuple[float, ...] = SPARSITIES,
@@ -66,58 +77,32 @@ def rounds(
 ) -> DataFrame:
     """Times of every form in every round, with noise if asked for."""
     drawn, rows = np.random.default_rng(1), []
-    for seed in range(seeds):
-        for batch in batches:
-            for thread in threads:
-                for pruning, forms in FORMS.items():
-                    for sparsity in (0.0,) if pruning == "none" else sparsities:
-                        for form in forms:
-                            base = milliseconds(pruning, form, sparsity, batch) / thread
-                            for number in range(count):
-                                rows.append(
-                                    {
-                                        **IDENTITY,
-                                        "seed": seed,
-                                        "pruning": pruning,
-                                        "sparsity_asked": sparsity,
-                                        "kept": round((1 - sparsity) * 266200),
-                                        "sparsity": sparsity,
-                                        "form": form,
-                                        "batch": batch,
-                                        "threads": thread,
-                                        "round": number,
-                                        "seconds": base / 1000 * np.exp(noise * drawn.normal()),
-                                        "difference": 1e-6 * (1 + number),
-                                    }
-                                )
+    for seed, batch, thread, own in itertools.product(range(seeds), batches, threads, list(settings(sparsities))):
+        base = milliseconds(own["pruning"], own["form"], own["sparsity"], batch) / thread
+        called = {**IDENTITY, "seed": seed, **own, "batch": batch, "threads": thread}
+        for number in range(count):
+            seconds, difference = base / 1000 * np.exp(noise * drawn.normal()), 1e-6 * (1 + number)
+            rows.append({**called, "round": number, "seconds": seconds, "difference": difference})
     return DataFrame(rows)
 
 
 def forms(seeds: int = 3, sparsities: tuple[float, ...] = SPARSITIES) -> DataFrame:
     """What is counted of LeNet-300-100: accuracies of 98 % that fall with the cube of the sparsity."""
     rows = []
-    for seed in range(seeds):
-        for pruning, names in FORMS.items():
-            for sparsity in (0.0,) if pruning == "none" else sparsities:
-                kept = round((1 - sparsity) * 266200)
-                for form in names:
-                    small = form in ("csr-torch", "csr-scipy") or (pruning == "units" and form != "masked")
-                    lost = (50 if pruning == "units" else 20) * sparsity**3
-                    rows.append(
-                        Forms(
-                            **IDENTITY,
-                            seed=seed,
-                            pruning=pruning,
-                            sparsity_asked=sparsity,
-                            kept=kept,
-                            form=form,
-                            weights=266200,
-                            sparsity=sparsity,
-                            units="300-100",
-                            file_bytes=(8 if form.startswith("csr") else 4) * (kept if small else 266200),
-                            flops=2 * (kept if small else 266200),
-                            accuracy_percent=98 + 0.1 * seed - lost,
-                            agreement_percent=100.0,
-                        )
-                    )
+    for seed, own in itertools.product(range(seeds), settings(sparsities)):
+        sparse, units = own["form"].startswith("csr"), own["pruning"] == "units"
+        left = own["kept"] if sparse or (units and own["form"] != "masked") else 266200
+        rows.append(
+            Forms(
+                **IDENTITY,
+                **own,
+                seed=seed,
+                weights=266200,
+                units="300-100",
+                file_bytes=(8 if sparse else 4) * left,
+                flops=2 * left,
+                accuracy_percent=98 + 0.1 * seed - (50 if units else 20) * own["sparsity"] ** 3,
+                agreement_percent=100.0,
+            )
+        )
     return Forms.frame(rows)

@@ -240,7 +240,10 @@ def test_a_truncated_archive_is_named(tmp_path):
         own_images.load(path)
 
 
-@pytest.mark.parametrize(("limit", "rule"), [("_IMAGE_LIMIT", "an image file may have 40"), ("_TOTAL_LIMIT", "a set")])
+@pytest.mark.parametrize(
+    ("limit", "rule"),
+    [("_IMAGE_LIMIT", "an image file may have 40"), ("_TOTAL_LIMIT", "bytes of image files; a data set may have 40")],
+)
 def test_files_of_absurd_size_are_refused_before_they_are_read(limit, rule, place, monkeypatch):
     monkeypatch.setattr(own_images, limit, 40)
 

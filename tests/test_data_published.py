@@ -19,12 +19,8 @@ def complete(small):
     return sorted({*folders, *small.stored.values()})
 
 
-def place(small, top):
-    return top / (small.name if len(small.stored) > 1 else small.stored[small.first])
-
-
 def test_a_set_is_fetched_verified_and_loaded_and_not_fetched_again(each, cache):
-    assert data.get(each.name) == place(each, cache)
+    assert data.get(each.name) == each.place(cache)
     assert each.server.asked == [f"first/{served}" for served in each.stored]
     assert everything_in(cache) == complete(each)
     assert load(each.name).content_id == data.verify(each.name).content_id
@@ -187,7 +183,7 @@ def test_the_users_own_files_may_be_unpacked_from_gzip(mnist, own):
 
 
 def test_a_folder_without_the_set_falls_through_to_the_cache(each, own, cache):
-    assert data.get(each.name) == place(each, cache)
+    assert data.get(each.name) == each.place(cache)
 
 
 def test_a_mistaken_setting_is_named_before_anything_is_fetched(each, tmp_path, monkeypatch):
@@ -261,7 +257,7 @@ def test_the_status_says_what_is_here_how_it_is_recognised_and_how_to_get_the_re
     data.get(each.name)
 
     assert (before.where, before.problem, before.get) == (None, None, f"prunelab data get {each.name}")
-    assert row(each.name).where == place(each, cache)
+    assert row(each.name).where == each.place(cache)
     assert all(file.identity in before.identity for file in known(each.name).files)
 
 

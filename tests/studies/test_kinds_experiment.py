@@ -20,11 +20,11 @@ from prunelab.studies.common.units import subsets
 from prunelab.studies.kinds import experiment
 from prunelab.studies.kinds.experiment import Plan, choose, counted, edges_of, measured, pruned, retrain, weight_table
 from prunelab.studies.kinds.tables import Kinds, KindsCosts, Tried, Weights
-from prunelab.studies.kinds.task import Task, images_task, open_task, plain_nets, speech_task, trained
+from prunelab.studies.kinds.task import Schedule, Task, images_task, open_task, plain_nets, speech_task, trained
 from prunelab.train import Recipe, train_seeds
 
 DIGITS = load_images("digits")
-SETTINGS = {"learning_rate": 0.2, "epochs": 4, "retraining_rate": 0.05, "scoring": 100}
+SCHEDULE = Schedule(learning_rate=0.2, epochs=4, retraining_rate=0.05)
 PLAN = Plan(sparsities=(0.5, 0.9), retrained_sparsities=(0.9,), retraining_steps=3)
 ALL = [
     "magnitude",
@@ -39,13 +39,9 @@ ALL = [
 ]
 
 
-def images(**changes: object) -> Task:
-    return images_task(DIGITS, "mlp-16-8-relu", **(SETTINGS | {"examples": 200} | changes))  # type: ignore[arg-type]
-
-
 @pytest.fixture(scope="module")
 def task() -> Task:
-    return images()
+    return images_task(DIGITS, "mlp-16-8-relu", SCHEDULE, scoring=100, examples=200)
 
 
 @pytest.fixture(scope="module")
@@ -296,8 +292,8 @@ def test_the_tables_can_be_saved(compared: experiment.Comparison, tmp_path: Path
 
 
 def test_a_convolutional_net_sees_standardised_images_at_a_constant_rate() -> None:
-    settings = SETTINGS | {"learning_rate": 0.01, "steps": 5}
-    task = open_task("conv-3k3p-4k3-8", data="digits", examples=50, **settings)
+    schedule = replace(SCHEDULE, learning_rate=0.01, steps=5)
+    task = open_task("conv-3k3p-4k3-8", schedule, data="digits", corpus="", scoring=100, examples=50)
     (net,) = plain_nets(task, [], [0], progress=False)
     found = experiment.compare(
         task, [net], kinds=["magnitude", "units-norm"], plan=PLAN, strengths={}, drawn=0.9, progress=False
@@ -311,8 +307,7 @@ def test_a_convolutional_net_sees_standardised_images_at_a_constant_rate() -> No
 
 def test_a_recogniser_is_measured_by_its_word_errors() -> None:
     corpus = drawn.corpus()
-    settings = SETTINGS | {"learning_rate": 0.01, "epochs": 2}
-    task = speech_task(corpus, "acoustic-2x16-relu", **settings)  # type: ignore[arg-type]
+    task = speech_task(corpus, "acoustic-2x16-relu", replace(SCHEDULE, learning_rate=0.01, epochs=2), scoring=100)
     nets = plain_nets(task, [], [0], progress=False)
     kinds = ["magnitude", "l1", "saliency", "random", "units-mrs-abs"]
     found = experiment.compare(
@@ -330,6 +325,6 @@ def test_a_recogniser_is_measured_by_its_word_errors() -> None:
 
 def test_a_task_that_cannot_be_is_refused() -> None:
     with pytest.raises(ValueError, match="steps is a number of training steps"):
-        images(steps=-1)
+        replace(SCHEDULE, steps=-1)
     with pytest.raises(ValueError, match="scoring is a number of training frames"):
-        speech_task(drawn.corpus(), "acoustic-2x16-relu", **(SETTINGS | {"scoring": 0}))  # type: ignore[arg-type]
+        speech_task(drawn.corpus(), "acoustic-2x16-relu", SCHEDULE, scoring=0)

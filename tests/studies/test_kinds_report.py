@@ -195,9 +195,10 @@ def test_areas_are_drawn_best_at_the_top_beside_random(kept: list[Figure]) -> No
     areas = [float(bars.lines[0].get_xdata()[0]) for bars in panel.containers]
 
     assert len(kept[0].axes) == 4
-    assert (names[-1], names[0]) == ("L1 penalty", "random")
-    assert areas == sorted(areas)
-    assert areas[-1] == pytest.approx(area(4, 16))
+    assert (names[0], names[-1]) == ("L1 penalty", "random")
+    assert panel.yaxis_inverted()
+    assert areas == sorted(areas, reverse=True)
+    assert areas[0] == pytest.approx(area(4, 16))
     assert panel.lines[0].get_xdata()[0] == pytest.approx(area(40, 90))
     assert f"{SPEECH} on fsdd, with retraining, best first: L1 penalty" in saved.alt
 

@@ -292,19 +292,18 @@ def test_only_nets_masked_under_one_global_threshold_stand_beside_the_source(
     ).all()
 
 
-def test_means_over_seeds_are_those_of_the_rows(active: pd.DataFrame, chosen: pd.DataFrame) -> None:
+def test_means_over_seeds_are_those_of_the_rows(active: pd.DataFrame) -> None:
     rows = active[(active["recipe"] == "source") & (active["model"] == MODELS[1]) & (active["layer"] == "fc2")]
     rows = rows[rows["target"] == "100"]
     means = summary.active_means(active).set_index(["recipe", "model", "target", "layer"])
     mean = means.loc["source", MODELS[1], "100", "fc2"]
 
-    assert mean["active_percent"] == pytest.approx(100 * rows["active_fraction"].mean())
+    assert mean["active_fraction"] == pytest.approx(rows["active_fraction"].mean())
     assert mean["live_active_units"] == pytest.approx(rows["live_active_units"].mean())
     # Student's t with one degree of freedom: 12.706 standard errors.
     half = 12.7062 * rows[["live_active_units"]].std().item() / 2**0.5
     assert mean["live_active_high"] - mean["live_active_units"] == pytest.approx(half, rel=1e-5)
     assert (mean["units"], mean["seeds"]) == (30, 2)
-    assert summary.about_chosen(chosen)["lit"].tolist() == [(chosen["value"] > 0).sum()]
 
 
 def test_nets_that_share_their_widths_go_by_their_whole_spec() -> None:
@@ -426,4 +425,4 @@ def test_nets_are_drawn_by_the_width_of_their_last_layer_then_of_the_first() -> 
     ],
 )
 def test_prunings_are_spelled_out(pruning: str, label: str) -> None:
-    assert unit_figures.label_of(*pruning.split("-")) == label
+    assert lenet_tables.label_of(*pruning.split("-")) == label

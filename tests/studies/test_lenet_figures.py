@@ -122,7 +122,7 @@ def test_words_on_the_weights_say_where_the_fullest_bin_is_and_how_empty_the_cen
     dense = unit_figures.weight_histograms(made.histograms(FEW), "strong").alt
     pruned = unit_figures.pruned_histograms(made.histograms(FEW), "strong").alt
 
-    assert "150-100 0.000, 600-100 0.000 weight units" in dense
+    assert "fullest bin in weight units, all layers: 150-100 0.000; 600-100 0.000." in dense
     assert "150-100 0.00 at 2660, 0.00 at 1641" in pruned  # the centre is empty by construction
 
 

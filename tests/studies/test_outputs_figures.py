@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from prunelab.figures import Saved
-from prunelab.studies.outputs import figures
+from prunelab.studies.outputs import explorer, figures
 
 ACTIVATIONS = ("sigmoid", "tanh", "relu")
 MODELS = [f"acoustic-6x8-{activation}" for activation in ACTIVATIONS]
@@ -172,8 +172,8 @@ def test_unpruned_bins_repeated_at_every_threshold_are_kept_once() -> None:
     assert figures.unpruned_bins(repeated)["bin_low"].tolist() == EDGES[:-1]
 
 
-def explorer() -> dict[str, Any]:
-    saved = figures.output_explorer(histograms(), posteriors(), start=1.0)
+def explored() -> dict[str, Any]:
+    saved = explorer.output_explorer(histograms(), posteriors(), start=1.0)
     specification: dict[str, Any] = json.loads(saved.path.read_text("utf-8"))
     return specification
 
@@ -190,7 +190,7 @@ def parameter(specification: dict[str, Any], name: str) -> dict[str, Any]:
 
 def test_the_explorer_holds_each_threshold_with_its_numbers() -> None:
     heard = posteriors().groupby(["model", "method", "scale"])[["sparsity", "error_percent"]].mean()
-    rows = settings_of(explorer())
+    rows = settings_of(explored())
 
     assert len(rows) == len(MODELS) * len(SIGNS) * len(SCALES)
     for row in rows:
@@ -205,7 +205,7 @@ def test_the_explorer_holds_each_threshold_with_its_numbers() -> None:
 
 @pytest.mark.parametrize("slider", [0.0, 0.2, 0.3, 1.0, 1.74, 2.0, 7.0])
 def test_every_place_of_the_slider_shows_the_nearest_threshold_of_each_net_and_method(slider: float) -> None:
-    shown = [row for row in settings_of(explorer()) if row["from"] <= slider < row["to"]]
+    shown = [row for row in settings_of(explored()) if row["from"] <= slider < row["to"]]
     nearest = min(SCALES, key=lambda scale: abs(scale - slider))
 
     assert [(row["net"], row["method"]) for row in shown] == [
@@ -215,7 +215,7 @@ def test_every_place_of_the_slider_shows_the_nearest_threshold_of_each_net_and_m
 
 
 def test_the_slider_spans_the_thresholds_and_the_nets_are_named_by_activation() -> None:
-    specification = explorer()
+    specification = explored()
     slider, nets = (parameter(specification, name)["bind"] for name in ("threshold", "net"))
 
     assert (slider["min"], slider["max"], slider["step"]) == (0, 2.0, 0.5)
@@ -224,7 +224,7 @@ def test_the_slider_spans_the_thresholds_and_the_nets_are_named_by_activation() 
 
 
 def test_every_view_is_as_wide_as_its_place_and_no_axis_moves_with_the_threshold() -> None:
-    specification = explorer()
+    specification = explored()
     tops = parameter(specification, "tops")["value"]
     largest = 100 * histograms().groupby("model")["share"].max()
 
@@ -239,7 +239,7 @@ def test_a_real_number_of_bins_and_thresholds_fits_a_page(monkeypatch: pytest.Mo
         [table.assign(**{c: (table[c] + part) / 10 for c in ("bin_low", "bin_high")}) for part in range(10)]
     )
 
-    saved = figures.output_explorer(fine.assign(share=fine["share"] / 10), posteriors())
+    saved = explorer.output_explorer(fine.assign(share=fine["share"] / 10), posteriors())
 
     assert saved.path.stat().st_size < 600_000  # 50 thresholds, 40 bins, 3 methods, 3 nets
 
@@ -250,7 +250,7 @@ def test_a_threshold_without_its_word_error_is_refused() -> None:
     with pytest.raises(
         ValueError, match=r"acoustic-6x8-relu, (abs|positive|negative) at 0\.105 has none: measure both at the same"
     ):
-        figures.output_explorer(histograms(), heard)
+        explorer.output_explorer(histograms(), heard)
 
 
 def test_bins_that_differ_between_thresholds_are_refused() -> None:
@@ -258,7 +258,7 @@ def test_bins_that_differ_between_thresholds_are_refused() -> None:
     table.loc[(table["scale"] == 1.0) & (table["bin_high"] == 0.5), "bin_high"] = 0.6
 
     with pytest.raises(ValueError, match="share one row of adjoining bins; those of acoustic-6x8-sigmoid on spoken"):
-        figures.output_explorer(table, posteriors())
+        explorer.output_explorer(table, posteriors())
 
 
 @pytest.mark.parametrize(
@@ -266,7 +266,7 @@ def test_bins_that_differ_between_thresholds_are_refused() -> None:
     [([0, 0.5, 1], 0.5), ([0, 0.3, 0.9], 0.2), ([0, 0.1, 0.2], 0.1), ([0, 0.2501, 0.5], 0.2), ([1], 1)],
 )
 def test_the_slider_steps_by_no_more_than_the_smallest_gap(scales: list[float], step: float) -> None:
-    assert figures._step(pd.Series(scales, dtype=float)) == step
+    assert explorer._step(pd.Series(scales, dtype=float)) == step
 
 
 @pytest.mark.parametrize(("largest", "far"), [(9.9, False), (10.0, False), (-10.1, True), (1000.0, True)])

@@ -15,7 +15,7 @@ import drawn
 from by_torch import pruned, small
 from prunelab import claims, project
 from prunelab.data import load_images
-from prunelab.figures.style import Saved, style
+from prunelab.figures import Saved, drawing
 from prunelab.studies.common import curves
 from prunelab.studies.common.nets import Net, open_nets
 from prunelab.studies.common.prunings import by_fraction, thresholds_of
@@ -296,7 +296,7 @@ def test_every_figure_is_drawn_with_its_numbers_in_the_alt_text(
 
 def test_an_axis_of_word_errors_reaches_beyond_one_hundred_where_a_mean_does(heard: Swept) -> None:
     tall = heard.sweep.assign(error_percent=heard.sweep["error_percent"].where(heard.sweep["scale"] < 5, 140.0))
-    with style():
+    with drawing():
         _, axes = figures.source_panels(
             tall, SOURCE, ["abs"], ("threshold", "scale"), along="threshold", task=figures.SPEECH
         )
@@ -307,7 +307,7 @@ def test_an_axis_of_word_errors_reaches_beyond_one_hundred_where_a_mean_does(hea
 
 def test_seven_layers_are_told_apart_without_colour_too() -> None:
     rows = pd.DataFrame({"layer": [*(f"affine{depth}" for depth in range(1, 7)), "final-affine"]})
-    lines = [line for _, line in figures.layers_of(rows)]
+    lines = figures.layers_of(rows).values()
 
     assert len({line.colour for line in lines}) == len({line.marker for line in lines}) == 7
 

@@ -15,7 +15,7 @@ from scipy import stats
 from torch import nn
 
 from prunelab.data import Images, Split
-from prunelab.figures.style import Saved
+from prunelab.figures import Saved
 from prunelab.measure import evaluate
 from prunelab.measure.flops import counted
 from prunelab.models import build
@@ -25,8 +25,8 @@ from prunelab.pruning.unit_scores import Measured, measure_units
 from prunelab.pruning.units import sites
 from prunelab.studies.common.nets import Net, draws, save_nets
 from prunelab.studies.common.units import last_nets, load, recipe_of, subsets
-from prunelab.studies.units import correction_figures
 from prunelab.studies.units import corrections as units_corrections
+from prunelab.studies.units import unit_figures
 from prunelab.studies.units.corrections import (
     FITTED,
     MEAN_CORRECTIONS,
@@ -408,8 +408,8 @@ def test_the_losses_beside_the_steps_are_those_of_the_net_without_and_with_repla
 
 def test_the_three_steps_are_drawn_with_their_numbers(three: tuple[DataFrame, DataFrame], tmp_path: Path) -> None:
     steps, losses = three
-    saved = in_folder(tmp_path, lambda: correction_figures.steps_figure(steps, losses))
-    again = in_folder(tmp_path / "again", lambda: correction_figures.steps_figure(steps, losses))
+    saved = in_folder(tmp_path, lambda: unit_figures.steps_figure(steps, losses))
+    again = in_folder(tmp_path / "again", lambda: unit_figures.steps_figure(steps, losses))
     replaced = losses[(losses["state"] == "replaced") & (losses["part"] == "test")]["loss"].iloc[0]
 
     assert saved.path.name == "three-steps.svg"
@@ -426,9 +426,9 @@ def test_what_cannot_be_drawn_or_shown_is_refused_in_one_line(
     steps, losses = three
     crowd = pd.concat([steps, steps.assign(unit=steps["unit"] + 6)])
     calls: dict[str, Callable[[], object]] = {
-        "up to 8 units in a layer": lambda: correction_figures.steps_figure(crowd, losses),
-        "got 6 and 4, 6 removed": lambda: correction_figures.steps_figure(steps.assign(removed=True), losses),
-        "losses are of train, test; got part 'all'": lambda: correction_figures.steps_figure(steps, losses, "all"),
+        "up to 8 units in a layer": lambda: unit_figures.steps_figure(crowd, losses),
+        "got 6 and 4, 6 removed": lambda: unit_figures.steps_figure(steps.assign(removed=True), losses),
+        "losses are of train, test; got part 'all'": lambda: unit_figures.steps_figure(steps, losses, "all"),
         "has fc1, fc2 to remove units from; got 'fc3'": lambda: units_corrections.three_steps(
             digits, **{**STEPS, "layer": "fc3", **FIXED}
         ),

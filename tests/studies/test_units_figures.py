@@ -1,18 +1,23 @@
-"""The figures and the report of the mean-replacement study, on made-up tables: what is drawn, said and quoted."""
+"""The figures of the mean-replacement study, on made-up tables: what is drawn and said."""
 
 import json
 import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from matplotlib import pyplot as plt
 from pandas import DataFrame
 
 import made_units as made
-from prunelab.figures.style import Saved
+from properties import tries
+from prunelab.figures import Saved, number, penalty_axis
 from prunelab.studies.common import runs
-from prunelab.studies.units import correction_figures, figures, summary
+from prunelab.studies.units import figures, summary, unit_figures
 
 Size = tuple[tuple[str, ...], tuple[str, ...], tuple[int, ...], int]  # scores, layers, steps, seeds
 WHOLE: Size = (made.SCORES, made.LAYERS, made.STEPS, 3)
@@ -34,7 +39,7 @@ def methods(size: Size) -> Saved:
 
 def squares(size: Size) -> Saved:
     table = made.squares(size[0], size[2], size[3])
-    return figures.squares_figure(summary.squares_histogram(table), summary.squares_deciles(table))
+    return unit_figures.squares_figure(summary.squares_histogram(table), summary.squares_deciles(table))
 
 
 def corrected(size: Size) -> DataFrame:
@@ -53,16 +58,16 @@ FIGURES: dict[str, tuple[str, Callable[[Size], Saved]]] = {
     "methods-by-tuning": ("tuned", methods),
     "profiles": (
         "profiles",
-        lambda s: figures.profiles_figure(*summary.profile_tables(pairs_of(s))),
+        lambda s: unit_figures.profiles_figure(*summary.profile_tables(pairs_of(s))),
     ),
     "one-layer": ("pairs", lambda s: figures.one_layer(pairs_of(s), "train")),
     "squared-activations": ("squares", squares),
-    "choices": ("choices", lambda s: figures.choices_figure(made.choices(*s))),
+    "choices": ("choices", lambda s: unit_figures.choices_figure(made.choices(*s))),
     "iterative": ("iterative", lambda s: figures.iterative_figure(made.iterative(s[0], seeds=s[3]))),
-    "which-mean": ("corrections", lambda s: correction_figures.which_mean(corrected(s), "test")),
+    "which-mean": ("corrections", lambda s: unit_figures.which_mean(corrected(s), "test")),
     "penalty-against-cost": (
         "corrections",
-        lambda s: correction_figures.penalty_against_cost(corrected(s), "test"),
+        lambda s: unit_figures.penalty_against_cost(corrected(s), "test"),
     ),
 }
 
@@ -147,7 +152,7 @@ def test_words_on_schedules_leave_the_control_out() -> None:
 
 
 def test_words_on_costs_name_every_correction() -> None:
-    said = correction_figures.penalty_against_cost(corrected(WHOLE), "train").alt
+    said = unit_figures.penalty_against_cost(corrected(WHOLE), "train").alt
 
     assert all(name in said for name in made.CORRECTIONS)
 
@@ -156,7 +161,7 @@ def test_what_a_correction_does_to_unpruned_nets_is_subtracted_and_said() -> Non
     table = made.corrections()
     for own, shown in ((table.assign(control=0.5), True), (table.assign(control=0.0), False)):
         means = summary.correction_means(own)
-        saved = correction_figures.which_mean(means, "train")
+        saved = unit_figures.which_mean(means, "train")
         caption = json.loads(saved.path.with_suffix(".json").read_text("utf-8"))["caption"]
 
         assert ("is subtracted" in caption) == shown
@@ -190,6 +195,31 @@ def test_an_absent_part_or_half_is_refused_with_what_there_is() -> None:
         figures.iterative_figure(made.iterative(seeds=1), "validation")
     with pytest.raises(ValueError, match="'exact' is none of"):
         figures.methods_by_tuning(tuned_of(LEAST), [("exact", "norm")])
+
+
+@tries(40)
+@given(
+    st.lists(st.floats(-30, 30).filter(lambda value: value == 0 or abs(value) > 1e-9), min_size=1, max_size=30),
+    st.floats(1.0, 4.0),
+)
+def test_a_penalty_axis_shows_every_value_and_numbers_apart_from_each_other(values: list[float], inches: float) -> None:
+    figure, axis = plt.subplots()
+    penalty_axis([axis], values, inches=inches)
+    low, high = axis.get_ylim()
+    ticks = axis.get_yticks()
+    places = axis.yaxis.get_transform().transform(np.array([low, high, *ticks]))
+    plt.close(figure)
+
+    assert low < min(values)
+    assert max(values) < high
+    assert all(low <= tick <= high for tick in ticks)
+    assert np.all(np.diff(places[2:]) >= 0.2 / inches * (places[1] - places[0]))
+
+
+def test_powers_of_ten_are_written_as_people_write_them() -> None:
+    written = [number(value) for value in (0.0, 1.0, -0.01, 0.003, 1e-4, -2e-5, 1e6, 1000.0)]
+
+    assert written == ["0", "1", "−0.01", "0.003", "10⁻⁴", "−2·10⁻⁵", "10⁶", "1,000"]
 
 
 def test_layers_are_named_in_words_from_the_input_on() -> None:

@@ -311,7 +311,7 @@ def test_the_figure_says_in_words_what_it_draws(
         (lambda: knapsack(draw_knapsack(2, seed=0), best_first=True), "name a bound"),
         (lambda: knapsack(draw_knapsack(2, seed=0), bound="upper"), "none, fractional or greedy"),  # type: ignore[arg-type]
         (lambda: problems.breadth_first((1, 1, 0)), "each number from 0 once"),
-        (lambda: problems.rings((0, 1, 2, 3), upto=1), "in rows of one width"),
+        (lambda: problems.rings((0, 1, 2, 3), upto=1), "in rows of 3"),
         (lambda: problems.a_star(problems.GOAL, weight=-1), "at least 0"),
         (lambda: problems.draw_starts([32], [0]), "0 to 31"),
         (

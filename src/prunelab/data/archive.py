@@ -42,11 +42,6 @@ class Wanted:
 
         Returns:
             The member pattern's group "file" -> content, with their `manifest` as identity.
-
-        Raises:
-            ValueError: no wanted file in the archive, wanted files in several folders or of absurd size, a damaged
-                archive, or a member or link that an honest one does not hold.
-            FileNotFoundError: no wanted file in the folder.
         """
         if path.is_dir():
             below = path / self.below
@@ -72,13 +67,18 @@ class Wanted:
         around = {match["around"] for match in matches}
         if len(around) > 1:
             raise ValueError(f"{path}: {self.things} in {len(around)} folders; the data set has one: pack it anew")
-        largest = max((match.string for match in matches), key=sizes.__getitem__)
-        if sizes[largest] > self.each:
-            raise ValueError(f"{largest} in {path}: {sizes[largest]} bytes; {self.thing} may have {self.each}")
-        total = sum(sizes[match.string] for match in matches)
-        if total > self.total:
-            raise ValueError(f"{path}: {total} bytes of {self.things}; a data set may have {self.total}")
+        found = {match.string: sizes[match.string] for match in matches}
+        check_sizes(path, found, each=self.each, total=self.total, thing=self.thing, things=self.things)
         return {match["file"]: read(match.string) for match in matches}
+
+
+def check_sizes(path: Path, sizes: Mapping[str, int], *, each: int, total: int, thing: str, things: str) -> None:
+    """Refuse, before anything is read, what would unpack to more bytes than a data set's files can have."""
+    largest = max(sizes, key=sizes.__getitem__)
+    if sizes[largest] > each:
+        raise ValueError(f"{largest} in {path}: {sizes[largest]} bytes; {thing} may have {each}")
+    if sum(sizes.values()) > total:
+        raise ValueError(f"{path}: {sum(sizes.values())} bytes of {things}; a data set may have {total}")
 
 
 def manifest(files: Mapping[str, bytes], *, below: str = "") -> str:
@@ -101,11 +101,7 @@ def md5(content: bytes) -> str:
 
 
 def whole(path: Path) -> Contents:
-    """Return a file as it is, under its name, with its MD5 as identity.
-
-    Raises:
-        ValueError: more bytes than are read.
-    """
+    """Return a file as it is, under its name, with its MD5 as identity."""
     content = read_bytes(path)
     return Contents(path=path, files={path.name: content}, identity=md5(content))
 
@@ -117,13 +113,13 @@ def read_bytes(path: Path) -> bytes:
     return path.read_bytes()
 
 
-def folder_sizes(path: Path) -> dict[str, int]:
-    """List a folder: name below it -> size in bytes; folders end in "/" and have size 0.
+def name_of(path: Path) -> str:
+    """Return what a set at a path is called: the folder's name, or the archive's without its suffix."""
+    return path.resolve().stem if path.is_file() else path.resolve().name
 
-    Raises:
-        ValueError: a folder below it is a link, which could lead out of it or in a circle, or a file a link to nothing.
-        OSError: a folder cannot be listed.
-    """
+
+def folder_sizes(path: Path) -> dict[str, int]:
+    """List a folder: name below it -> size in bytes; folders end in "/" and have size 0."""
     sizes: dict[str, int] = {}
     for place, folders, files in os.walk(path, onerror=_raise):
         here = Path(place)
@@ -144,12 +140,7 @@ def _raise(error: OSError) -> None:
 
 
 def zip_sizes(path: Path, archive: zipfile.ZipFile) -> dict[str, int]:
-    """List a zip archive like `folder_sizes`, refusing what an honest archive of files does not hold.
-
-    Raises:
-        ValueError: a member has an absolute or backslashed name or one with "..", is a link, is encrypted, or
-            stands in the archive twice.
-    """
+    """List a zip archive like `folder_sizes`, refusing what an honest archive of files does not hold."""
     sizes: dict[str, int] = {}
     for member in archive.infolist():
         name = member.filename

@@ -29,12 +29,7 @@ _UNREADABLE = (tarfile.TarError, zlib.error, lzma.LZMAError, EOFError, OSError)
 
 
 def read(known: DataSet[Raw], files: Sequence[Contents]) -> Raw:
-    """Read the six files in the published archive: the five of training images in a row, and that of test images.
-
-    Raises:
-        ValueError: not a readable archive of the six files, a file that is not made of whole records, or a label that
-            is none of the classes'.
-    """
+    """Read the six files in the published archive: the five of training images in a row, and that of test images."""
     path = files[0].path
     (content,) = files[0].files.values()
     try:
@@ -57,9 +52,6 @@ def parse(place: str, content: bytes, *, classes: int) -> Part:
 
     Returns:
         Read-only images (N, 3, 32, 32) and their labels (N,).
-
-    Raises:
-        ValueError: no whole number of records, none at all, or a label that is too large.
 
     Source: Krizhevsky, "The CIFAR-10 dataset", the section on the binary version.
     """

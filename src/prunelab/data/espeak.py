@@ -3,8 +3,6 @@
 The library is GPL-3.0-or-later and comes with an optional package; it is loaded in a process of its own.
 """
 
-import array
-import ctypes
 import importlib
 import json
 import subprocess
@@ -21,81 +19,10 @@ from numpy.typing import NDArray
 from prunelab.data import wav
 from prunelab.data.spoken import FULL_SCALE, RATE, WORDS, PartName, Recording
 
-_SYNCHRONOUS = 2  # AUDIO_OUTPUT_SYNCHRONOUS: samples are handed over before espeak_Synth returns
-
-
-_DO_NOT_EXIT = 0x8000  # espeakINITIALIZE_DONT_EXIT: report missing data instead of ending the process
-
-
-_RATE, _PITCH, _RANGE = 1, 3, 4  # espeak_PARAMETER
-
-
-_CHARACTERS = 1  # POS_CHARACTER, the unit of a start position that is 0
-
-
-_UTF8 = 1  # espeakCHARS_UTF8
-
-
-_Callback = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
-
-
-def main(folder: Path) -> None:
-    """Speak what `order.json` in the folder asks for.
-
-    Raises:
-        SystemExit: the library does not do as it is told, with a line that says what.
-    """
-    order = json.loads((folder / "order.json").read_text(encoding="utf-8"))
-    library = ctypes.CDLL(order["library"])
-    samples = array.array("h")
-
-    def keep(wave: "ctypes._Pointer[ctypes.c_short]", count: int, _events: int) -> int:
-        if wave and count > 0:
-            samples.frombytes(ctypes.string_at(wave, count * samples.itemsize))
-        return 0  # go on
-
-    rate = library.espeak_Initialize(_SYNCHRONOUS, 0, order["data"].encode(), _DO_NOT_EXIT)
-    if rate <= 0:
-        sys.exit(f"espeak_Initialize failed ({rate}) with the data in {order['data']}")
-    callback = _Callback(keep)  # named, because the library holds no reference that would keep it alive
-    library.espeak_SetSynthCallback(callback)
-    lengths = []
-    voice = None
-    for asked in order["utterances"]:
-        if asked["voice"] != voice:
-            voice = asked["voice"]
-            _expect(library.espeak_SetVoiceByName(voice.encode()), f"no voice {voice}")
-        for parameter, name in ((_RATE, "rate"), (_PITCH, "pitch"), (_RANGE, "range")):
-            _expect(library.espeak_SetParameter(parameter, asked[name], 0), f"no {name} {asked[name]}")
-        before = len(samples)
-        text = asked["text"].encode()
-        code = library.espeak_Synth(text, ctypes.c_size_t(len(text) + 1), 0, _CHARACTERS, 0, _UTF8, None, None)
-        _expect(code, f"cannot speak {asked['text']!r}")
-        lengths.append(len(samples) - before)
-    (folder / "spoken.s16").write_bytes(samples.tobytes())
-    (folder / "spoken.json").write_text(json.dumps({"rate": rate, "lengths": lengths}), encoding="utf-8")
-
-
-def _expect(code: int, otherwise: str) -> None:
-    if code != 0:
-        sys.exit(f"{otherwise} (espeak-ng's code {code})")
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))
-
-
 NAME = "espeak"
-
-
 PACKAGE = "espeakng_loader"
-
-
 INSTALL = "pip install 'prunelab[book]'"
-
-
 _REINSTALL = f"reinstall espeakng-loader, or {INSTALL} again"
-
 
 # An accent and a variant of the vocal tract: eight low and two high voices, each unlike the others. Variants with
 # breath (f2, f3, f5, victor, whisper) draw noise that is not the same in every process.
@@ -112,16 +39,9 @@ VOICES = (
     "en-us+f4",
 )
 
-
 VARIANTS = 15  # times that each voice says each word, each at a rate, pitch and intonation of its own
-
-
 _SILENCE_DB = -40  # below the loudest frame; the weakest sounds of digit words, f and th, stay above
-
-
 _FRAME = RATE // 100  # samples of 10 ms
-
-
 _PATIENCE = 300  # seconds; speaking takes about one
 
 
@@ -147,10 +67,6 @@ def recordings() -> Iterator[Recording]:
 
     The variant decides the part: 0 to 2 test, 3 and 4 dev, the others train; so all voices are in all parts.
     `Recording.speaker` is the voice.
-
-    Raises:
-        FileNotFoundError: the optional package is not installed.
-        ValueError: the library does not work here.
     """
     asked = [
         (voice, variant, word, manner(voice, variant, text))
@@ -212,10 +128,6 @@ def speak(utterances: Sequence[Utterance]) -> tuple[int, list[NDArray[np.int16]]
 
     Returns:
         The sampling rate in Hz, and the samples of each utterance, at full 16-bit scale.
-
-    Raises:
-        FileNotFoundError: the optional package is not installed.
-        ValueError: the library does not work here, or gives no sound for an utterance.
     """
     if installed() is None:
         raise FileNotFoundError(
@@ -243,7 +155,7 @@ def speak(utterances: Sequence[Utterance]) -> tuple[int, list[NDArray[np.int16]]
 
 def _run(folder: Path) -> None:
     # -P: the script's own folder must not become a place to import from, its neighbours have short names.
-    command = [sys.executable, "-P", str(Path(__file__)), str(folder)]
+    command = [sys.executable, "-P", str(Path(__file__).with_name("espeak_process.py")), str(folder)]
     try:
         done = subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", timeout=_PATIENCE

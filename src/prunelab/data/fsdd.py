@@ -10,11 +10,7 @@ from prunelab.data.spoken import RATE, WORDS, PartName, Recording, Recordings, g
 
 
 def read(known: DataSet[Recordings], files: Sequence[Contents]) -> Recordings:
-    """Give the recordings by digit, speaker and index; the index decides the part.
-
-    Raises:
-        ValueError: a recording that is not 8 kHz.
-    """
+    """Give the recordings by digit, speaker and index; the index decides the part."""
     (found,) = files
     return gather(known.name, _recordings(found), synthetic=False)
 

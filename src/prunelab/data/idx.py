@@ -33,12 +33,7 @@ def holds_idx(folder: Path) -> bool:
 
 
 def load(folder: Path) -> Raw:
-    """Read a user's folder of four IDX files, compressed or plain.
-
-    Raises:
-        ValueError: as `assemble` and `unpack`.
-        FileNotFoundError: one of the four is missing.
-    """
+    """Read a user's folder of four IDX files, compressed or plain."""
     return assemble([unpack(path) for path in locate(folder, _NAMES, _LACKING)], name=folder.resolve().name)
 
 
@@ -47,9 +42,6 @@ def unpack(path: Path) -> Contents:
 
     Returns:
         The uncompressed bytes, and their MD5 as identity.
-
-    Raises:
-        ValueError: the gzip stream is damaged, truncated, followed by other bytes or absurdly large.
     """
     content = _unpacked(path, read_bytes(path))
     return Contents(path=path, files={path.name: content}, identity=md5(content))
@@ -85,9 +77,6 @@ def parse(path: Path, content: bytes, *, dimensions: int) -> NDArray[np.uint8]:
     Returns:
         A read-only array of that rank, no size 0.
 
-    Raises:
-        ValueError: other magic number, an empty dimension, or a byte count that differs from the sizes' product.
-
     Source: LeCun, Cortes, Burges, "The MNIST database", the section on file formats.
     """
     start = 4 + 4 * dimensions
@@ -121,10 +110,6 @@ def assemble(files: Sequence[Contents], *, name: str, classes: tuple[str, ...] |
         files: in the order of `FILES`, compressed or not.
         name: what the set is called.
         classes: names of the labels 0, 1, …; None takes the numbers up to the largest training label.
-
-    Raises:
-        ValueError: a file is not what its place asks for, images and labels differ in number, training and test
-            images in size, or a label is out of range or never used.
     """
     train = _part(files[0], files[1])
     test = _part(files[2], files[3])
@@ -199,6 +184,8 @@ MNIST = DataSet(
     read=_read,
 )
 
+_CLOTHES = ("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot")
+
 FASHION_MNIST = DataSet(
     name="fashion-mnist",
     title="Fashion-MNIST",
@@ -206,18 +193,7 @@ FASHION_MNIST = DataSet(
     licence="MIT",
     home="https://github.com/zalandoresearch/fashion-mnist",
     size=30_878_645,
-    classes=(
-        "T-shirt/top",
-        "Trouser",
-        "Pullover",
-        "Dress",
-        "Coat",
-        "Sandal",
-        "Shirt",
-        "Sneaker",
-        "Bag",
-        "Ankle boot",
-    ),
+    classes=_CLOTHES,
     usual="fashion-mnist/ with the four .gz files",
     lacking=_LACKING,
     mirrors=(

@@ -26,17 +26,13 @@ def read(source: str, *, download: bool = True) -> Raw:
     Args:
         source: see `load_images`.
         download: False asks for what is on this machine alone.
-
-    Raises:
-        ValueError: as `load_images`.
-        FileNotFoundError: likewise.
     """
     if is_path(source):
         return _read_path(published.path_of(source, what="folder or archive", exists=Path.exists))
     if source == "digits":
         return _digits()
     if source in KNOWN:
-        return KNOWN[source].read(KNOWN[source], published.fetch(KNOWN[source], download=download))
+        return published.load(KNOWN[source], download=download)
     raise published.unknown(source, NAMES, what="data set")
 
 
@@ -58,7 +54,7 @@ def _digits() -> Raw:
 def _read_path(path: Path) -> Raw:
     for known in KNOWN.values():
         if known.is_at(path):
-            return published.read_at(known, path)
+            return published.load_from(known, path)
     if idx.holds_idx(path):
         return idx.load(path)
     return own_images.load(path)
@@ -133,9 +129,9 @@ def load_images(source: str = "digits", *, validation: float = 1 / 6, device: st
     Args:
         source: "digits" (scikit-learn's 1,797 images of 8×8, embedded), "mnist", "fashion-mnist", "cifar10",
             "cifar10-jpeg" (CIFAR-10 kept as JPEG, whose pixels are not CIFAR-10's), or a path that starts with ".",
-            "/" or "~": a folder or .zip archive of images by class, or a folder with the four IDX files. Names are
-            looked for in `$PRUNELAB_DATA` (the set's archive, or the folder of its name), then in the user's cache, then
-            downloaded.
+            "/" or "~": a folder or .zip archive of images by class, or a folder with the four IDX files. A named
+            set is looked for in `$PRUNELAB_DATA` (its archive, or the folder of its name), then in the user's cache,
+            then downloaded.
         validation: fraction of the training images to set aside, (0, 1); of MNIST's 60,000 the default is 10,000.
         device: where the tensors are put.
 

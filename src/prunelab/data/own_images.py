@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from prunelab.data.archive import folder_sizes, zip_sizes
+from prunelab.data.archive import check_sizes, folder_sizes, name_of, zip_sizes
 from prunelab.data.raw import PIXEL_LIMIT, Part, Raw
 
 # Named, so that a file cannot choose a decoder that starts other programs (EPS) or is rarely exercised.
@@ -75,26 +75,8 @@ def load(path: Path) -> Raw:
         return assemble(path, by_class(path, zip_sizes(path, archive)), archive.read, name=name)
 
 
-def name_of(path: Path) -> str:
-    """Return what a set at a path is called: the folder's name, or the archive's without its suffix."""
-    return path.resolve().stem if path.is_file() else path.resolve().name
-
-
 def assemble(path: Path, tree: Tree, read: Callable[[str], bytes], *, name: str) -> Raw:
-    """Decode the files of a tree and put them together.
-
-    Args:
-        path: the folder or archive, for the messages.
-        tree: part -> class -> names of files, see `by_class`.
-        read: returns a file's content by its name.
-        name: what the set is called.
-
-    Returns:
-        The images in the tree's order.
-
-    Raises:
-        ValueError: a file that is not a readable image, or images of several sizes.
-    """
+    """Decode the files of a tree, whose contents `read` returns by their names, and put them together in its order."""
     parts = {part: [file for files in classes.values() for file in files] for part, classes in tree.items()}
     pixels = _decode(path, [file for files in parts.values() for file in files], read)
     cut = len(parts["train"])
@@ -194,10 +176,6 @@ def by_class(path: Path, sizes: Mapping[str, int]) -> Tree:
 
     Returns:
         Part -> class -> names. Every part has the same classes, at least two, each with at least one name.
-
-    Raises:
-        ValueError: files too large, an image or another file where none belongs, or a class that is empty or
-            missing in one part.
     """
     entries = {name: PurePosixPath(name).parts for name in sizes if not _is_left_over(name)}
     files = {name: parts for name, parts in entries.items() if not name.endswith("/")}
@@ -206,7 +184,8 @@ def by_class(path: Path, sizes: Mapping[str, int]) -> Tree:
         raise ValueError(f"{path}: no images (*{', *'.join(SUFFIXES)}); one folder of them for each class is needed")
     depth = mode(len(parts) for parts in images.values())
     _check_files(path, files, images, depth)
-    _check_sizes(path, {name: sizes[name] for name in images})
+    found = {name: sizes[name] for name in images}
+    check_sizes(path, found, each=_IMAGE_LIMIT, total=_TOTAL_LIMIT, thing="an image file", things="image files")
     folders = {parts for name, parts in entries.items() if name.endswith("/")} | {p[:-1] for p in files.values()}
     _check_folders(path, folders, {parts[:-1] for parts in images.values()})
 
@@ -248,14 +227,6 @@ def _check_files(
         # Loose files elsewhere are read-me files; among the images one may be an image that would go missing.
         if name not in images and len(parts) >= depth:
             raise ValueError(f"{name} in {path}: not an image file (*{', *'.join(SUFFIXES)}); convert or remove it")
-
-
-def _check_sizes(path: Path, sizes: Mapping[str, int]) -> None:
-    for name, size in sizes.items():
-        if size > _IMAGE_LIMIT:
-            raise ValueError(f"{name} in {path}: {size} bytes; an image file may have {_IMAGE_LIMIT}")
-    if sum(sizes.values()) > _TOTAL_LIMIT:
-        raise ValueError(f"{path}: {sum(sizes.values())} bytes of image files; a set may have {_TOTAL_LIMIT}")
 
 
 def _check_folders(path: Path, folders: set[tuple[str, ...]], filled: set[tuple[str, ...]]) -> None:

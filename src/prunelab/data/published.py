@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 import pooch
 
-from prunelab.data.archive import Contents
+from prunelab.data.archive import Contents, name_of
 
 Read = TypeVar("Read")
 Report = Callable[[str], None]
@@ -56,10 +56,9 @@ class DataSet(Generic[Read]):
 
     def is_at(self, path: Path) -> bool:
         """Tell whether what stands at a path claims to be this set: results would be published under its name."""
-        if path.is_dir() and path.resolve().name == self.name:
-            return len(self.files) == 1 or any(find(path, file.names) for file in self.files)
-        single = path.is_file() and len(self.files) == 1
-        return single and (path.resolve().stem == self.name or path.resolve().name == self.files[0].name)
+        if len(self.files) > 1:
+            return name_of(path) == self.name and any(find(path, file.names) for file in self.files)
+        return name_of(path) == self.name or (path.is_file() and path.resolve().name == self.files[0].name)
 
 
 def find(folder: Path, names: Sequence[str]) -> Path | None:
@@ -68,11 +67,7 @@ def find(folder: Path, names: Sequence[str]) -> Path | None:
 
 
 def locate(folder: Path, files: Sequence[Sequence[str]], lacking: str) -> list[Path]:
-    """Return the paths of files in a folder, each known by one or more names.
-
-    Raises:
-        FileNotFoundError: one is missing; `lacking` says what to do.
-    """
+    """Return the paths of files in a folder, each known by one or more names."""
     paths = []
     for names in files:
         path = find(folder, names)
@@ -83,11 +78,7 @@ def locate(folder: Path, files: Sequence[Sequence[str]], lacking: str) -> list[P
 
 
 def located(known: DataSet[Read], place: Path) -> list[Path]:
-    """Return the paths of a data set's files: the place itself, or those in it.
-
-    Raises:
-        FileNotFoundError: a folder that lacks one.
-    """
+    """Return the paths of a data set's files: the place itself, or those in it."""
     names = [file.names for file in known.files]
     if place.is_file() or (known.lacking is None and find(place, names[0]) is None):
         return [place]
@@ -95,11 +86,7 @@ def located(known: DataSet[Read], place: Path) -> list[Path]:
 
 
 def verified(known: DataSet[Read], file: File, path: Path) -> Contents:
-    """Open a file, if it is the published one.
-
-    Raises:
-        ValueError: it is not.
-    """
+    """Open a file, if it is the published one."""
     found = path.stat().st_size
     if file.size is not None and found != file.size:
         raise _other(known, file, path, f"must be {file.size} bytes, is {found}")
@@ -117,13 +104,13 @@ def _other(known: DataSet[Read], file: File, path: Path, why: str) -> ValueError
     )
 
 
-def read_at(known: DataSet[Read], place: Path) -> Read:
-    """Read a data set from a folder or file, if it is the published one.
+def load(known: DataSet[Read], *, download: bool = True) -> Read:
+    """Read a data set from wherever this machine has it, or else from the network; see `fetch`."""
+    return known.read(known, fetch(known, download=download))
 
-    Raises:
-        ValueError: it is not.
-        FileNotFoundError: a folder that does not hold the data set.
-    """
+
+def load_from(known: DataSet[Read], place: Path) -> Read:
+    """Read a data set from a folder or file, if it is the published one."""
     return known.read(known, _verified_at(known, place))
 
 
@@ -137,11 +124,7 @@ def cache_folder() -> Path:
 
 
 def own_place(known: DataSet[Read]) -> Path | None:
-    """Return the data set's archive in `$PRUNELAB_DATA`, else the folder `<name>` there, else None.
-
-    Raises:
-        FileNotFoundError: PRUNELAB_DATA is set to something that is not a folder.
-    """
+    """Return the data set's archive in `$PRUNELAB_DATA`, else the folder `<name>` there, else None."""
     setting = os.environ.get("PRUNELAB_DATA")
     if not setting:
         return None
@@ -174,13 +157,7 @@ def fetch(
     What is in `$PRUNELAB_DATA` comes first and is only read. In the cache, a file that is not the published one is
     reported and fetched again.
 
-    Args:
-        known: the data set.
-        download: False asks for what is on this machine alone.
-        mirrors: see `prunelab.data.get`, as the other arguments.
-        cache: folder of downloads.
-        progress: draw a bar.
-        report: receives lines.
+    The arguments are those of `prunelab.data.get`; `download=False` asks for what is on this machine alone.
 
     Raises:
         FileNotFoundError: not on this machine, and not to be downloaded or no mirror delivered it.
@@ -280,11 +257,7 @@ def is_path(source: str) -> bool:
 
 
 def path_of(source: str, *, what: str, exists: Callable[[Path], bool]) -> Path:
-    """Return the path that a source is.
-
-    Raises:
-        FileNotFoundError: there is no such thing.
-    """
+    """Return the path that a source is."""
     path = Path(source).expanduser()
     if not exists(path):
         hint = "" if path.is_absolute() else f" in {Path.cwd()}"

@@ -61,10 +61,6 @@ def read(source: str, *, download: bool = True) -> Recordings:
     Args:
         source: see `load_recordings`.
         download: False asks for what is on this machine alone.
-
-    Raises:
-        ValueError: as `load_recordings`.
-        FileNotFoundError: likewise.
     """
     if is_path(source):
         folder = published.path_of(source, what="folder of wav files", exists=Path.is_dir)
@@ -72,7 +68,7 @@ def read(source: str, *, download: bool = True) -> Recordings:
     if source == espeak.NAME:
         return gather(source, espeak.recordings(), synthetic=True)
     if source in KNOWN:
-        return KNOWN[source].read(KNOWN[source], published.fetch(KNOWN[source], download=download))
+        return published.load(KNOWN[source], download=download)
     raise published.unknown(source, NAMES, what="recordings")
 
 

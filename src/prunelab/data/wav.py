@@ -35,9 +35,6 @@ def decode(content: bytes) -> tuple[int, NDArray[np.float64]]:
     Returns:
         Its sampling rate in Hz, and (n,) samples, full scale = 1.0; the mean of two channels. Floating-point
         samples are as they are in the file: NaN and values beyond 1 among them.
-
-    Raises:
-        ValueError: not such a file, or one that ends too early.
     """
     try:
         with warnings.catch_warnings():
@@ -50,6 +47,11 @@ def decode(content: bytes) -> tuple[int, NDArray[np.float64]]:
         foreseen = isinstance(error, (ValueError, EOFError, wavfile.WavFileWarning))
         why = " ".join(str(error).split()).rstrip(".") if foreseen else "its header is damaged"
         raise ValueError(f"not a readable wav file of PCM or floating-point samples ({why})") from None
+    # A lower rate lacks frequencies that all other recordings have.
+    if not RATE <= rate <= _RATE_LIMIT:
+        raise ValueError(
+            f"a sampling rate from {RATE} to {_RATE_LIMIT} Hz is needed; got {rate}: record or export at such a rate"
+        )
     if stored.ndim == 2 and stored.shape[1] > 2:
         raise ValueError(f"{stored.shape[1]} channels; mono or stereo is needed")
     # NaN and infinite samples are the caller's to refuse: numpy need not warn of them.
@@ -67,18 +69,6 @@ def _mono(stored: NDArray[np.generic]) -> NDArray[np.float64]:
     return samples.mean(axis=1) if samples.ndim == 2 else samples
 
 
-def check_rate(rate: int) -> None:
-    """Refuse what cannot be resampled to RATE.
-
-    Raises:
-        ValueError: a lower rate, which lacks frequencies that all other recordings have, or an absurd one.
-    """
-    if not RATE <= rate <= _RATE_LIMIT:
-        raise ValueError(
-            f"a sampling rate from {RATE} to {_RATE_LIMIT} Hz is needed; got {rate}: record or export at such a rate"
-        )
-
-
 def at_rate(samples: NDArray[np.float64], rate: int) -> NDArray[np.float32]:
     """Resample to RATE, on the grid of 16-bit numbers, so that the last bits of a filter's sums do not matter.
 
@@ -88,11 +78,7 @@ def at_rate(samples: NDArray[np.float64], rate: int) -> NDArray[np.float32]:
 
     Returns:
         (ceil(n · RATE / rate),), [-1, 1); a filter's overshoot is clipped.
-
-    Raises:
-        ValueError: as `check_rate`.
     """
-    check_rate(rate)
     if rate != RATE:
         from scipy.signal import resample_poly  # half a second to import, which reading 8 kHz should not cost
 

@@ -39,7 +39,7 @@ _STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",  # ships with matplotlib, so every machine draws the same letters
     "lines.linewidth": 1.5,
     "lines.markersize": 4,
-    "savefig.dpi": 200,  # of images and of points drawn as pixels, within a drawing of lines
+    "savefig.dpi": 150,  # of images and of points drawn as pixels, within a drawing of lines
     "svg.fonttype": "path",
     "svg.hashsalt": "prunelab",
 }

@@ -119,14 +119,6 @@ def choose_thresholds(
 
     A drop is decided by its upper confidence bound and, to compare, by the value measured alone.
 
-    Args:
-        nets: trained on the images; left as they are.
-        images: their validation part is searched on, their test part verified on.
-        ask: what to search for.
-        families: of `FAMILIES`.
-        settings: how to search.
-        progress: show a progress bar.
-
     Returns:
         A row a bound of a search, `ThresholdChoices`; and a row a pruning measured, `ThresholdTests`.
     """
@@ -160,21 +152,8 @@ def choose_by_latency(
 ) -> DataFrame:
     """Search for the least pruning with which a call takes no more than a percentage of the dense net's time.
 
-    What is timed is the pruned net as torch runs it: single weights that are zero cost as much as others.
-
-    Args:
-        nets: trained on the images.
-        images: a batch of their training part is timed; the test part tells what accuracy is left.
-        percent: of the dense net's median, at least one.
-        families: of `FAMILIES`.
-        batch_size: examples in a call.
-        torch_threads: of a call.
-        timer: of calls.
-        settings: how to search.
-        progress: show a progress bar.
-
-    Returns:
-        A row a search, `ThresholdLatencies`.
+    What is timed is the pruned net as torch runs it, on a batch of the training part: single weights that are zero cost
+    as much as others. Gives `ThresholdLatencies`, a row a search.
     """
     if not percent or not 1 <= batch_size <= len(images.train):
         raise ValueError(
@@ -232,25 +211,40 @@ def _searched(
         "asked": asked,
         "decided_by": decided_by,
     }
+
+    def row(bound: str, tested: Sequence[Tested], **own: Any) -> ThresholdChoices:
+        sure = confidence if bound in MEASURED else None
+        return ThresholdChoices(
+            **named, bound=bound, confidence=sure, levels=bench.family.levels, measurements=len(tested), **own
+        )
+
     try:
         choice = search(bench, bounds, confidence=confidence, tests=stand.settings.tests)
     except ImpossibleError as error:
-        return _missed(named, stand, bounds, error, confidence), _tested(named, error.tested)
+        missed = [
+            row(
+                bound,
+                error.tested,
+                limit=limit,
+                found=False,
+                reason=str(error),
+                reached=error.value if bound == error.bound else None,
+            )
+            for bound, limit in bounds.given.items()
+        ]
+        return missed, _tested(named, error.tested)
     final, pruned = classification(stand.images.test), choice.pruned.net
     again = verify(pruned, net.module, bounds, metric=final, inputs=stand.inputs, timer=stand.timer, seed=net.seed)
     drops = [one for one in again if one.bound == "max_drop"]
     (drop,) = drops or verify(pruned, net.module, Bounds(max_drop=0), metric=final, seed=net.seed)
     rows = [
-        ThresholdChoices(
-            **named,
-            bound=kept.bound,
-            confidence=confidence if kept.bound in MEASURED else None,
+        row(
+            kept.bound,
+            choice.tested,
             limit=kept.limit,
             found=True,
             level=choice.level,
-            levels=choice.levels,
             sparsity_percent=100 * choice.sparsity,
-            measurements=len(choice.tested),
             reached=kept.value,
             upper=kept.upper if confidence is not None else None,
             beside=None if kind == SEVERAL else _beside(bench, choice, kept.bound),
@@ -261,25 +255,6 @@ def _searched(
         for kept, after in zip(choice.kept, again, strict=True)
     ]
     return rows, _tested(named, choice.tested)
-
-
-def _missed(
-    named: dict[str, Any], stand: _Stand, bounds: Bounds, error: ImpossibleError, confidence: float | None
-) -> list[ThresholdChoices]:
-    return [
-        ThresholdChoices(
-            **named,
-            bound=bound,
-            confidence=confidence if bound in MEASURED else None,
-            limit=limit,
-            found=False,
-            reason=str(error),
-            levels=stand.bench.family.levels,
-            measurements=len(error.tested),
-            reached=error.value if bound == error.bound else None,
-        )
-        for bound, limit in bounds.given.items()
-    ]
 
 
 def _beside(bench: Bench, choice: Choice, bound: str) -> float | None:

@@ -2,7 +2,7 @@
 
 from pandas import DataFrame
 
-from prunelab.figures.style import METHODS
+from prunelab.figures import METHODS, listed
 from prunelab.studies.common.curves import knee_table
 
 
@@ -18,8 +18,7 @@ def titles(table: DataFrame) -> list[str]:
 
 def names(table: DataFrame) -> str:
     """Join the titles for a sentence."""
-    panels = titles(table)
-    return panels[0] if len(panels) == 1 else f"{', '.join(panels[:-1])} and {panels[-1]}"
+    return listed(titles(table))
 
 
 def knees_in_words(table: DataFrame) -> str:

@@ -51,9 +51,6 @@ def form_table(
         images: what they were trained on.
         forms: pruning -> forms, of `FORMS` or "dense".
         examples: of the test part that outputs are compared on, all of a smaller one; accuracy is on all of it.
-
-    Raises:
-        ValueError: outputs of a form differ from the masked net's by more than rounding, or what cannot be asked for.
     """
     if examples < 1:
         raise ValueError(f"outputs are compared on 1 example or more; got {examples!r}")
@@ -98,17 +95,14 @@ def time_forms(
     """Time every form of every pruned net, all forms of one net in turn; a row a round, as `Rounds`.
 
     Args:
-        pruned: nets with their prunings.
-        images: what they were trained on; a batch is the first examples of the test part.
-        forms: pruning -> forms, of `FORMS` or "dense"; those of "none" are to have "dense", which others are held to.
+        pruned: as for `form_table`, and so forms, of which "none" is to have "dense", what others are held to.
+        images: what the nets were trained on; a batch is the first examples of the test part.
+        forms: see pruned.
         batches: examples of a call.
         calls: timed calls of each form in a round, a number a batch; as many warm up, three at the most.
         rounds: how often each form is timed, in turn with the others.
         counts: threads within an operation; 0 stands for all that this process may use.
         progress: show a progress bar.
-
-    Raises:
-        ValueError: outputs of a form differ from the masked net's by more than rounding, or what cannot be asked for.
     """
     _check_forms(forms, pruned)
     _check_calls(images, batches, calls, counts)
@@ -156,9 +150,9 @@ def memory_table(
     not keep them, see `prunelab.measure.memory.measurable`.
 
     Args:
-        pruned: nets with their prunings, each built from its spec.
-        images: what they were trained on; only the shape of an image is used.
-        forms: pruning -> forms, of `FORMS` or "dense".
+        pruned: as for `form_table`, each built from its spec.
+        images: what the nets were trained on; only the shape of an image is used.
+        forms: as for `form_table`.
         sparsities: those asked for at which forms of pruned nets are measured; none leaves the unpruned net alone.
         batch: examples of the call.
         progress: show a progress bar.

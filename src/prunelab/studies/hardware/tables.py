@@ -7,6 +7,9 @@ from prunelab.tables import Table
 NONE, WEIGHTS, UNITS = PRUNINGS = ("none", "weights", "units")
 DENSE = "dense"  # the form of an unpruned net run by torch
 
+_FORM = "data model seed pruning sparsity_asked form"
+_CALL = f"{_FORM} batch threads"
+
 
 class Net(Table):
     """What nets of one spec were trained on."""
@@ -78,6 +81,14 @@ class Call(Table):
     threads: A[int, "threads within an operation; scipy's products take one"]
 
 
+class FormOfNet(Form, Kept, Pruned, Seed, Net, key=_FORM):
+    """One net, pruned in one way, in one form."""
+
+
+class CallOfNet(Call, FormOfNet, key=_CALL):
+    """The same, called on one batch."""
+
+
 class Nets(Table):
     """How many nets are behind a row."""
 
@@ -96,8 +107,8 @@ class Timed(Table):
     ratio_high: A[float, "upper end of its 95 % interval"]
 
 
-class Forms(Form, Kept, Pruned, Seed, Net, key="data model seed pruning sparsity_asked form"):
-    """One net, pruned in one way, in one form."""
+class Forms(FormOfNet):
+    """What one form takes."""
 
     weights: A[int, "prunable weights of the unpruned net"]
     sparsity: A[float, "fraction of them removed, counted"]
@@ -116,9 +127,7 @@ class Forms(Form, Kept, Pruned, Seed, Net, key="data model seed pruning sparsity
     agreement_percent: A[float, "test examples on which the form predicts what the masked net does [%]"]
 
 
-class Rounds(
-    Call, Form, Kept, Pruned, Seed, Net, key="data model seed pruning sparsity_asked form batch threads round"
-):
+class Rounds(CallOfNet, key=f"{_CALL} round"):
     """One round of one form on one batch; what the tables of times are made of, itself not kept."""
 
     sparsity: A[float, "fraction of the prunable weights removed, counted"]
@@ -127,17 +136,7 @@ class Rounds(
     difference: A[float, "largest difference of an output from the masked net's, on the batch"]
 
 
-class Times(
-    Timed,
-    Call,
-    Form,
-    Kept,
-    Pruned,
-    Seed,
-    Net,
-    key="data model seed pruning sparsity_asked form batch threads",
-    varies=True,
-):
+class Times(Timed, CallOfNet, key=_CALL, varies=True):
     """The times of one net in one form."""
 
     difference: A[float, "largest difference of an output from the masked net's, on the batch"]
@@ -188,9 +187,7 @@ class Crossovers(
     largest_percent: A[float, "largest sparsity measured [%]"]
 
 
-class Memory(
-    Call, Form, Kept, Pruned, Seed, Net, key="data model seed pruning sparsity_asked form batch threads", varies=True
-):
+class Memory(CallOfNet, varies=True):
     """The memory of one form on one batch."""
 
     held_bytes: A[

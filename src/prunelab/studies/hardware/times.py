@@ -28,11 +28,7 @@ _REFERENCE = (NONE, 0.0, DENSE)
 
 
 def time_table(rounds: DataFrame) -> DataFrame:
-    """Sum up the times of each net, as `Times`; intervals are bootstraps over rounds.
-
-    Args:
-        rounds: as `forms.time_forms` gives them.
-    """
+    """Sum up the times of each net, as `Times`; intervals are bootstraps over rounds."""
     found = [
         {**place, "seed": seed, "kept": int(rows["kept"].iloc[0]), "difference": rows["difference"].max(), **times}
         for place, own in _settings(rounds)
@@ -46,9 +42,6 @@ def latency_table(rounds: DataFrame) -> DataFrame:
     """Sum up the times over nets, as `Latency`.
 
     Intervals are bootstraps over nets and rounds, over rounds alone with one net.
-
-    Args:
-        rounds: as `forms.time_forms` gives them.
     """
     found = [
         {**place, "kept": rows.groupby("seed")["kept"].first().mean(), "nets": rows["seed"].nunique(), **times}

@@ -59,91 +59,65 @@ class Task:
         return Net(**self.named, seed=seed, module=module)
 
 
-def open_task(model: str, *, data: str = "", corpus: str = "", device: str = "cpu", **settings: Any) -> Task:
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """How the dense nets are trained, and how pruned ones are trained on."""
+
+    learning_rate: float  # at its peak; of convolutional nets constant
+    epochs: int  # passes over the training part, used without `steps`
+    steps: int = 0  # training steps instead; 0 for whole passes
+    retraining_rate: float  # at the peak of a triangular rate
+
+    def __post_init__(self) -> None:
+        if self.steps < 0:
+            raise ValueError(f"steps is a number of training steps, or 0 for whole passes; got {self.steps!r}")
+
+    def of(self, recipe: Recipe, train: Examples) -> dict[str, Any]:
+        """Give the fields of a task whose dense nets follow a recipe."""
+        recipe = replace(recipe, epochs=self.epochs)
+        steps = self.steps or self.epochs * -(-len(train) // recipe.batch_size)
+        again = replace(recipe, learning_rate=self.retraining_rate, schedule="triangular")
+        return {"train": train, "recipe": recipe, "steps": steps, "retraining": again}
+
+
+def open_task(
+    model: str, schedule: Schedule, *, data: str, corpus: str, scoring: int, examples: int, device: str = "cpu"
+) -> Task:
     """Open the data that a net is trained on: speech for an acoustic net, else images.
 
     Args:
         model: "lenet-300-100-relu", "medium-conv-x0.3125", "acoustic-6x256-relu", ..., see `prunelab.models.build`.
+        schedule: how long and how fast.
         data: of images, see `prunelab.data.load_images`.
         corpus: of speech: folder of the run that left it; empty to make a small one.
+        scoring: examples of the training part to measure gradients and activations on.
+        examples: images of the validation and of the test part to measure errors on; speech is heard whole.
         device: where to train and measure.
-        settings: of `images_task` or `speech_task`; `examples` is left out for speech, which is heard whole.
     """
     if model.startswith("acoustic"):
-        settings.pop("examples", None)
-        return speech_task(open_or_make(corpus, device=device), model, device=device, **settings)
+        return speech_task(open_or_make(corpus, device=device), model, schedule, scoring=scoring, device=device)
     load = units.load if is_conv(model) else load_images
-    return images_task(load(data, device=device), model, **settings)
+    return images_task(load(data, device=device), model, schedule, scoring=scoring, examples=examples)
 
 
-def images_task(
-    images: Images,
-    model: str,
-    *,
-    learning_rate: float,
-    epochs: int,
-    steps: int = 0,
-    retraining_rate: float,
-    scoring: int,
-    examples: int,
-) -> Task:
-    """Compare kinds on images, by the error on fixed examples of the validation and the test part.
-
-    Args:
-        images: for a convolutional net as `common.units.load` gives them.
-        model: their spec.
-        learning_rate: of the dense nets, at its peak; constant for a convolutional net.
-        epochs: passes over the training part, used without `steps`.
-        steps: training steps of the dense nets instead; 0 for whole passes.
-        retraining_rate: at the peak of a triangular rate.
-        scoring: examples of the training part to measure gradients and activations on.
-        examples: of the validation and of the test part to measure errors on; all where there are fewer.
-    """
-    recipe = units.recipe_of(learning_rate) if is_conv(model) else Recipe(learning_rate=learning_rate)
+def images_task(images: Images, model: str, schedule: Schedule, *, scoring: int, examples: int) -> Task:
+    """Compare kinds on images, by the error on fixed examples of the validation and the test part; see `open_task`."""
+    rate = schedule.learning_rate
+    recipe = units.recipe_of(rate) if is_conv(model) else Recipe(learning_rate=rate)
     fixed = units.subsets(images, scoring=scoring, examples=examples)
-    train = units.laid_out(images.train)
 
     def measure(module: nn.Sequential) -> Errors:
         parts = (fixed.validation, fixed.parts["test"])
         validation, test = (error_percent(evaluate(module, part).accuracy) for part in parts)
         return Errors(validation=validation, test=test)
 
-    recipe, count = _length(recipe, train, epochs=epochs, steps=steps)
-    return Task(
-        model=model,
-        fit=Fit(data=images.name, data_id=images.content_id, inputs=images.shape, classes=len(images.classes)),
-        train=train,
-        scoring=fixed.scoring,
-        recipe=recipe,
-        steps=count,
-        retraining=replace(recipe, learning_rate=retraining_rate, schedule="triangular"),
-        measure=measure,
-    )
+    fit = Fit(data=images.name, data_id=images.content_id, inputs=images.shape, classes=len(images.classes))
+    fields = schedule.of(recipe, units.laid_out(images.train))
+    return Task(model=model, fit=fit, scoring=fixed.scoring, measure=measure, **fields)
 
 
-def speech_task(
-    corpus: Corpus,
-    model: str,
-    *,
-    learning_rate: float,
-    epochs: int,
-    steps: int = 0,
-    retraining_rate: float,
-    scoring: int,
-    device: str = "cpu",
-) -> Task:
-    """Compare kinds on speech, by word error rates, the decoder chosen on the development part each time.
-
-    Args:
-        corpus: with labels of its training part.
-        model: their spec.
-        learning_rate: of the dense nets, at its peak.
-        epochs: passes over the training frames, used without `steps`.
-        steps: training steps of the dense nets instead; 0 for whole passes.
-        retraining_rate: at the peak of a triangular rate.
-        scoring: frames of the training part to measure gradients and activations on.
-        device: where to train and measure.
-    """
+def speech_task(corpus: Corpus, model: str, schedule: Schedule, *, scoring: int, device: str = "cpu") -> Task:
+    """Compare kinds on speech, by word error rates, the decoder chosen each time on development; see `open_task`."""
     if corpus.train.labels is None:
         raise ValueError(f"training needs the state of every frame; the corpus {corpus.name} is not aligned")
     x, _ = corpus.frames(corpus.train)
@@ -156,17 +130,10 @@ def speech_task(
         heard = listener.hear(module, [])[0]
         return Errors(validation=heard.dev_error_percent, test=heard.error_percent)
 
-    recipe, count = _length(recognisers.recipe_of(1, learning_rate), train, epochs=epochs, steps=steps)
-    return Task(
-        model=model,
-        fit=Fit(data=corpus.name, data_id=corpus.content_id, inputs=corpus.inputs, classes=corpus.topology.states),
-        train=train,
-        scoring=Frames(x=train.x[which], y=train.y[which]),
-        recipe=recipe,
-        steps=count,
-        retraining=replace(recipe, learning_rate=retraining_rate),
-        measure=measure,
-    )
+    fit = Fit(data=corpus.name, data_id=corpus.content_id, inputs=corpus.inputs, classes=corpus.topology.states)
+    fields = schedule.of(recognisers.recipe_of(1, schedule.learning_rate), train)
+    scored = Frames(x=train.x[which], y=train.y[which])
+    return Task(model=model, fit=fit, scoring=scored, measure=measure, **fields)
 
 
 def plain_nets(
@@ -227,11 +194,3 @@ def finish(steps: Iterable[Tensor], diverged: str) -> None:
     """
     if not math.isfinite(deque(steps, maxlen=1).pop()):
         raise ValueError(diverged)
-
-
-def _length(recipe: Recipe, train: Examples, *, epochs: int, steps: int) -> tuple[Recipe, int]:
-    """Fix how long dense nets are trained."""
-    if steps < 0:
-        raise ValueError(f"steps is a number of training steps, or 0 for whole passes; got {steps!r}")
-    recipe = replace(recipe, epochs=epochs)
-    return recipe, steps or epochs * -(-len(train) // recipe.batch_size)

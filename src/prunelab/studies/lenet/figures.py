@@ -41,7 +41,7 @@ from prunelab.figures import (
 from prunelab.models import parse
 from prunelab.studies.common.runs import only, slug
 from prunelab.studies.lenet.summary import against_published, comparable
-from prunelab.studies.lenet.tables import short_names
+from prunelab.studies.lenet.tables import left, short_names
 
 STARS = "Stars: what the source printed, one run each."
 RECIPE_LINES: Mapping[str, Line] = {
@@ -270,11 +270,6 @@ def who(recipe: str) -> str:
     return RECIPE_LINES[recipe].label if recipe in RECIPE_LINES else f"recipe {recipe}"
 
 
-def left(target: str) -> str:
-    """Say a target in words: a number of weights left, or a percentage removed."""
-    return f"{target} removed" if target.endswith("%") else f"{int(target):,} weights left"
-
-
 def layer_name(layer: str) -> str:
     """Say a layer's name in words."""
     return LAYER_NAMES.get(layer, layer)
@@ -298,6 +293,14 @@ def named(table: DataFrame) -> DataFrame:
     order = {net: place for place, net in enumerate(by_net(table))}
     table = table.assign(net=table["model"].map(short_names(table["model"])))
     return table.sort_values("net", key=lambda nets: nets.map(order), kind="stable")
+
+
+def ends_in_words(rows: DataFrame, column: str, of: str = "net") -> str:
+    """Say a column's lowest and highest value, and of which net, or what else, they are."""
+    ends = rows.sort_values(column, kind="stable").iloc[[0, -1]]
+    return " to ".join(
+        dict.fromkeys(f"{value:.2f} ({name})" for value, name in zip(ends[column], ends[of], strict=True))
+    )
 
 
 def some(rows: DataFrame, wanted: str) -> DataFrame:
@@ -436,7 +439,5 @@ def _gains_in_words(rows: DataFrame) -> str:
     """Say the smallest and the largest gain of a set of nets, and in how many its interval leaves zero out."""
     if rows.empty:
         return "not measured"
-    gains = rows.sort_values("gain", kind="stable")
     clear = int(((rows["low"] > 0) | (rows["high"] < 0)).sum())
-    ends = " to ".join(f"{gains['gain'].iloc[at]:.2f} ({gains['net'].iloc[at]})" for at in (0, -1))
-    return f"{ends}, interval off zero in {clear} of {len(rows)} nets"
+    return f"{ends_in_words(rows, 'gain')}, interval off zero in {clear} of {len(rows)} nets"

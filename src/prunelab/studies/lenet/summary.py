@@ -59,22 +59,14 @@ class Accuracies(OfNet):
     spread: A[float, "best minus worst of the means by this recipe [points]"]
 
 
-class ChosenImage(Table, key="data"):
-    """The one image on which active units are counted."""
-
-    data: tables.Data
-    index: A[int, "its place among the test images, from 0"]
-    lit: A[int, "pixels above 0"]
-
-
 class ActiveMeans(OfSetting, key=f"{tables.SETTING} layer"):
     """The units of one hidden layer that are active."""
 
     layer: tables.HiddenLayer
     units: A[int, "units of the layer"]
-    active_percent: A[float, "units with output above 0, mean over the test images and seeds [%]"]
-    low: Low
-    high: High
+    active_fraction: A[float, "fraction of them with output above 0, mean over the test images and seeds"]
+    low: A[float | None, "lower end of its 95 % t interval; may be empty with one seed"]
+    high: A[float | None, "upper end of its 95 % t interval; may be empty with one seed"]
     live_active_units: A[float, "units on a live path with output above 0, mean over the test images and seeds [units]"]
     live_active_low: A[float | None, "lower end of its 95 % t interval; may be empty with one seed [units]"]
     live_active_high: A[float | None, "upper end of its 95 % t interval; may be empty with one seed [units]"]
@@ -256,17 +248,10 @@ def accuracies(dense: DataFrame) -> DataFrame:
     return Accuracies.frame(table.assign(spread=means.transform("max") - means.transform("min")))
 
 
-def about_chosen(chosen: DataFrame) -> DataFrame:
-    """Say which image was chosen, and how many of its pixels are lit."""
-    lit = (chosen["value"] > 0).groupby([chosen["data"], chosen["index"]]).sum()
-    return ChosenImage.frame(lit.rename("lit").reset_index())
-
-
 def active_means(active: DataFrame) -> DataFrame:
     """Average the active units over the seeds of a net."""
-    rows = active.assign(active_percent=100 * active["active_fraction"])
-    columns = {"active_percent": "", "live_active_units": "live_active_"}
-    table = over_seeds(rows, ActiveMeans.key, columns, means=["units"])
+    columns = {"active_fraction": "", "live_active_units": "live_active_"}
+    table = over_seeds(active, ActiveMeans.key, columns, means=["units"])
     return ActiveMeans.frame(table.astype({"units": int}))
 
 

@@ -254,6 +254,18 @@ def short_names(models: "pd.Series[str]") -> dict[str, str]:
     return {spec: name if list(widths.values()).count(name) == 1 else spec for spec, name in widths.items()}
 
 
+def left(target: str) -> str:
+    """Say a target in words: a number of weights left, or a percentage removed."""
+    return f"{target} removed" if target.endswith("%") else f"{int(target):,} weights left"
+
+
+def label_of(mode: str, budget: str, target: str) -> str:
+    """Spell a pruning out: "2,660 weights left", and how, where it is not by the usual masks and one threshold."""
+    if mode == DENSE:
+        return DENSE
+    return left(target) if (mode, budget) == ("masked", "global") else f"{left(target)} ({mode}, {budget})"
+
+
 def printed_nets(path: Path) -> DataFrame:
     """Read the source's printed nets, as `published/lenet-variants.csv` holds them."""
     return _facts(path, "the source's printed nets are published/lenet-variants.csv")

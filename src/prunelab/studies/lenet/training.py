@@ -121,7 +121,7 @@ def train_dense(
     def trained(model: str, seed: int, rate: float) -> Net:
         generator = torch.Generator().manual_seed(seed)
         module = build(model, inputs=images.shape, classes=len(images.classes), generator=generator)
-        module.to(images.train.x.device)
+        module.to(device)
         label = f"{model}, seed {seed}, rate {rate:g}" if progress else None
         spelt = recipe_of(recipe, epochs=epochs, learning_rate=rate, l1=l1, input_dropout=input_dropout)
         train(module, split, spelt, generator=generator, label=label)
@@ -208,7 +208,7 @@ def prune_nets(
         plan = replace(schedule, budget=budget)
         total = sum(weight.numel() for weight in prunable(net.module).values())
         wanted = {target: parse_target(target, total) for target in targets}
-        dense_error = _error(net, images.test)
+        dense_error = error_percent(evaluate(net.module, images.test).accuracy)
         just_pruned = dense_error
         for stage in prune_and_retrain(
             copy.deepcopy(net.module),
@@ -221,7 +221,7 @@ def prune_nets(
         ):
             made = replace(net, module=stage.model, pruning=f"{plan.mode}-{budget}-{stage.target}")
             if not stage.trained:
-                just_pruned = _error(made, images.test)
+                just_pruned = error_percent(evaluate(made.module, images.test).accuracy)
                 continue
             alive = live(stage.masks, reached)
             named = {**setting_of(made, recipe_name), "seed": net.seed}
@@ -231,8 +231,8 @@ def prune_nets(
                 "kept": _count(stage.masks),
                 "threshold": stage.threshold,
                 "error_pruned_percent": just_pruned,
-                "error_percent": _error(made, images.test),
-                "validation_error_percent": _error(made, images.validation),
+                "error_percent": error_percent(evaluate(made.module, images.test).accuracy),
+                "validation_error_percent": error_percent(evaluate(made.module, images.validation).accuracy),
             }
             rounds.append(Rounds(**measured, round=stage.round))
             layers += _layers(named, stage, alive)
@@ -349,10 +349,10 @@ def mode_table(nets: Sequence[Net], recipe: str) -> DataFrame:
 
 
 def histogram_table(nets: Sequence[Net], recipe: str) -> DataFrame:
-    """Count each model's weights in bins, layer by layer, as shares averaged over its seeds.
+    """Count weights in bins, layer by layer, as shares averaged over a model's seeds, whose nets stand in a row.
 
     The bins reach to 5 standard deviations of the seeds' weights together; what lies beyond is left out. A layer left
-    with fewer than 20 weights in some seed has no rows. The nets of a model and pruning stand in a row.
+    with fewer than 20 weights in some seed has no rows.
     """
     rows = []
     for _, group in groupby(nets, key=lambda net: (net.model, net.pruning)):
@@ -418,10 +418,6 @@ def _layers(named: dict[str, Any], stage: Stage, alive: dict[str, torch.Tensor])
         )
         for name, mask in stage.masks.items()
     ]
-
-
-def _error(net: Net, split: Split) -> float:
-    return error_percent(evaluate(net.module, split).accuracy)
 
 
 def _count(masks: dict[str, torch.Tensor]) -> int:

@@ -1,6 +1,6 @@
 """The figures of what is inside LeNets: their weights, their active units, and what their activations are worth."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain, product
 from typing import Any
 
@@ -30,8 +30,8 @@ from prunelab.figures import (
     shifts,
 )
 from prunelab.studies.common.runs import only
-from prunelab.studies.lenet.figures import by_net, compare, layer_name, left, named, of_recipe, points, who
-from prunelab.studies.lenet.tables import DENSE, REMOVED, TREATMENTS
+from prunelab.studies.lenet.figures import by_net, compare, ends_in_words, layer_name, named, of_recipe, points, who
+from prunelab.studies.lenet.tables import DENSE, REMOVED, TREATMENTS, label_of, left
 from prunelab.summaries import over_seeds
 
 HALF = (0.4, 0.6)  # "about half", as the claim is decided
@@ -53,14 +53,12 @@ _WIDE = 8.0  # largest to smallest mean error from which an axis is logarithmic
 def weight_histograms(histograms: DataFrame, recipe: str) -> Saved:
     """Draw the weights of the dense nets of one recipe, all together and by layer."""
     rows = of_recipe(histograms, recipe, target=DENSE)
-    figure, layers = _histograms(rows, rows.iloc[:0])
-    fullest = ", ".join(f"{net} {_mode_in_words(only(part, layer=layers[0]))}" for net, part in by_net(rows).items())
+    figure, layers, words = _histograms(rows, rows.iloc[:0], _mode_in_words)
     return save(
         figure,
         f"weights-dense-{recipe}",
-        alt=f"Histograms of the weights of dense nets, {who(recipe)}, one row a net and one column each for "
-        f"{', '.join(map(layer_name, layers))}. Middle of the fullest bin of {layer_name(layers[0])}: "
-        f"{fullest} weight units.",
+        alt=f"Histograms of the weights of dense nets, {who(recipe)}, one row a net and one column each for {layers}. "
+        f"Middle of the fullest bin in weight units, {words}.",
         caption=f"Weights of dense nets, {who(recipe)}, counts relative to the fullest bin, mean over seeds. "
         f"Nets in rows; the outermost {_TAILS:g} % of the weights at either end are beyond the axes.",
         table="histograms",
@@ -68,20 +66,18 @@ def weight_histograms(histograms: DataFrame, recipe: str) -> Saved:
 
 
 @drawing()
-def pruned_histograms(histograms: DataFrame, recipe: str, mode: str = "masked") -> Saved:
-    """Draw the weights left by one global threshold and training again over the weights before, by layer."""
+def pruned_histograms(histograms: DataFrame, recipe: str) -> Saved:
+    """Draw the weights left by masks under one threshold and training again over the weights before, by layer."""
     before = of_recipe(histograms, recipe, target=DENSE)
-    after = of_recipe(histograms, recipe, mode=mode, budget="global")
-    figure, layers = _histograms(before, after)
-    centre = "; ".join(f"{net} {_centre_in_words(only(part, layer=layers[0]))}" for net, part in by_net(after).items())
+    after = of_recipe(histograms, recipe, mode="masked", budget="global")
+    figure, layers, words = _histograms(before, after, _centre_in_words)
     return save(
         figure,
-        f"weights-pruned-{recipe}" if mode == "masked" else f"weights-{mode}-{recipe}",
-        alt=f"Histograms of the weights left after pruning ({mode}, {who(recipe)}) over those of the dense "
-        f"nets, one row a net and one column each for {', '.join(map(layer_name, layers))}. Height at 0 "
-        f"relative to the fullest bin, {layer_name(layers[0])}: {centre}.",
+        f"weights-pruned-{recipe}",
+        alt=f"Histograms of the weights left after pruning (masked, {who(recipe)}) over those of the dense nets, one "
+        f"row a net and one column each for {layers}. Height at 0 relative to the fullest bin, {words}.",
         caption=f"Weights before pruning (filled) and after pruning by one global threshold and training again "
-        f"(lines), {who(recipe)}, {mode}; weights at 0 not counted, each relative to its fullest bin, "
+        f"(lines), {who(recipe)}, masked; weights at 0 not counted, each relative to its fullest bin, "
         "mean over seeds. Nets in rows.",
         table="histograms",
     )
@@ -136,24 +132,20 @@ def chosen_image(chosen: DataFrame) -> Saved:
 @drawing()
 def active_by_width(means: DataFrame, compared: DataFrame) -> Saved:
     """Draw the mean fraction active of each net, a panel a recipe and hidden layer, the source's counts beside it."""
-    rows = _fractions(means)
+    rows = _stages(means)
     names, kinds = list(by_net(rows)), _lines(rows)
     beside = compared.assign(
         pruning=[DENSE if name == DENSE else left(name) for name in compared["target"]],
         fraction=compared["source_active"] / compared["units"],
     )
     beside = beside[beside["net"].isin(names) & beside["pruning"].isin(list(kinds))]
-    titles = {
-        f"{layer}, {recipe} recipe": {"recipe": recipe, "layer": layer}
-        for recipe in dict.fromkeys(rows["recipe"])
-        for layer in dict.fromkeys(rows["layer"])
-    }
-    parts = {title: only(rows, **where) for title, where in titles.items()}
-    figure, axes, _ = compare(parts, "active_fraction", "pruning", kinds)
-    for axis, where in zip(axes, titles.values(), strict=True):
+    parts = dict(iter(rows.groupby(["recipe", "layer"], sort=False)))
+    titled = {f"{layer}, {recipe} recipe": part for (recipe, layer), part in parts.items()}
+    figure, axes, _ = compare(titled, "active_fraction", "pruning", kinds)
+    for axis, (recipe, layer) in zip(axes, parts, strict=True):
         _half(axis, np.nanmax([*rows["active_fraction"], *rows["high"], *beside["fraction"]]))
         for (name, line), shift in zip(kinds.items(), shifts(len(kinds)), strict=True):
-            theirs = only(beside, **where, pruning=name)
+            theirs = only(beside, recipe=recipe, layer=layer, pruning=name)
             axis.plot(
                 [names.index(net) + shift for net in theirs["net"]], theirs["fraction"], color=line.colour, **_STAR
             )
@@ -175,7 +167,7 @@ def active_by_width(means: DataFrame, compared: DataFrame) -> Saved:
 @drawing()
 def active_distribution(images: DataFrame, means: DataFrame, recipe: str = "strong") -> Saved:
     """Draw how the fraction active spreads over the test images, a row a net and a column a hidden layer."""
-    images, means = _stages(of_recipe(images, recipe)), _fractions(of_recipe(means, recipe))
+    images, means = (_stages(of_recipe(table, recipe)) for table in (images, means))
     units, kinds = means.groupby(["net", "layer"])["units"].first(), _lines(images)
     figure, panels = _by_layer(images, xlabel="fraction of units active", ylabel="images (%)")
     for (net, layer), axis in panels.items():
@@ -267,25 +259,19 @@ def removal_by_net(removal: DataFrame) -> Saved:
     figure, axes, _ = compare(parts, "error_percent", "removed", _CHANGED)
     _error_axes(axes, rows)
     legend(figure)
-    ranges = " ".join(
-        f"{title}: {', '.join(_range_in_words(part, name) for name in REMOVED)}." for title, part in parts.items()
-    )
+    ranges = {
+        title: ", ".join(f"{name} {ends_in_words(only(part, removed=name), 'error_percent')}" for name in REMOVED)
+        for title, part in parts.items()
+    }
     return save(
         figure,
         "removal-by-net",
         alt=f"Test error of each net, {treatment}, with none, the first, the last and both hidden activations "
-        f"removed, in {_count(axes)}. {ranges}",
+        f"removed (%), in {_count(axes)}. {' '.join(f'{title}: {said}.' for title, said in ranges.items())}",
         caption=f"Test error with hidden activations replaced by the identity, nets {treatment}, by their hidden "
         f"widths. {BARS}",
         table="removal",
     )
-
-
-def label_of(mode: str, budget: str, target: str) -> str:
-    """Spell a pruning out: "2,660 weights left", and how, where it is not by the usual masks and one threshold."""
-    if mode == DENSE:
-        return DENSE
-    return left(target) if (mode, budget) == ("masked", "global") else f"{left(target)} ({mode}, {budget})"
 
 
 def joined_bins(part: DataFrame, units: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -307,12 +293,6 @@ def _stages(table: DataFrame) -> DataFrame:
     return named(table.assign(pruning=[label_of(*stage) for stage in stages]))
 
 
-def _fractions(means: DataFrame) -> DataFrame:
-    """Name each row's net and pruning, and give its mean as a fraction."""
-    ends = {"active_fraction": means["active_percent"] / 100, "low": means["low"] / 100, "high": means["high"] / 100}
-    return _stages(means.assign(**ends))
-
-
 def _lines(rows: DataFrame) -> dict[str, Line]:
     """Give each pruning in a table its line, dense nets first."""
     return depths({name: name for name in sorted(dict.fromkeys(rows["pruning"]), key=lambda name: name != DENSE)})
@@ -329,12 +309,14 @@ def _by_layer(rows: DataFrame, *, xlabel: str, ylabel: str) -> tuple[Figure, dic
     return figure, panels
 
 
-def _histograms(filled: DataFrame, over: DataFrame) -> tuple[Figure, list[str]]:
-    """Draw dense nets' weights, filled, and those of pruned ones over them: a row a net, a column a layer."""
+def _histograms(filled: DataFrame, over: DataFrame, words: Callable[[DataFrame], str]) -> tuple[Figure, str, str]:
+    """Draw dense nets' weights, filled, and those of pruned ones over them: a row a net, a column a layer.
+
+    Gives the figure, its layers and, of the first of these, what a function says of each net's rows.
+    """
     drawn = over if len(over) else filled
-    layers = sorted(dict.fromkeys(drawn["layer"]))  # all layers together come first
+    nets, layers = by_net(drawn), sorted(dict.fromkeys(drawn["layer"]))  # all layers together come first
     colour, label = (_DENSE, DENSE) if len(over) else (BLUE, "")
-    nets = by_net(drawn)
     figure, axes = matrix(list(nets), list(map(layer_name, layers)), height=1.3, xlabel="weight")
     for row, part in zip(axes, nets.values(), strict=True):
         for axis, layer in zip(row, layers, strict=True):
@@ -347,7 +329,8 @@ def _histograms(filled: DataFrame, over: DataFrame) -> tuple[Figure, list[str]]:
     for column, layer in enumerate(layers):
         _one_range([row[column] for row in axes], only(drawn, layer=layer))
     legend(figure)
-    return figure, layers
+    of = "; ".join(f"{net} {words(only(part, layer=layers[0]))}" for net, part in nets.items())
+    return figure, ", ".join(map(layer_name, layers)), f"{layer_name(layers[0])}: {of}"
 
 
 def _relative(rows: DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -435,11 +418,7 @@ def _curves(rows: DataFrame) -> Iterator[tuple[str, DataFrame]]:
 
 def _means_in_words(rows: DataFrame) -> str:
     """Say, by layer and pruning, in which nets the fewest and the most units are active on average."""
-    told = []
-    for name, part in _curves(rows):
-        part = part.sort_values("active_fraction", kind="stable")
-        ends = dict.fromkeys(f"{part['active_fraction'].iloc[at]:.2f} ({part['net'].iloc[at]})" for at in (0, -1))
-        told.append(f"{name}: {' to '.join(ends)}")
+    told = [f"{name}: {ends_in_words(part, 'active_fraction')}" for name, part in _curves(rows)]
     return f"Mean fractions, lowest to highest net: {'; '.join(told)}."
 
 
@@ -447,11 +426,10 @@ def _extremes_in_words(rows: DataFrame) -> str:
     """Say, by layer and pruning, of which net the classes differ most, and between which."""
     told = []
     for name, part in _curves(rows):
-        means = part.pivot_table("active_fraction", index="class_name", columns="net")
+        means = part.groupby("net")["active_fraction"]
         widest = str((means.max() - means.min()).idxmax())
-        of = means[widest].sort_values(kind="stable")
-        low, high = (f"{of.iloc[at]:.2f} (class {of.index[at]})" for at in (0, -1))
-        told.append(f"{name}: {low} to {high} in {widest}")
+        own = only(part, net=widest).assign(of="class " + part["class_name"])
+        told.append(f"{name}: {ends_in_words(own, 'active_fraction', 'of')} in {widest}")
     return f"Where classes differ most: {'; '.join(told)}."
 
 
@@ -460,10 +438,3 @@ def _source_in_words(beside: DataFrame) -> str:
     once = beside.drop_duplicates(["net", "pruning", "layer"])
     told = [f"{row.net} {row.layer}, {row.pruning} {row.fraction:.2f}" for row in once.itertuples()]
     return f"Stars, the source on one image: {'; '.join(told)}." if told else "The source measured none of these nets."
-
-
-def _range_in_words(rows: DataFrame, removed: str) -> str:
-    """Say between which errors the nets of a panel lie."""
-    errors = only(rows, removed=removed)["error_percent"]
-    ends = dict.fromkeys((f"{errors.min():.1f}", f"{errors.max():.1f}"))
-    return f"{removed} {' to '.join(ends)} %"

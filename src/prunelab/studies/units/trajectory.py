@@ -124,17 +124,9 @@ def trajectories(
 ) -> Trajectories:
     """Train one net a seed and measure, along the way, what removing units would cost.
 
-    Every removal is measured on the side, on the net as it is at that iteration; the training itself never sees it.
-
-    Args:
-        images: as `studies.common.units.load` gives them; trained on the training part.
-        model: see `prunelab.models.build`.
-        seeds: distinct; a seed decides initialisation, order and random scores.
-        recipe: optimizer and rate.
-        plan: what is measured, and when.
-        scoring: examples of the training part to score units on.
-        examples: examples of each part to measure losses on.
-        progress: show progress bars.
+    Every removal is measured on the side, on the net as it is at that iteration; the training itself never sees it. A
+    seed decides initialisation, order and random scores. Units are scored on `scoring` examples of the training part,
+    losses are measured on `examples` of each part.
     """
     check_seeds(seeds)
     log = _Log(plan, subsets(images, scoring=scoring, examples=examples))

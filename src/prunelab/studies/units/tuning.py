@@ -99,13 +99,13 @@ def fine_tune(
     Args:
         nets: unpruned, with the iterations they have done; left as they are.
         images: what they were trained on.
-        scores: of `prunelab.pruning.unit_scores.SCORES`; measured once a net.
+        scores: that choose the units; measured once a net, on `scoring` examples of the training part.
         layers: sites whose units are removed, one at a time; "all" for every site at once.
         fraction: of each layer's units, (0, 1); see `lowest`.
         recipe: of the tuning, which starts with new momentum.
         tuning_steps: when to measure, besides right after the removal (0).
-        scoring: examples of the training part to score units on.
-        examples: examples of each part to measure losses on.
+        scoring: see scores.
+        examples: of each part to measure losses on.
         sequential: of "all", whether means are measured anew for each layer, as `again` in `take_out`.
         progress: show a progress bar.
     """

@@ -12,7 +12,7 @@ Bound = Literal["none", "fractional", "greedy"]
 State = tuple[int, ...]  # tiles row by row, 0 = the gap
 
 GOAL: State = (1, 2, 3, 4, 5, 6, 7, 8, 0)
-WIDTH = 3
+WIDTH = 3  # tiles of a row
 
 _MOST = 100  # drawn weights and values are 1 to this
 
@@ -195,33 +195,33 @@ def _estimate(items: Sequence[tuple[int, int]], value: int, room: int, *, cut_on
     return value, len(items)
 
 
-def breadth_first(start: State, goal: State = GOAL, *, width: int = WIDTH) -> Found:
+def breadth_first(start: State, goal: State = GOAL) -> Found:
     """Find the fewest moves between two states by looking at all states in the order of their distance from one.
 
     Nodes are states looked at, checks those compared with the goal. Two states hold each number from 0 (the gap) once.
     """
-    _check(start, goal, width)
+    _check(start, goal)
     seen, edge, moves, met = {start}, [start], 0, start == goal
     while edge and not met:
-        edge, met = _spread(edge, seen, {goal}, width)
+        edge, met = _spread(edge, seen, {goal})
         moves += 1
     if not met:
         raise _unreachable(start, goal)
     return Found(answer=moves, nodes=len(seen), checks=len(seen) - 1)
 
 
-def bidirectional(start: State, goal: State = GOAL, *, width: int = WIDTH) -> Found:
+def bidirectional(start: State, goal: State = GOAL) -> Found:
     """Find the fewest moves by breadth-first searches from both ends that meet, Pohl (1971).
 
     Whole rings of one distance are added, each on the side whose last ring is smaller. While the two balls of radius a
     and b are disjoint the distance is above a + b; so the first state in both lies on a shortest path. Nodes are states
     looked at from either end, checks those looked up on the other side.
     """
-    _check(start, goal, width)
+    _check(start, goal)
     seen, edges, moves, met = ({start}, {goal}), [[start], [goal]], 0, start == goal
     while all(edges) and not met:
         side = int(len(edges[1]) < len(edges[0]))
-        edges[side], met = _spread(edges[side], seen[side], seen[1 - side], width)
+        edges[side], met = _spread(edges[side], seen[side], seen[1 - side])
         moves += 1
     if not met:
         raise _unreachable(start, goal)
@@ -229,7 +229,7 @@ def bidirectional(start: State, goal: State = GOAL, *, width: int = WIDTH) -> Fo
     return Found(answer=moves, nodes=nodes, checks=nodes - 2)
 
 
-def a_star(start: State, goal: State = GOAL, *, width: int = WIDTH, weight: int = 1) -> Found:
+def a_star(start: State, goal: State = GOAL, *, weight: int = 1) -> Found:
     """Find few moves by looking first where moves made plus distance estimated are least (A*, Hart et al. 1968).
 
     The estimate is the sum over tiles of rows and columns between a tile and its place, times the weight. With weight
@@ -237,12 +237,12 @@ def a_star(start: State, goal: State = GOAL, *, width: int = WIDTH, weight: int 
     it may exceed them, and the path may be longer, at most by that factor (Pohl 1970). Nodes are states looked at,
     checks tiles whose distance was taken.
     """
-    _check(start, goal, width)
+    _check(start, goal)
     if weight < 0:
         raise ValueError(f"the weight of an estimate is at least 0; got {weight!r}")
-    places = {tile: divmod(place, width) for place, tile in enumerate(goal)}
+    places = {tile: divmod(place, WIDTH) for place, tile in enumerate(goal)}
     least, checks = {start: 0}, len(start) - 1
-    frontier = [(weight * _distance(start, places, width), 0, start)]
+    frontier = [(weight * _distance(start, places), 0, start)]
     while frontier:
         _, minus_moves, state = heapq.heappop(frontier)  # of equal estimates, the one furthest from the start
         moves = -minus_moves
@@ -250,24 +250,24 @@ def a_star(start: State, goal: State = GOAL, *, width: int = WIDTH, weight: int 
             return Found(answer=moves, nodes=len(least), checks=checks)
         if moves > least[state]:  # a shorter way there was found since
             continue
-        for other in neighbours(state, width):
+        for other in neighbours(state):
             if moves + 1 < least.get(other, moves + 2):
                 least[other] = moves + 1
                 checks += len(other) - 1
-                estimate = moves + 1 + weight * _distance(other, places, width)
+                estimate = moves + 1 + weight * _distance(other, places)
                 heapq.heappush(frontier, (estimate, -moves - 1, other))
     raise _unreachable(start, goal)
 
 
-def neighbours(state: State, width: int = WIDTH) -> Iterator[State]:
+def neighbours(state: State) -> Iterator[State]:
     """Give the states one move away: the gap changes places with the tile above, left, right or below."""
     gap = state.index(0)
-    column = gap % width
+    column = gap % WIDTH
     for other, there in (
-        (gap - width, gap >= width),
+        (gap - WIDTH, gap >= WIDTH),
         (gap - 1, column > 0),
-        (gap + 1, column < width - 1),
-        (gap + width, gap + width < len(state)),
+        (gap + 1, column < WIDTH - 1),
+        (gap + WIDTH, gap + WIDTH < len(state)),
     ):
         if there:
             tiles = list(state)
@@ -275,12 +275,12 @@ def neighbours(state: State, width: int = WIDTH) -> Iterator[State]:
             yield tuple(tiles)
 
 
-def rings(goal: State = GOAL, *, upto: int, width: int = WIDTH) -> list[list[State]]:
+def rings(goal: State = GOAL, *, upto: int) -> list[list[State]]:
     """List the states at each distance from a state, from 0 to the largest; none beyond the furthest state."""
-    _check(goal, goal, width)
+    _check(goal, goal)
     found, seen = [[goal]], {goal}
     for _ in range(upto):
-        found.append(_spread(found[-1], seen, (), width)[0])
+        found.append(_spread(found[-1], seen, ())[0])
     return found
 
 
@@ -296,11 +296,11 @@ def draw_starts(moves: Sequence[int], seeds: Sequence[int]) -> dict[tuple[int, i
     }
 
 
-def _spread(edge: Sequence[State], seen: set[State], targets: Container[State], width: int) -> tuple[list[State], bool]:
+def _spread(edge: Sequence[State], seen: set[State], targets: Container[State]) -> tuple[list[State], bool]:
     """Add the states one move further to those seen, up to the first that is a target; say whether there was one."""
     fresh = []
     for state in edge:
-        for other in neighbours(state, width):
+        for other in neighbours(state):
             if other not in seen:
                 seen.add(other)
                 fresh.append(other)
@@ -309,23 +309,22 @@ def _spread(edge: Sequence[State], seen: set[State], targets: Container[State], 
     return fresh, False
 
 
-def _distance(state: State, places: dict[int, tuple[int, int]], width: int) -> int:
+def _distance(state: State, places: dict[int, tuple[int, int]]) -> int:
     """Sum rows and columns between tiles and their places, the gap left out."""
     total = 0
     for place, tile in enumerate(state):
         if tile:
             row, column = places[tile]
-            total += abs(place // width - row) + abs(place % width - column)
+            total += abs(place // WIDTH - row) + abs(place % WIDTH - column)
     return total
 
 
-def _check(start: State, goal: State, width: int) -> None:
+def _check(start: State, goal: State) -> None:
     """Refuse what are no two states of one puzzle."""
     every = list(range(len(goal)))
-    if not goal or sorted(start) != every or sorted(goal) != every or width < 1 or len(goal) % width:
+    if not goal or sorted(start) != every or sorted(goal) != every or len(goal) % WIDTH:
         raise ValueError(
-            f"two states of a puzzle hold each number from 0 once, in rows of one width; got {start}, {goal} and "
-            f"width {width!r}"
+            f"two states of a puzzle hold each number from 0 once, in rows of {WIDTH}; got {start} and {goal}"
         )
 
 
