@@ -13,8 +13,7 @@ import json
 import os
 import sys
 
-from prunelab.report import book, profiles, provenance, runs
-from prunelab.report.execute import locked
+from prunelab.report import book, execute, profiles, provenance, runs
 
 # The project of this file, wherever Snakemake was called from; its jobs are told too.
 os.environ["PRUNELAB_ROOT"] = str(workflow.basedir)
@@ -31,7 +30,7 @@ PROFILE = profiles.read(config.get("profile", "quick"))
 # need not wait for it, and shows stamps as they are; Snakemake itself does not know yet that it is one.
 DRY = not {"-n", "--dry-run", "--dryrun"}.isdisjoint(sys.argv)
 if workflow.is_main_process and not DRY:
-    DRIVER = locked(
+    DRIVER = execute.locked(
         profiles.results(PROFILE.name) / ".done" / ".lock",
         f"waiting for another build of profile {PROFILE.name} to end",
     )

@@ -25,9 +25,9 @@ from prunelab.measure.sweep import logits
 from prunelab.models import build, linear_layers, weight_rms
 from prunelab.pruning import below_threshold, masked, prunable
 from prunelab.speech import Corpus, Setting, Topology, decode, word_errors
-from prunelab.studies.common.corpora import Frames, Shape, make_corpus
+from prunelab.studies.common.corpora import Shape, make_corpus
 from prunelab.studies.common.recognisers import GRID
-from prunelab.train import Recipe, train
+from prunelab.train import Frames, Recipe, train
 
 MODELS = ("acoustic-6x256-relu", "acoustic-6x256-tanh", "acoustic-6x256-sigmoid")
 Heard = list[list[tuple[int, ...]]]

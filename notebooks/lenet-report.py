@@ -32,48 +32,30 @@ targets = ["2660", "1641"]  # labels at which weights and regrowing are drawn
 from IPython.display import display
 
 from prunelab import project
-from prunelab.studies.common.runs import Runs, only, stacked
 from prunelab.studies.lenet import figures, summary, tables, unit_figures
-from prunelab.studies.lenet.summary import (
-    Accuracies,
-    ActiveMeans,
-    ActiveSource,
-    Allocation,
-    Budgets,
-    Frontier,
-    PointsMet,
-    Published,
-    Regrow,
-    RemovalDrops,
-    Source,
-)
 
 variants = tables.printed_nets(project.published() / "lenet-variants.csv")
-trained = Runs(folders={"dense": dense, "dense_source": dense_source})
-masked = Runs(folders={"pruned": pruned, "pruned_source": pruned_source})
-again = Runs(folders={"regrown": regrown, "regrown_source": regrown_source})
-shared = Runs(folders={"budgets": budgets})
-counted = Runs(folders={"active": active})
-without = Runs(folders={"removal": removal})
-pruned_nets, pruned_layers = masked.table("pruned"), masked.table("layers")
-regrown_nets, regrown_layers = again.table("pruned"), again.table("layers")
+trained = {"dense": dense, "dense_source": dense_source}
+masked = {"pruned": pruned, "pruned_source": pruned_source}
+again = {"regrown": regrown, "regrown_source": regrown_source}
+pruned_nets, pruned_layers = (tables.measured(masked, name) for name in ("pruned", "layers"))
 
-dense_nets = trained.keep("dense", trained.table("dense"))
-accuracies = Accuracies.save(summary.accuracies(dense_nets))
+dense_nets = tables.Dense.save(tables.measured(trained, "dense"))
+accuracies = summary.Accuracies.save(summary.accuracies(dense_nets))
 figures.dense_accuracy(accuracies, variants)
 
 # %% [markdown]
 # ## The weights before pruning
 
 # %%
-before = only(trained.table("histograms"), mode="dense")
+before = tables.measured(trained, "histograms")
 unit_figures.weight_histograms(before, "source")
 
 # %%
 unit_figures.weight_histograms(before, "strong")
 
 # %%
-pixels = trained.keep("pixels", trained.table("pixels"))
+pixels = tables.Pixels.save(tables.measured(trained, "pixels"))
 unit_figures.pixel_weights(pixels, "source")
 
 # %%
@@ -83,23 +65,24 @@ unit_figures.pixel_weights(pixels, "strong")
 # ## Active units
 
 # %%
-unit_figures.chosen_image(counted.keep("chosen", counted.table("chosen")))
+counted = {"active": active}
+unit_figures.chosen_image(tables.Chosen.save(tables.measured(counted, "chosen")))
 
 # %% [markdown]
 # The source's counts on its one image beside ours on the chosen one.
 
 # %%
-shares = counted.keep("active", counted.table("active"))
-compared = ActiveSource.save(summary.source_comparison(shares, variants))
+shares = tables.Active.save(tables.measured(counted, "active"))
+compared = summary.ActiveSource.save(summary.source_comparison(shares, variants))
 compared
 
 # %%
-means = ActiveMeans.save(summary.active_means(shares))
+means = summary.ActiveMeans.save(summary.active_means(shares))
 unit_figures.active_by_width(means, compared)
 
 # %%
-spread = counted.keep("active-images", counted.table("active-images"))
-classes = counted.keep("active-classes", counted.table("active-classes"))
+spread = tables.ActiveImages.save(tables.measured(counted, "active-images"))
+classes = tables.ActiveClasses.save(tables.measured(counted, "active-classes"))
 for recipe in figures.recipes(shares):
     display(unit_figures.active_distribution(spread, means, recipe))
     display(unit_figures.active_by_class(classes, recipe))
@@ -108,15 +91,15 @@ for recipe in figures.recipes(shares):
 # ## Pruned and trained again
 
 # %%
-after = only(masked.table("histograms"), mode="masked")
-after = masked.keep("histograms", summary.at_targets(stacked(before, after), targets))
+after = summary.at_targets(tables.measured({**trained, **masked}, "histograms"), targets)
+tables.Histograms.save(after)
 unit_figures.pruned_histograms(after, "source")
 
 # %%
 unit_figures.pruned_histograms(after, "strong")
 
 # %%
-rounds = masked.keep("rounds", masked.table("rounds"))
+rounds = tables.Rounds.save(tables.measured(masked, "rounds"))
 figures.round_by_round(rounds, "source")
 
 # %%
@@ -126,8 +109,8 @@ figures.round_by_round(rounds, "strong")
 # ## The same number of weights, from a wider start
 
 # %%
-controls = Runs(folders={"small": small}).table("dense")
-budget = Budgets.save(summary.budget_question(pruned_nets, controls, pruned_layers))
+controls = tables.measured({"small": small}, "dense")
+budget = summary.Budgets.save(summary.budget_question(pruned_nets, controls, pruned_layers))
 figures.width_question(budget, variants, target)
 
 # %% [markdown]
@@ -135,26 +118,28 @@ figures.width_question(budget, variants, target)
 # others there is nothing to put beside it.
 
 # %%
-both_nets, both_layers = stacked(pruned_nets, regrown_nets), stacked(pruned_layers, regrown_layers)
+both_nets, both_layers = (tables.measured({**masked, **again}, name) for name in ("pruned", "layers"))
 source = summary.source_table(both_nets, both_layers, variants)
 if len(source):
-    Source.save(source)
+    summary.Source.save(source)
 source
 
 # %% [markdown]
 # ## Masked, or trained again between prunings
 
 # %%
-regrow = Regrow.save(summary.regrow_table(pruned_nets, regrown_nets))
+regrow = summary.Regrow.save(summary.regrow_table(pruned_nets, tables.measured(again, "pruned")))
 figures.masked_against_regrown(summary.at_targets(regrow, targets))
 
 # %% [markdown]
 # ## Who gets the weights
 
 # %%
-shared_nets = summary.with_global(shared.table("pruned"), pruned_nets)
-shared_layers = shared.keep("layers", summary.with_global(shared.table("layers"), pruned_layers))
-allocation = Allocation.save(summary.allocation_table(shared_nets, shared_layers))
+shared = {"budgets": budgets}
+shared_nets = summary.with_global(tables.measured(shared, "pruned"), pruned_nets)
+shared_layers = summary.with_global(tables.measured(shared, "layers"), pruned_layers)
+tables.Layers.save(shared_layers)
+allocation = summary.Allocation.save(summary.allocation_table(shared_nets, shared_layers))
 figures.accuracy_by_budget(allocation)
 
 # %%
@@ -164,7 +149,7 @@ figures.kept_by_layer(shared_layers)
 # ## Without an activation
 
 # %%
-removed = without.keep("removal", without.table("removal"))
+removed = tables.Removal.save(tables.measured({"removal": removal}, "removal"))
 unit_figures.removal_drops(removed)
 
 # %%
@@ -174,19 +159,19 @@ unit_figures.removal_by_net(removed)
 # What each removal adds to the error, in points, mean over seeds with its 95 % t interval:
 
 # %%
-RemovalDrops.save(summary.drop_summary(removed))
+summary.RemovalDrops.save(summary.drop_summary(removed))
 
 # %% [markdown]
 # ## Error against sparsity, beside what others published
 
 # %%
 published = tables.published_points(project.published() / "lenet-300-100-frontier.csv")
-sparsities = Frontier.save(summary.frontier_table(Runs(folders={"frontier": frontier}).table("pruned")))
+sparsities = summary.Frontier.save(summary.frontier_table(tables.measured({"frontier": frontier}, "pruned")))
 figures.frontier_figure(sparsities, published)
 
 # %%
 beside = summary.against_published(sparsities, published)
 if len(beside):
-    Published.save(beside)
-    PointsMet.save(summary.points_met(beside))
+    summary.Published.save(beside)
+    summary.PointsMet.save(summary.points_met(beside))
 beside

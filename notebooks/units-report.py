@@ -30,7 +30,7 @@ from IPython.display import display
 
 from prunelab import tables
 from prunelab.studies.common.runs import suffix_of
-from prunelab.studies.units import figures, summary, unit_figures
+from prunelab.studies.units import figures, rules, summary, unit_figures
 
 measured = tables.of_runs(penalties, "penalties", run="units-penalties")
 pairs = summary.Pair.save(summary.paired(measured, part))
@@ -50,7 +50,7 @@ summary.Unpruned.save(summary.unpruned(curves))
 
 # %%
 means = summary.Mean.save(summary.mean_penalties(measured))
-means[(means["part"] == part) & means["layers"].isin([summary.ONE, summary.ALL])]
+means[(means["part"] == part) & means["layers"].isin([summary.ONE, rules.ALL])]
 
 # %%
 figures.scatter_replacement(pairs)
@@ -78,7 +78,7 @@ unit_figures.squares_figure(bins, deciles)
 
 # %%
 choices = tables.of_runs(penalties, "choices", run="units-penalties")
-choices = choices[choices["layer"] == summary.second_convolution(choices)]
+choices = choices[choices["layer"] == rules.second_convolution(choices)]
 tables.keep(choices, "choices", of=first / "choices.csv")
 unit_figures.choices_figure(choices)
 

@@ -2,8 +2,11 @@
 
 import os
 
+import pytest
 import torch
 from hypothesis import HealthCheck, settings
+
+from prunelab.data import Images, load_images
 
 # No property fails because a machine is slow or busy: neither its calls nor the drawing of its examples are timed.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -16,3 +19,8 @@ pytest_plugins = ("made_data",)
 
 # Small tensors: a second thread costs more than it brings, and two test processes would fight over the cores.
 torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def digits() -> Images:
+    return load_images("digits")

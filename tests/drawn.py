@@ -5,7 +5,7 @@ from functools import cache
 import torch
 from torch import Tensor
 
-from prunelab.speech import Corpus, Part, Topology, content_id, log_priors, log_transitions
+from prunelab.speech import Corpus, Part, Topology, log_priors, log_transitions
 from prunelab.studies.common.nets import Net
 from prunelab.studies.common.recognisers import open_recognisers
 
@@ -21,20 +21,27 @@ def corpus() -> Corpus:
     parts = {name: _part(utterances, seed, topology, centres) for name, (utterances, seed) in sizes.items()}
     labels = parts["train"].labels
     assert labels is not None
-    own = {
-        "topology": topology,
-        "context": 1,
-        "step": 1,
-        "log_priors": log_priors(labels, topology),
-        "transitions": log_transitions(labels, parts["train"].lengths, topology),
-    }
-    return Corpus(name="drawn", synthetic=True, content_id=content_id(parts, **own), **own, **parts)
+    return Corpus(
+        name="drawn",
+        synthetic=True,
+        topology=topology,
+        context=1,
+        step=1,
+        log_priors=log_priors(labels, topology),
+        transitions=log_transitions(labels, parts["train"].lengths, topology),
+        **parts,
+    )
 
 
 @cache
 def nets(*models: str) -> list[Net]:
     """Train two seeds of each model on the corpus."""
     return open_recognisers([], corpus(), models=models, seeds=[0, 1], epochs=12)
+
+
+def random_scores(frames: int, states: int, seed: int) -> Tensor:
+    """Draw scores of frames, (frames, states)."""
+    return torch.randn(frames, states, generator=torch.Generator().manual_seed(seed))
 
 
 def _part(utterances: int, seed: int, topology: Topology, centres: Tensor) -> Part:

@@ -1,28 +1,16 @@
 """Small convolutional and linear nets with nothing at its default, and examples for them."""
 
-from dataclasses import dataclass
-
 import torch
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from prunelab.models import build
+from prunelab.pruning.unit_scores import Measured, measure_units
 from prunelab.pruning.units import sites
+from prunelab.train import Frames as Examples
 
 SHAPE = (2, 9, 9)
 CLASSES = 3
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Examples:
-    """As `prunelab.data.Split`, but also in float64 and flat."""
-
-    x: Tensor
-    y: Tensor
-
-    def __len__(self) -> int:
-        """Count the examples."""
-        return len(self.y)
 
 
 def net(
@@ -58,6 +46,34 @@ def examples(
     generator = torch.Generator().manual_seed(seed)
     x = torch.randn(count, *shape, generator=generator, dtype=torch.float64 if double else torch.float32)
     return Examples(x=x, y=torch.randint(classes, (count,), generator=generator))
+
+
+def biased(spec: str, *, inputs: int, classes: int, seed: int = 0) -> nn.Sequential:
+    """Build a net whose biases are not zero."""
+    generator = torch.Generator().manual_seed(seed)
+    model = build(spec, inputs=inputs, classes=classes, generator=generator)
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            if name.endswith("bias"):
+                parameter.normal_(generator=generator)
+    return model
+
+
+def measured(model: nn.Module, split: Examples, batch_size: int = 250, seed: int = 0) -> dict[str, Measured]:
+    """Measure the units of every site."""
+    generator = torch.Generator().manual_seed(seed)
+    return measure_units(model, split.x, split.y, generator=generator, batch_size=batch_size)
+
+
+def loss_of(model: nn.Module, split: Examples) -> float:
+    """Give the mean cross-entropy."""
+    with torch.no_grad():
+        return float(nn.functional.cross_entropy(model(split.x), split.y))
+
+
+def parameters_of(model: nn.Module) -> int:
+    """Count the parameters."""
+    return sum(parameter.numel() for parameter in model.parameters())
 
 
 def flags(model: nn.Module, seed: int, density: float = 0.5) -> dict[str, Tensor]:

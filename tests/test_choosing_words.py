@@ -7,7 +7,7 @@ from torch import nn
 import drawn
 from prunelab.choosing import Bounds, Metric, by_global, by_sensitivities, by_units, choose, unit_scores, verify
 from prunelab.choosing.bench import errors_of
-from prunelab.measure.modes import evaluating
+from prunelab.models.modes import evaluating
 from prunelab.speech import Corpus, Part, Setting, decode, word_errors
 from prunelab.studies.common.recognisers import open_recognisers
 

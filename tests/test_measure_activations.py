@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from made_nets import biased
 from properties import tries
 from prunelab.measure.activations import input_moments, last_outputs, mean_inputs, mean_shift, spread, trace
 from prunelab.measure.perceptron import layers_of
-from prunelab.models import build
 from prunelab.pruning import below_threshold, masked, prunable
 
 ACTIVATIONS = ["relu", "sigmoid", "tanh"]
@@ -26,11 +26,9 @@ ENDS = {
 
 
 def net(activation: str = "tanh", seed: int = 0, family: str = "acoustic") -> nn.Sequential:
-    generator = torch.Generator().manual_seed(seed)
-    model = build(f"{family}-20-16-12-{activation}", inputs=30, classes=7, generator=generator)
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            parameter.mul_(2) if name.endswith("weight") else parameter.normal_(generator=generator)
+    model = biased(f"{family}-20-16-12-{activation}", inputs=30, classes=7, seed=seed)
+    for weight in prunable(model).values():
+        weight.mul_(2)
     return model
 
 

@@ -8,13 +8,12 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
-from torch.nn import functional
 
-from made_nets import Examples, examples, flags, net, randomised, specs
+from made_nets import Examples, examples, flags, loss_of, measured, net, randomised, specs
 from properties import tries
 from prunelab.measure.penalty import Probe
 from prunelab.pruning.unit_removal import BIASES, MEANS, remove, shift, shrink
-from prunelab.pruning.unit_scores import SCORES, Measured, measure_units
+from prunelab.pruning.unit_scores import SCORES
 from prunelab.pruning.units import sites
 
 
@@ -29,20 +28,11 @@ class Added(nn.Module):
         return self.layer(x) + self.level
 
 
-def loss_of(model: nn.Module, split: Examples) -> float:
-    with torch.no_grad():
-        return float(functional.cross_entropy(model(split.x), split.y))
-
-
 def rise(model: nn.Module, split: Examples, removed: Mapping[str, Tensor], shifts: Mapping[str, Tensor]) -> float:
     """Prune a copy, run it whole, and compare."""
     pruned = copy.deepcopy(model)
     remove(pruned, removed, shifts=shifts)
     return loss_of(pruned, split) - loss_of(model, split)
-
-
-def measured(model: nn.Module, split: Examples) -> dict[str, Measured]:
-    return measure_units(model, split.x, split.y, generator=torch.Generator().manual_seed(0))
 
 
 @tries(15)
@@ -233,11 +223,11 @@ def test_what_does_not_fit_is_refused_in_one_line() -> None:
     model, split = net("conv-4k3p-3k3-5"), examples()
     probe, removed = Probe(model, split), torch.tensor([True, False, False, True])
 
-    with pytest.raises(ValueError, match=r"conv1 \(4\), conv2 \(3\), fc1 \(5\); got 'fc2' \(4,\)"):
+    with pytest.raises(ValueError, match="conv1, conv2, fc1; got 'fc2'"):
         probe.penalty("fc2", removed)
-    with pytest.raises(ValueError, match=r"got 'conv2' \(4,\)"):
+    with pytest.raises(ValueError, match=r"conv2 are flagged, \(3,\) bool; got \(4,\)"):
         probe.penalty("conv2", removed)
-    with pytest.raises(ValueError, match=r"got 'conv1' \(4,\) torch.float32"):
+    with pytest.raises(ValueError, match=r"conv1 are flagged, \(4,\) bool; got \(4,\) torch.float32"):
         probe.penalty("conv1", removed.float())
     for shape in [(4,), (3, 1), (3, 5, 7), (1, 3, 1, 1)]:  # conv2 sees 3×3 positions, and makes one of them
         with pytest.raises(ValueError, match=r"an output of conv2, \(3,\), or of each position, \(3, 1, 1\); got"):

@@ -26,15 +26,14 @@ def test_lenet_300_100_has_266200_weights_and_410_biases():
     assert sizes(model)[-1].dense_bytes == 4 * 266_610
 
 
-def test_a_pruned_network_counts_what_was_asked_and_what_is_left():
+def test_a_pruned_network_counts_what_is_left():
     model = lenet()
     masks = pruning.keep_largest(pruning.magnitude(pruning.prunable(model)), 0.9)
-    by_masks = count(model, masks, asked=0.9)
+    by_masks = count(model, masks)
     pruning.apply(model, masks)
 
-    assert by_masks == count(model, asked=0.9)
-    assert by_masks[-1] == Count(layer="all", weights=266_200, kept=26_620, sparsity_asked=0.9, sparsity=0.9)
-    assert [row.sparsity_asked for row in by_masks] == [None, None, None, 0.9]
+    assert by_masks == count(model)
+    assert by_masks[-1] == Count(layer="all", weights=266_200, kept=26_620, sparsity=0.9)
     assert sum(row.kept for row in by_masks[:-1]) == 26_620
 
 
@@ -49,7 +48,7 @@ def test_a_weight_without_a_mask_is_kept_even_where_it_is_zero():
 
 def test_layers_without_weights_have_lost_nothing():
     assert [row.sparsity for row in count({"fc1": torch.zeros(0, 5)})] == [0, 0]
-    assert count({}) == [Count(layer="all", weights=0, kept=0, sparsity_asked=None, sparsity=0)]
+    assert count({}) == [Count(layer="all", weights=0, kept=0, sparsity=0)]
 
 
 def test_masks_that_do_not_fit_are_refused():
@@ -111,8 +110,3 @@ def test_a_network_in_torchs_pruned_form_is_refused_for_its_parameters_are_unpru
     for measure in (count, sizes, pruning.prunable):
         with pytest.raises(ValueError, match=r"torch's pruned form.*from_torch"):
             measure(model)
-
-
-def test_a_sparsity_asked_for_in_percent_is_refused():
-    with pytest.raises(ValueError, match=r"got 90; did you mean 0\.9\?"):
-        count({"fc1": torch.ones(2)}, asked=90)

@@ -1,30 +1,26 @@
 """Sweeps: shared work, same numbers."""
 
 import copy
+import math
 
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.metrics import accuracy_score, log_loss
 from torch import nn
 
+from made_nets import biased
 from properties import tries
 from prunelab.data import Split
 from prunelab.measure import evaluate
 from prunelab.measure.sweep import sweep, threshold_sweep
-from prunelab.models import build
 from prunelab.pruning import apply, below_threshold, masked, prunable
 from prunelab.pruning.masks import SIGNS
 
 
 def net(spec: str = "mlp-20-12-tanh", seed: int = 0) -> nn.Sequential:
-    generator = torch.Generator().manual_seed(seed)
-    model = build(spec, inputs=30, classes=4, generator=generator)
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if name.endswith("bias"):
-                parameter.normal_(generator=generator)
-    return model
+    return biased(spec, inputs=30, classes=4, seed=seed)
 
 
 def examples(count: int = 60) -> Split:
@@ -170,3 +166,92 @@ def test_a_sweep_on_a_cuda_device_gives_the_scores_of_the_cpu() -> None:
     assert {setting: score.loss for setting, score in there.items()} == pytest.approx(
         {setting: score.loss for setting, score in here.items()}, rel=1e-3
     )
+
+
+# One net, measured whole.
+
+
+def drawn_images(n=37, classes=4):
+    generator = torch.Generator().manual_seed(n)
+    return Split(x=torch.rand(n, 1, 3, 3, generator=generator), y=torch.randint(0, classes, (n,), generator=generator))
+
+
+def classifier(classes=4):
+    model = nn.Sequential(nn.Flatten(), nn.Linear(9, 8), nn.Dropout(0.5), nn.Linear(8, classes))
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(parameter.numel())))
+    return model
+
+
+def test_loss_and_accuracy_are_those_of_scikit_learn():
+    model, images = classifier().eval(), drawn_images()
+    with torch.no_grad():
+        probabilities = model(images.x).double().softmax(dim=1).numpy()
+    loss, accuracy = evaluate(model, images)
+
+    assert accuracy == accuracy_score(images.y, probabilities.argmax(axis=1))
+    assert loss == pytest.approx(log_loss(images.y, probabilities, labels=range(4)), rel=1e-6)
+
+
+@pytest.mark.parametrize("batch_size", [1, 5, 36, 37, 38])
+def test_the_batch_size_does_not_matter(batch_size):
+    whole, parts = (
+        evaluate(classifier(), drawn_images(), batch_size=1000),
+        evaluate(classifier(), drawn_images(), batch_size=batch_size),
+    )
+
+    assert parts.accuracy == whole.accuracy
+    assert parts.loss == pytest.approx(whole.loss, rel=1e-6)
+
+
+def test_equal_outputs_count_as_the_first_class_at_the_loss_of_a_guess():
+    model = nn.Sequential(nn.Flatten(), nn.Linear(9, 4))
+    nn.init.zeros_(model[1].weight)
+    nn.init.zeros_(model[1].bias)
+    images = drawn_images()
+    loss, accuracy = evaluate(model, images)
+
+    assert accuracy == int((images.y == 0).sum()) / 37
+    assert loss == pytest.approx(math.log(4), rel=1e-6)
+
+
+def test_each_module_keeps_its_own_mode_and_no_gradient_is_recorded():
+    model = classifier()
+    model[2].eval()
+    outputs = []
+    model[3].register_forward_hook(lambda module, inputs, output: outputs.append(output))
+    evaluate(model, drawn_images())
+
+    assert model.training
+    assert [module.training for module in model] == [True, True, False, True]
+    assert not any(output.requires_grad for output in outputs)
+
+
+def test_modes_are_restored_after_an_error():
+    model = classifier()
+    with pytest.raises(RuntimeError):
+        evaluate(model, Split(x=torch.zeros(2, 1, 4, 4), y=torch.zeros(2, dtype=torch.int64)))
+
+    assert all(module.training for module in model.modules())
+
+
+def test_diverged_networks_have_a_nan_loss():
+    model = classifier()
+    nn.init.constant_(model[1].weight, float("nan"))
+
+    assert math.isnan(evaluate(model, drawn_images()).loss)
+
+
+def test_nothing_to_measure_on_is_refused():
+    with pytest.raises(ValueError, match="the split is empty"):
+        evaluate(classifier(), Split(x=torch.zeros(0, 1, 3, 3), y=torch.zeros(0, dtype=torch.int64)))
+    with pytest.raises(ValueError, match="at least 1; got 0"):
+        evaluate(classifier(), drawn_images(), batch_size=0)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_network_on_a_cuda_device_is_measured_there():
+    there = evaluate(classifier().cuda(), drawn_images().to("cuda"))
+
+    assert there.accuracy == evaluate(classifier(), drawn_images()).accuracy

@@ -1,4 +1,6 @@
+import itertools
 import math
+from fractions import Fraction
 
 import pytest
 import torch
@@ -8,8 +10,16 @@ from scipy.optimize import brentq
 from torch import nn
 from torch.nn.utils import prune
 
-from prunelab.pruning import erk_densities, keep_counts, keep_largest, keep_within, lamp, layer_counts
-from prunelab.pruning.budgets import BUDGETS
+from prunelab.pruning import budgets, keep_counts, keep_largest, keep_within, kept_counts, lamp, layer_counts
+from prunelab.pruning.budgets import BUDGETS, SHAPES
+
+
+def erk_densities(shapes, density):
+    """Give the fraction of each layer's weights that it keeps before counts are rounded."""
+    sizes = {name: math.prod(shape) for name, shape in shapes.items()}
+    shares = budgets._erk_shares(shapes, sizes, Fraction(density) * sum(sizes.values()))
+    return {name: float(share / sizes[name]) for name, share in shares.items()}
+
 
 LENET = {"fc1": (300, 784), "fc2": (100, 300), "fc3": (10, 100)}  # LeNet-300-100: 266,200 weights
 
@@ -266,9 +276,9 @@ def test_a_number_of_weights_that_cannot_be_kept_is_refused(budget, kept):
         (lambda: layer_counts(LENET, 9, "lamp"), "shapes alone decide .*; got 'lamp'"),
         (lambda: layer_counts({}, 9, "layer"), "at least one layer; got none"),
         (lambda: layer_counts({"fc1": (3, 0)}, 9, "erk"), r"'fc1' has \(3, 0\)"),
-        (lambda: erk_densities({"fc1": ()}, 0.5), r"'fc1' has \(\)"),
-        (lambda: erk_densities(LENET, 0), r"in \(0, 1\]; got 0"),
-        (lambda: erk_densities(LENET, 1.5), r"in \(0, 1\]; got 1.5"),
+        (lambda: layer_counts({"fc1": ()}, 1, "erk"), r"'fc1' has \(\)"),
+        (lambda: layer_counts(LENET, 0, "erk"), "1 to 266200; got 0"),
+        (lambda: layer_counts(LENET, 399300, "erk"), "1 to 266200; got 399300"),
         (lambda: keep_counts(random_weights(), {"fc1": 3}), "only one of them has fc2"),
         (lambda: keep_counts(random_weights(), {"fc1": 3, "fc2": 301}), "0 to 300, the scores of 'fc2'; got 301"),
         (lambda: keep_counts(random_weights(), {"fc1": 3, "fc2": -1}), "0 to 300, the scores of 'fc2'; got -1"),
@@ -280,3 +290,81 @@ def test_what_cannot_be_shared_is_refused_in_one_line_with_its_value(call, messa
     with pytest.raises(ValueError, match=message) as error:
         call()
     assert "\n" not in str(error.value)
+
+
+# How many weights each round keeps.
+
+
+@st.composite
+def plans(draw):
+    """Draw a number of weights, a target among them and a number of rounds."""
+    weights = draw(st.integers(1, 10**8))
+    return weights, draw(st.integers(1, weights)), draw(st.integers(1, 60))
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@given(plans())
+def test_counts_never_increase_and_end_exactly_at_the_target(shape, plan):
+    weights, target, rounds = plan
+    counts = kept_counts(weights, target, rounds, shape)
+
+    assert len(counts) == rounds
+    assert counts[-1] == target
+    assert counts == sorted(counts, reverse=True)
+    assert counts[0] <= weights
+    assert all(type(count) is int for count in counts)
+
+
+@given(plans())
+def test_each_geometric_round_removes_the_same_fraction_of_what_is_left(plan):
+    weights, target, rounds = plan
+    counts = [weights, *kept_counts(weights, target, rounds)]
+    fraction = (target / weights) ** (1 / rounds)
+
+    # Both counts are whole numbers: each is off by half a weight at most, and the floats by a few parts in 10^16.
+    for before, after in itertools.pairwise(counts):
+        assert abs(after - before * fraction) <= 1 + 1e-6
+
+
+@given(plans())
+def test_the_cubic_sparsity_is_that_of_zhu_and_gupta(plan):
+    weights, target, rounds = plan
+    final = 1 - target / weights
+    # Equation 1 with initial sparsity 0, first round 0 and one round between two prunings.
+    sparsities = [final + (0 - final) * (1 - i / rounds) ** 3 for i in range(1, rounds + 1)]
+
+    for kept, sparsity in zip(kept_counts(weights, target, rounds, "cubic"), sparsities, strict=True):
+        assert abs(kept - weights * (1 - sparsity)) <= 0.5 + 1e-6
+
+
+def test_the_geometric_schedule_of_three_halvings_is_the_one_computed_by_hand():
+    assert kept_counts(800, 100, 3) == [400, 200, 100]
+
+
+def test_geometric_counts_are_rounded_to_the_nearest():
+    assert kept_counts(100, 50, 2) == [71, 50]  # 100 / sqrt(2) = 70.71
+
+
+def test_the_cubic_schedule_of_two_rounds_is_the_one_computed_by_hand():
+    # After half the rounds 7/8 of the final sparsity is reached: 700 of the 800 weights to remove are gone.
+    assert kept_counts(1000, 200, 2, "cubic") == [300, 200]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_one_round_goes_straight_to_the_target_and_all_weights_may_be_the_target(shape):
+    assert kept_counts(266200, 2660, 1, shape) == [2660]
+    assert kept_counts(7, 7, 3, shape) == [7, 7, 7]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((10, 0, 3), "1 to 10; got 0"),
+        ((10, 11, 3), "1 to 10; got 11"),
+        ((10, 5, 0), "rounds is at least 1; got 0"),
+        ((10, 5, 3, "linear"), "shape is .*; got 'linear'"),
+    ],
+)
+def test_a_plan_that_cannot_be_followed_is_refused_with_the_value(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        kept_counts(*arguments)

@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from made_nets import biased
 from properties import tries
-from prunelab.data import Images, Split, load_images
-from prunelab.models import ACTIVATIONS, build
+from prunelab.data import Images, Split
+from prunelab.models import ACTIVATIONS
 from prunelab.pruning import apply, keep_within, prunable
 from prunelab.pruning.compaction import compact, fold_constants
 from prunelab.train import Recipe, train
@@ -18,20 +19,8 @@ from prunelab.train import Recipe, train
 Masks = dict[str, Tensor]
 
 
-@pytest.fixture(scope="module")
-def digits() -> Images:
-    return load_images("digits")
-
-
 def net(spec: str = "mlp-16-12", seed: int = 0, inputs: int = 64) -> nn.Sequential:
-    """Build a net whose biases are not zero."""
-    generator = torch.Generator().manual_seed(seed)
-    model = build(spec, inputs=inputs, classes=10, generator=generator)
-    with torch.no_grad():
-        for name, parameter in model.named_parameters():
-            if name.endswith("bias"):
-                parameter.normal_(generator=generator)
-    return model
+    return biased(spec, inputs=inputs, classes=10, seed=seed)
 
 
 def smallest_removed(model: nn.Sequential, kept: int) -> Masks:

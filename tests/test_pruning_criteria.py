@@ -9,8 +9,11 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn.utils import prune
 
+import made_nets
+from properties import tries
 from prunelab import pruning
-from prunelab.pruning import selection
+from prunelab.pruning import prunable, selection
+from prunelab.pruning.criteria import accumulate, gradient, saliency
 
 AMOUNTS = [0.0, 0.004, 0.3, 0.5, 0.9, 0.97]
 
@@ -168,89 +171,17 @@ def test_lamp_refuses_weights_without_a_finite_square_sum_and_names_the_layer(ba
         pruning.lamp({"fc1.weight": torch.tensor([1.0, bad])})
 
 
-@pytest.fixture(params=[10**9, 0], ids=["every origin kept", "tied ones followed"])
-def either_way(request, monkeypatch):
-    if not selection._replay_agrees():
-        pytest.skip("another C++ library: torch.topk is asked instead")
-    monkeypatch.setattr(selection, "_FOLLOWED_SHARE", request.param)
-    monkeypatch.setattr(selection, "_BLOCK", 7)
-
-
-@pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("seed", range(60))
-def test_the_replayed_choice_among_equal_scores_is_that_of_topk(seed):
+def test_the_choice_among_equal_scores_is_that_of_topk(seed):
     rng = np.random.default_rng(seed)
-    scores = rng.integers(0, rng.integers(1, 30), rng.integers(1, 400)).astype(np.float32)
-    count = int(rng.integers(len(scores) // 64 + 1, len(scores) + 1))
-    cut = float(np.sort(scores)[count - 1])
-    chosen = torch.topk(torch.from_numpy(scores), count, largest=False).indices.numpy()
-
-    assert set(selection._replayed(scores.copy(), count, cut).tolist()) == set(chosen[scores[chosen] == cut].tolist())
-
-
-def test_the_replay_agrees_with_topk_on_many_blocks_of_scores():
-    scores = torch.randn(300_000, generator=torch.Generator().manual_seed(0)).mul(100).round().abs().numpy()
-    for count in (30_000, 200_000, 299_000):
-        cut = float(np.sort(scores)[count - 1])
-        halves = [scores[:1000], scores[1000:]]
-
-        np.testing.assert_array_equal(
-            selection.removed_at_cut(halves, count, cut), selection._asked_of_torch(scores, count, cut)
-        )
-
-
-def slow_scores(n, nth):
-    """Let an adversary choose the scores while introselect compares them, so that each round gets rid of a few only.
-
-    Source: McIlroy, "A Killer Adversary for Quicksort", 1999.
-    """
-    gas = n
-    values = [gas] * n
-    order = list(range(n))
-    solid, candidate = 0, 0
-
-    def below(one, other):
-        nonlocal solid, candidate
-        x, y = order[one], order[other]
-        if values[x] == values[y] == gas:
-            values[x if x == candidate else y] = solid
-            solid += 1
-        candidate = x if values[x] == gas else y if values[y] == gas else candidate
-        return values[x] < values[y]
-
-    first, last = 0, n
-    for _ in range(2 * (n.bit_length() - 1)):
-        a, b, c = first + 1, first + (last - first) // 2, last - 1
-        if below(a, b):
-            median = b if below(b, c) else c if below(a, c) else a
-        else:
-            median = a if below(a, c) else c if below(b, c) else b
-        order[first], order[median] = order[median], order[first]
-        up, down = first + 1, last
-        while True:
-            while below(up, first):
-                up += 1
-            down -= 1
-            while below(first, down):
-                down -= 1
-            if up >= down:
-                break
-            order[up], order[down] = order[down], order[up]
-            up += 1
-        first, last = (up, last) if up <= nth else (first, up)
-    return np.array(values, dtype=np.float32)
-
-
-def test_scores_built_to_be_slow_are_left_to_torch_and_still_chosen_as_torch_does():
-    count = 1800
-    scores = slow_scores(2000, count - 1)
-    cut = float(np.sort(scores)[count - 1])
-
-    assert selection._replayed(scores.copy(), count, cut) is None
-    chosen = torch.topk(torch.from_numpy(scores), count, largest=False).indices.numpy()
-    np.testing.assert_array_equal(
-        selection.removed_at_cut([scores], count, cut), np.sort(chosen[scores[chosen] == cut])
+    scores = rng.integers(0, rng.integers(1, 30), rng.integers(2, 400)).astype(np.float32)
+    count = int(rng.integers(1, len(scores)))
+    kept = selection.kept_after_removing(
+        [torch.from_numpy(part) for part in np.split(scores, [len(scores) // 3])], count
     )
+    removed = torch.topk(torch.from_numpy(scores), count, largest=False).indices
+
+    assert set(torch.cat(kept).logical_not().nonzero().flatten().tolist()) == set(removed.tolist())
 
 
 @given(st.lists(st.integers(0, 6), min_size=1, max_size=200), st.floats(0, 1, exclude_max=True))
@@ -262,3 +193,148 @@ def test_single_layer_masks_are_those_of_torch_whatever_the_ties(numbers, amount
     prune.l1_unstructured(module, "weight", amount=amount)
 
     assert_same(ours, torch_masks(module))
+
+
+# Gradients accumulated over batches, and the criteria made of them.
+
+
+def by_torch(model: nn.Module, x: torch.Tensor, y: torch.Tensor) -> dict[str, torch.Tensor]:
+    """The gradient of the mean loss, by backward() on a copy."""
+    clone = copy.deepcopy(model).eval().requires_grad_()
+    nn.functional.cross_entropy(clone(x), y).backward()
+    return {name: clone.get_parameter(name).grad for name in prunable(model)}
+
+
+def blank() -> tuple[nn.Linear, torch.Tensor, torch.Tensor]:
+    """All weights 0: both classes have probability 1/2, and the gradient of an example is (1/2 - one-hot) xᵀ."""
+    layer = nn.Linear(2, 2)
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    return layer, torch.tensor([[1.0, 2.0], [3.0, -1.0]]), torch.tensor([0, 1])
+
+
+def test_gradients_of_two_examples_by_hand() -> None:
+    # Example one: -1/2 (1, 2) in the first row; example two: +1/2 (3, -1). The second row is the negative of the first.
+    model, x, y = blank()
+
+    assert accumulate(model, x, y)["weight"].tolist() == [[0.5, -0.75], [-0.5, 0.75]]
+    assert accumulate(model, x, y, batch_size=1, absolute=True)["weight"].tolist() == [[1.0, 0.75], [1.0, 0.75]]
+
+
+def test_a_smaller_last_batch_counts_by_its_examples() -> None:
+    # Batches {1, 2} and {3}, where example three is the first again: |2 · (.5, -.75)| and |1 · (-.5, -1)|, over 3.
+    model, x, y = blank()
+    found = accumulate(model, torch.cat([x, x[:1]]), torch.cat([y, y[:1]]), batch_size=2, absolute=True)
+
+    torch.testing.assert_close(found["weight"][0], torch.tensor([1.5, 2.5]) / 3)
+
+
+@given(spec=made_nets.specs(), seed=st.integers(0, 99), batch_size=st.integers(1, 25))
+@tries(15)
+def test_the_mean_is_the_gradient_of_the_mean_loss_whatever_the_batches(spec: str, seed: int, batch_size: int) -> None:
+    model, split = made_nets.net(spec, seed=seed), made_nets.examples(20, seed=seed)
+    found, expected = accumulate(model, split.x, split.y, batch_size=batch_size), by_torch(model, split.x, split.y)
+
+    assert list(found) == list(prunable(model))
+    for name, own in found.items():
+        torch.testing.assert_close(own, expected[name], rtol=1e-9, atol=1e-12)
+
+
+@given(seed=st.integers(0, 99), batch_size=st.integers(1, 20))
+@tries(15)
+def test_magnitudes_do_not_cancel(seed: int, batch_size: int) -> None:
+    model, split = made_nets.net("mlp-4-tanh", seed=seed), made_nets.examples(20, seed=seed)
+    means = accumulate(model, split.x, split.y)
+    sizes = accumulate(model, split.x, split.y, batch_size=batch_size, absolute=True)
+    whole = accumulate(model, split.x, split.y, batch_size=20, absolute=True)
+
+    for name in means:
+        assert bool((sizes[name] >= means[name].abs() - 1e-12).all())
+        torch.testing.assert_close(whole[name], means[name].abs())
+
+
+def test_a_net_is_left_as_it_was_frozen_training_or_with_gradients_of_its_own() -> None:
+    model, split = made_nets.net("conv-3k3p-4-bn"), made_nets.examples(12)
+    frozen = copy.deepcopy(model).requires_grad_(False)
+    model.train()
+    weight = model.get_parameter("conv1.weight")
+    weight.grad = torch.full_like(weight, 7.0)
+    before = copy.deepcopy(model.state_dict())
+    found = accumulate(model, split.x, split.y)
+
+    assert model.training
+    assert all(bool((model.state_dict()[name] == own).all()) for name, own in before.items())  # statistics too
+    assert bool((weight.grad == 7).all())
+    assert not any(parameter.requires_grad for parameter in frozen.parameters())
+    for name, own in accumulate(frozen, split.x, split.y).items():
+        torch.testing.assert_close(own, found[name], rtol=0, atol=0)
+
+
+def test_gradients_are_had_where_none_are_recorded() -> None:
+    model, x, y = blank()
+    with torch.no_grad():
+        assert bool(accumulate(model, x, y)["weight"].any())
+
+
+def test_a_weight_from_an_input_that_is_always_zero_goes_first() -> None:
+    model, split = made_nets.net("mlp-5-relu"), made_nets.examples(10)
+    split.x[:, :, 0, 0] = 0
+    scores = gradient(accumulate(model, split.x, split.y))["fc1.weight"].view(5, 2, 81)
+
+    assert not bool(scores[:, :, 0].any())
+    assert bool(scores[:, :, 1].any())
+
+
+def test_saliency_is_the_derivative_by_a_factor_on_each_weight() -> None:
+    model, split = made_nets.net("conv-3k3p-4-tanh"), made_nets.examples(15)
+    weights = prunable(model)
+    factors = {name: torch.ones_like(own, requires_grad=True) for name, own in weights.items()}
+    scaled = {name: own * factors[name] for name, own in weights.items()}
+    loss = nn.functional.cross_entropy(torch.func.functional_call(model, scaled, (split.x,)), split.y)
+    expected = torch.autograd.grad(loss, list(factors.values()))
+    found = saliency(weights, accumulate(model, split.x, split.y))
+
+    for own, derivative in zip(found.values(), expected, strict=True):
+        torch.testing.assert_close(own, derivative.abs())
+
+
+def test_criteria_by_hand_are_plain_new_tensors() -> None:
+    weights, slopes = {"w": torch.tensor([[2.0, -3.0]])}, {"w": torch.tensor([[-0.5, 0.0]])}
+
+    assert gradient(slopes)["w"].tolist() == [[0.5, 0.0]]
+    assert saliency(weights, slopes)["w"].tolist() == [[1.0, 0.0]]
+    assert slopes["w"].tolist() == [[-0.5, 0.0]]
+
+
+@pytest.mark.parametrize(
+    ("gradients", "named"),
+    [({}, "'a'"), ({"a": torch.ones(3)}, "'a'"), ({"a": torch.ones(2), "b": torch.ones(2)}, "'b'")],
+    ids=["missing", "another shape", "one too many"],
+)
+def test_a_weight_without_a_gradient_of_its_shape_is_refused(gradients: dict[str, torch.Tensor], named: str) -> None:
+    with pytest.raises(ValueError, match=f"every weight has a gradient of its shape; for {named}"):
+        saliency({"a": torch.ones(2)}, gradients)
+
+
+def test_what_is_no_number_is_refused() -> None:
+    odd, fine = {"w": torch.tensor([1.0, float("nan")])}, {"w": torch.ones(2)}
+    with pytest.raises(ValueError, match="gradients"):
+        gradient(odd)
+    with pytest.raises(ValueError, match="weights"):
+        saliency(odd, fine)
+    with pytest.raises(ValueError, match="gradients"):
+        saliency(fine, odd)
+
+
+@pytest.mark.parametrize(("x", "y", "batch_size"), [(0, 0, 5), (2, 1, 5), (2, 2, 0)])
+def test_examples_that_cannot_be_measured_on_are_refused(x: int, y: int, batch_size: int) -> None:
+    model, inputs, classes = blank()
+    with pytest.raises(ValueError, match="examples with their classes"):
+        accumulate(model, inputs[:x], classes[:y], batch_size=batch_size)
+
+
+def test_a_net_that_has_diverged_is_named() -> None:
+    model, x, y = blank()
+    nn.init.constant_(model.weight, float("inf"))
+    with pytest.raises(ValueError, match="'weight' are not: did the training diverge"):
+        accumulate(model, x, y)

@@ -18,7 +18,6 @@ from prunelab.pruning.thresholds import (
     in_deviations,
     kept_at,
     order,
-    quality_thresholds,
     smallest_kept,
 )
 
@@ -127,7 +126,6 @@ def test_quality_is_counted_in_standard_deviations_of_each_layer() -> None:
     weights = {"fc1": torch.tensor([1.0, -1.0, 3.0, -3.0]), "fc2": torch.tensor([1.0, 3.0])}
     scores = in_deviations(weights)
 
-    assert quality_thresholds(weights, 2.0) == pytest.approx({"fc1": 2 * math.sqrt(5), "fc2": 2.0})
     assert scores["fc1"].tolist() == pytest.approx([size / math.sqrt(5) for size in (1, 1, 3, 3)])
     assert scores["fc2"].tolist() == [1.0, 3.0]
 
@@ -154,9 +152,7 @@ def test_a_layer_without_spread_goes_last() -> None:
     assert kept_at(order(scores), 2)["flat"].all()
 
 
-def test_a_quality_below_zero_and_weights_that_are_not_finite_are_refused() -> None:
-    with pytest.raises(ValueError, match="number >= 0; got -1"):
-        quality_thresholds(TWO, -1)
+def test_weights_that_are_not_finite_have_no_deviation() -> None:
     with pytest.raises(ValueError, match="'a' holds NaN or an infinite one"):
         in_deviations({"a": torch.tensor([1.0, math.inf])})
 

@@ -10,17 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from made_nets import Examples, examples, net, randomised, specs
+from made_nets import Examples, examples, measured, net, randomised, specs
 from properties import tries
-from prunelab.pruning.unit_scores import SCORES, Measured, measure_units
+from prunelab.pruning.unit_scores import SCORES
 from prunelab.pruning.units import sites
 
 Change = Callable[[Tensor, float], Tensor]  # activations of one unit (B, ...), a small number -> changed ones
-
-
-def measured(model: nn.Module, split: Examples, batch_size: int = 250, seed: int = 0) -> dict[str, Measured]:
-    generator = torch.Generator().manual_seed(seed)
-    return measure_units(model, split.x, split.y, generator=generator, batch_size=batch_size)
 
 
 def halves(model: nn.Sequential, name: str) -> tuple[nn.Sequential, nn.Sequential]:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import prune
 
-from prunelab.data import Images, Split, load_images
+from prunelab.data import Images, Split
 from prunelab.models import build
 from prunelab.pruning import kept_counts, layer_counts, prunable
 from prunelab.pruning.budgets import BUDGETS
@@ -21,11 +21,6 @@ from prunelab.train.retraining import PATH, Schedule, Stage, prune_and_retrain, 
 
 RECIPE = Recipe(learning_rate=0.1, batch_size=256)
 WEIGHTS = 64 * 16 + 16 * 12 + 12 * 10  # mlp-16-12 on 8 x 8 pixels
-
-
-@pytest.fixture(scope="module")
-def digits() -> Images:
-    return load_images("digits")
 
 
 @pytest.fixture(scope="module")

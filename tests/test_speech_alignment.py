@@ -7,18 +7,14 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from torch import Tensor
 
+from drawn import random_scores
 from properties import tries
+from prunelab.speech import Topology
 from prunelab.speech.alignment import forced, uniform
 from prunelab.speech.strings import Utterance
-from prunelab.speech.topology import Topology
 
 SMALL = Topology(words=3, states_per_word=2)  # silence is state 6
-
-
-def random_scores(frames: int, states: int, seed: int) -> Tensor:
-    return torch.randn(frames, states, generator=torch.Generator().manual_seed(seed))
 
 
 def spoken(samples: int, words: tuple[int, ...], spans: tuple[tuple[int, int], ...] | None) -> Utterance:

@@ -9,17 +9,16 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from prunelab.speech import Topology
 from prunelab.speech.corpus import (
     PARTS,
     Corpus,
     Part,
-    content_id,
     log_priors,
     log_transitions,
     open_corpus,
     save_corpus,
 )
-from prunelab.speech.topology import Topology
 
 TOPOLOGY = Topology(words=2, states_per_word=2)
 
@@ -40,18 +39,14 @@ def corpus() -> Corpus:
     parts = {"train": part(0), "dev": part(1), "test": part(2, labels=False)}
     labels = parts["train"].labels
     assert labels is not None
-    priors = log_priors(labels, TOPOLOGY)
-    transitions = log_transitions(labels, torch.tensor([4, 3]), TOPOLOGY)
-    own = content_id(parts, topology=TOPOLOGY, context=1, step=2, log_priors=priors, transitions=transitions)
     return Corpus(
         name="tiny",
-        content_id=own,
         synthetic=True,
         topology=TOPOLOGY,
         context=1,
         step=2,
-        log_priors=priors,
-        transitions=transitions,
+        log_priors=log_priors(labels, TOPOLOGY),
+        transitions=log_transitions(labels, torch.tensor([4, 3]), TOPOLOGY),
         **parts,
     )
 
@@ -91,26 +86,24 @@ def test_frames_are_spliced_and_as_wide_as_the_net_is_told() -> None:
 
 
 def test_the_id_tells_apart_whatever_enters_training_or_testing() -> None:
-    own = corpus()
-    parts = {name: getattr(own, name) for name in PARTS}
-    rest = {"topology": TOPOLOGY, "context": 1, "step": 2, "log_priors": own.log_priors, "transitions": own.transitions}
-    train = own.train
+    own, train = corpus(), corpus().train
     assert train.labels is not None
     others = [
-        content_id(parts | {"train": replace(train, features=train.features + 1)}, **rest),
-        content_id(parts | {"train": replace(train, labels=train.labels.flip(0))}, **rest),
-        content_id(parts | {"train": replace(train, words=((1, 1), ()))}, **rest),
-        content_id(parts | {"train": own.dev, "dev": train}, **rest),
-        content_id(parts, **{**rest, "context": 2}),
-        content_id(parts, **{**rest, "step": 1}),
-        content_id(parts, **{**rest, "topology": Topology(words=4, states_per_word=1)}),
-        content_id(parts, **{**rest, "log_priors": own.log_priors - 1}),
-        content_id(parts, **{**rest, "transitions": own.transitions - 1}),
+        {"train": replace(train, features=train.features + 1)},
+        {"train": replace(train, labels=train.labels.flip(0))},
+        {"train": replace(train, words=((1, 1), ()))},
+        {"train": own.dev, "dev": train},
+        {"context": 2},
+        {"step": 1},
+        {"topology": Topology(words=4, states_per_word=1)},
+        {"log_priors": own.log_priors - 1},
+        {"transitions": own.transitions - 1},
     ]
+    ids = {replace(own, **change).content_id for change in others} | {own.content_id}
 
-    assert content_id(parts, **rest) == own.content_id
-    assert len({own.content_id, *others}) == 10
-    assert all(len(one) == 12 and int(one, 16) >= 0 for one in others)
+    assert replace(own, name="another").content_id == own.content_id == corpus().content_id
+    assert len(ids) == 10
+    assert all(len(one) == 12 and int(one, 16) >= 0 for one in ids)
 
 
 def test_priors_are_relative_frequencies_and_no_state_is_impossible() -> None:

@@ -9,15 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
+from drawn import random_scores
 from properties import tries
+from prunelab.speech import Topology
 from prunelab.speech.decoding import Setting, decode
-from prunelab.speech.topology import Topology
 
 PLAIN = Setting(scale=1.0, penalty=0.0)
-
-
-def random_scores(frames: int, states: int, seed: int) -> Tensor:
-    return torch.randn(frames, states, generator=torch.Generator().manual_seed(seed))
 
 
 def random_transitions(topology: Topology, seed: int) -> Tensor:

@@ -11,16 +11,11 @@ from hypothesis import strategies as st
 from torch import nn
 
 from properties import tries
-from prunelab.data import Images, Split, load_images
-from prunelab.measure.accuracy import evaluate
+from prunelab.data import Images, Split
+from prunelab.measure import evaluate
 from prunelab.models import build
 from prunelab.pruning import check, keep_largest, magnitude, prunable
 from prunelab.train import Recipe, train, train_seeds, training
-
-
-@pytest.fixture(scope="module")
-def digits() -> Images:
-    return load_images("digits")
 
 
 def small(seed: int = 0) -> nn.Sequential:

@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 import made_lenet as made
-from prunelab import project, tables
-from prunelab.studies.common import runs as common_runs
+from prunelab import project
 from prunelab.studies.lenet import summary
 from prunelab.studies.lenet import tables as lenet_tables
 from prunelab.studies.lenet.tables import Dense
@@ -249,31 +248,23 @@ def dense_run(folder: Path, rows: pd.DataFrame) -> str:
     return str(folder)
 
 
-def test_runs_are_read_one_below_the_other_and_kept_with_their_descriptions(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_runs_are_read_one_below_the_other(tmp_path: Path) -> None:
     strong, source = (made.dense(recipes=[recipe], seeds=2) for recipe in ("strong", "source"))
-    folders = {
-        "dense": dense_run(tmp_path / "a", strong),
-        "dense_source": dense_run(tmp_path / "b", source),
-    }
-    runs = common_runs.Runs(folders=folders)
-    monkeypatch.chdir(tmp_path)
+    folders = {"dense": dense_run(tmp_path / "a", strong), "dense_source": dense_run(tmp_path / "b", source)}
 
-    assert runs.table("dense")["recipe"].value_counts().to_dict() == {"strong": 12, "source": 12}
-    kept = runs.keep("dense", runs.table("dense").iloc[:3])
-    pd.testing.assert_frame_equal(tables.load(Path("tables/dense.csv")), kept)
+    read = lenet_tables.measured(folders, "dense")["recipe"]
+    assert read.tolist() == ["strong"] * 12 + ["source"] * 12
 
 
 def test_a_run_not_named_and_a_run_without_rows_are_refused_in_one_line(tmp_path: Path) -> None:
     empty = dense_run(tmp_path / "empty", made.dense(seeds=1).iloc[:0])
 
     with pytest.raises(FileNotFoundError, match=r"table 'dense' .* dense_source names no folder; .*-p dense_source="):
-        common_runs.Runs(folders={"dense_source": ""}).table("dense")
+        lenet_tables.measured({"dense_source": ""}, "dense")
     with pytest.raises(
         ValueError, match=r"a run leaves rows in its tables; dense of .*empty has none: run it again"
     ) as no:
-        common_runs.Runs(folders={"dense": empty}).table("dense")
+        lenet_tables.measured({"dense": empty}, "dense")
     assert "\n" not in str(no.value)
 
 

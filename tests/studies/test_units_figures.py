@@ -17,7 +17,7 @@ import made_units as made
 from properties import tries
 from prunelab.figures import Saved, number, penalty_axis
 from prunelab.studies.common import runs
-from prunelab.studies.units import figures, summary, unit_figures
+from prunelab.studies.units import figures, rules, summary, unit_figures
 
 Size = tuple[tuple[str, ...], tuple[str, ...], tuple[int, ...], int]  # scores, layers, steps, seeds
 WHOLE: Size = (made.SCORES, made.LAYERS, made.STEPS, 3)
@@ -225,7 +225,7 @@ def test_powers_of_ten_are_written_as_people_write_them() -> None:
 def test_layers_are_named_in_words_from_the_input_on() -> None:
     table = DataFrame({"layer": ["all", "fc1", "conv10", "conv2", "none"]})
 
-    assert summary.layers_of(table) == ["conv2", "conv10", "fc1", "none", "all"]
-    assert summary.second_convolution(table) == "conv10"
+    assert rules.layers_of(table) == ["conv2", "conv10", "fc1", "none", "all"]
+    assert rules.second_convolution(table) == "conv10"
     named = [figures.layer_name(layer) for layer in ("conv2", "fc1", "all", "conv11")]
     assert named == ["second convolution", "first linear layer", "all layers at once", "conv11"]

@@ -5,7 +5,6 @@ degrees of freedom, 4.3027 at 95 %, makes the half-width of their interval 4.302
 """
 
 import itertools
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -15,8 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from properties import tries
-from prunelab import claims, records
+from prunelab import claims
 from prunelab.studies.units import rules
+from prunelab.studies.units.trajectory import Choice, Penalty, Square
+from prunelab.studies.units.tuning import FineTuned, Iterative
 
 HALF = 2.4841  # sways
 SEEDS = (0, 1, 2)
@@ -746,23 +747,23 @@ def test_a_claim_without_a_rule_is_refused():
 
 # --- from the tables of runs ---
 
-CHECKPOINT = ["data", "model", "seed", "step", "layer", "score"]
-KEYS = {
-    "penalties": [*CHECKPOINT, "replacement", "part"],
-    "choices": CHECKPOINT,
-    "squares": [*CHECKPOINT, "unit"],
-    "fine-tuned": [*CHECKPOINT, "replacement", "tuning_steps", "part"],
-    "iterative": ["data", "model", "seed", "schedule", "score", "replacement", "removed_percent", "part"],
-}
+TABLES = (Penalty, Choice, Square, FineTuned, Iterative)
+# What the rules do not read.
+REST = {"data_id": "a", "units": 10, "removed": 1, "loss": 1.0, "accuracy_percent": 50.0}
+
+
+def left(kind, whole, folder):
+    """Write a table as a run leaves it."""
+    rest = {column: cell for column, cell in REST.items() if column not in whole}
+    kind.save(kind.frame(whole.assign(**rest)), folder=folder / "tables")
 
 
 @pytest.fixture(scope="module")
 def runs(tmp_path_factory):
-    """Runs that left the tables the source would have: table -> folder."""
+    """Runs that left the tables the source would have: run -> folder."""
     folder = tmp_path_factory.mktemp("runs")
-    for name, whole in source_account().items():
-        columns, run = dict.fromkeys(whole.columns, "may be empty"), rules.RUNS[name]
-        records.save_table(whole, name, key=KEYS[name], columns=columns, folder=folder / run / "tables")
+    for kind, (name, whole) in zip(TABLES, source_account().items(), strict=True):
+        left(kind, whole, folder / rules.RUNS[name])
     return {run: str(folder / run) for run in rules.RUNS.values()}
 
 
@@ -797,10 +798,8 @@ def test_claims_whose_run_is_not_named_are_left_out_but_penalties_are_needed(run
 
 def test_a_run_that_kept_no_activations_has_no_say_on_them(runs, tmp_path):
     lean = tmp_path / "lean"
-    for name in ("penalties", "choices"):
-        whole = records.load_table(Path(runs["units-penalties"]) / "tables" / f"{name}.csv").assign(data="other")
-        columns = dict.fromkeys(whole.columns, "may be empty")
-        records.save_table(whole, name, key=KEYS[name], columns=columns, folder=lean / "tables")
+    left(Penalty, penalties(data=("other",)), lean)
+    left(Choice, choices(data=("other",)), lean)
 
     alone = rules.decide_runs([str(lean)])
     both = rules.decide_runs([str(lean), runs["units-penalties"]])

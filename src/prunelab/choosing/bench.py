@@ -14,7 +14,7 @@ from prunelab.choosing.families import Family
 from prunelab.data import Split
 from prunelab.measure import WHOLE, flops, sizes
 from prunelab.measure.latency import Call, call_seconds
-from prunelab.measure.modes import evaluating
+from prunelab.models.modes import evaluating
 from prunelab.pruning import prunable
 from prunelab.stats import LEVEL
 

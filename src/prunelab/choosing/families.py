@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from prunelab.data import Split
 from prunelab.measure import evaluate
-from prunelab.measure.modes import evaluating
+from prunelab.models.modes import evaluating
 from prunelab.pruning import apply, magnitude, prunable
 from prunelab.pruning.kinds import find, named
 from prunelab.pruning.thresholds import Curve, by_sensitivity, cut, kept_at, order, smallest_kept

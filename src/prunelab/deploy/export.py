@@ -15,7 +15,7 @@ from onnx import TensorProto, checker, helper, numpy_helper
 from torch import Tensor, nn
 
 import prunelab
-from prunelab.measure.modes import evaluating
+from prunelab.models.modes import evaluating
 from prunelab.pruning.units import Step, steps_of
 
 TOLERANCE = 1e-4  # of the largest output: what is to be equal is summed in another order

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from prunelab.deploy.sparse import Library, sparse_state, sparse_steps
 from prunelab.measure import flops
-from prunelab.measure.modes import evaluating
 from prunelab.measure.sparsity import WHOLE
+from prunelab.models.modes import evaluating
 from prunelab.pruning.unit_removal import remove, shrink
 from prunelab.pruning.units import Site, flattened, layer_of, norm_of, sites, steps_of
 

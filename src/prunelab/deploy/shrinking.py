@@ -15,8 +15,8 @@ from prunelab.data import Images, Split
 from prunelab.deploy.export import TOLERANCE, refuse_other_outputs
 from prunelab.deploy.forms import exporter, operations, without_dead_units
 from prunelab.deploy.stored import open_net, read, refuse_other_data, refuse_other_net
-from prunelab.measure.modes import evaluating
 from prunelab.models import is_conv, parse, parse_conv
+from prunelab.models.modes import evaluating
 from prunelab.pruning.units import outputs
 
 

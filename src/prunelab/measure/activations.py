@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from prunelab.measure.modes import evaluating
 from prunelab.measure.perceptron import ACTIVATE, Layer, inputs_of, layers_of
+from prunelab.models.modes import evaluating
 
 # Examples in one block: a layer's outputs for them, 1 MB at width 256, are read several times while in the cache.
 _BLOCK = 1000

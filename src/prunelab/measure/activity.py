@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from prunelab.measure.modes import evaluating
 from prunelab.measure.perceptron import Layer, inputs_of, layers_of
+from prunelab.models.modes import evaluating
 from prunelab.pruning.paths import live
 
 # Examples in one block: all outputs of 1200 units for them are 5 MB.

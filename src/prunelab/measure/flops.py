@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from prunelab.measure.modes import evaluating
 from prunelab.measure.sparsity import WHOLE
+from prunelab.models.modes import evaluating
 
 _T = TypeVar("_T")
 

@@ -1,4 +1,4 @@
-"""How much memory a call takes at the most: on the CPU of a fresh process, on a GPU of torch's allocator.
+"""How much memory a call takes at the most, on the CPU of a fresh process.
 
 On the CPU torch, scipy and ONNX Runtime each allocate in their own way, and none of them counts what the others take.
 What all of them share is the process, so a call is made in a child process of its own, and the operating system says
@@ -13,12 +13,10 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-
-import torch
 
 _STATUS, _RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 _RESET_PEAK = "5"  # what makes Linux forget the most that a process held so far (proc(5))
@@ -85,27 +83,6 @@ def answer() -> None:
     _RESET.write_text(_RESET_PEAK, encoding="ascii")
     call()
     print(json.dumps({"held": held - before, "peak": _kept("VmHWM:") - before}))
-
-
-def cuda_peak(call: Callable[[], object], device: torch.device | str = "cuda") -> int:
-    """Give the bytes that torch holds on a GPU at the most while a call is made, beyond what it holds before.
-
-    Args:
-        call: made once to warm up and once to measure.
-        device: the GPU.
-
-    Raises:
-        ValueError: the device is no GPU.
-    """
-    if torch.device(device).type != "cuda":
-        raise ValueError(f"torch counts what it holds on a GPU; got device {str(device)!r}: take child_peak on a CPU")
-    call()
-    torch.cuda.synchronize(device)
-    before = torch.cuda.memory_allocated(device)
-    torch.cuda.reset_peak_memory_stats(device)
-    call()
-    torch.cuda.synchronize(device)
-    return torch.cuda.max_memory_allocated(device) - before
 
 
 def _settled() -> int:

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from prunelab.measure.modes import evaluating
-from prunelab.pruning.units import Layer, Site, Step, layer_of, sites, steps_of
+from prunelab.models.modes import evaluating
+from prunelab.pruning.units import Layer, Site, Step, check_flags, layer_of, sites, steps_of
 from prunelab.train import Examples
 
 
@@ -63,11 +63,9 @@ class Probe:
         Raises:
             ValueError: an unknown site, or flags or a shift that do not fit.
         """
-        if site not in self.sites or removed.shape != (self.sites[site].units,) or removed.dtype != torch.bool:
-            known = ", ".join(f"{name} ({place.units})" for name, place in self.sites.items())
-            raise ValueError(
-                f"a penalty is of units flagged at one of {known}; got {site!r} {tuple(removed.shape)} {removed.dtype}"
-            )
+        if site not in self.sites:
+            raise ValueError(f"a penalty is of units at one of {', '.join(self.sites)}; got {site!r}")
+        check_flags(self.sites[site], removed)
         if not bool(removed.any()) and (shift is None or not bool(shift.any())):
             return 0.0
         place = self.sites[site]

@@ -87,22 +87,6 @@ def average_ranks(values: Tensor) -> Tensor:
     return torch.empty_like(first).scatter_(1, order, (first + last) / 2)
 
 
-def rank_correlations(a: Tensor, b: Tensor) -> Tensor:
-    """Give Spearman's rank correlation of each row of a with that of b, ties sharing their mean rank.
-
-    The ranks of posteriors are those of the logits: softmax keeps the order, and the logits still tell apart what
-    underflows to a posterior of 0. A row that is all ties has no order; its correlation is taken as 0.
-
-    Args:
-        a: (N, classes), at least two classes.
-        b: the same shape.
-
-    Returns:
-        (N,) float32 in [-1, 1].
-    """
-    return _correlations(_centred_ranks(a), _centred_ranks(b))
-
-
 def entropies(logits: Tensor) -> Tensor:
     """Give the entropy of each row's posteriors, -Σ p ln p in nats.
 

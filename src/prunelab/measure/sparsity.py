@@ -7,7 +7,6 @@ from torch import Tensor, nn
 
 from prunelab.pruning import prunable
 from prunelab.pruning.application import refuse_misfits, refuse_torch_form
-from prunelab.pruning.selection import removed_count
 
 WHOLE = "all"  # the name of the row that sums the others up
 _INDEX_BYTES = 4  # of a column index or a row pointer, int32
@@ -20,7 +19,6 @@ class Count:
     layer: str  # parameter name, or "all"
     weights: int  # prunable weights
     kept: int  # of these, left in the network
-    sparsity_asked: float | None  # fraction of all weights, [0, 1); None for single layers and where none was asked
     sparsity: float  # fraction removed, counted, [0, 1]; 0 where there are no weights
 
 
@@ -35,12 +33,7 @@ class Size:
     csr_bytes: int  # compressed sparse rows; parameters with fewer than two dimensions stay dense
 
 
-def count(
-    weights: nn.Module | Mapping[str, Tensor],
-    masks: Mapping[str, Tensor] | None = None,
-    *,
-    asked: float | None = None,
-) -> list[Count]:
+def count(weights: nn.Module | Mapping[str, Tensor], masks: Mapping[str, Tensor] | None = None) -> list[Count]:
     """Count the weights that are left, layer by layer and then in the whole.
 
     Sparsity is 1 - kept / weights. With masks a weight is kept if its mask says so, or if it has none; without them
@@ -49,18 +42,14 @@ def count(
     Args:
         weights: a network, of which the prunable weights count, or parameter name -> weight.
         masks: parameter name -> bool, of the weight's shape, True = kept.
-        asked: the sparsity that was asked for, in [0, 1), stored beside what is counted.
 
     Returns:
         One row per weight in the given order, and a last one named "all".
 
     Raises:
         TypeError: a mask is not bool.
-        ValueError: a mask names none of the weights or has another shape, `asked` is outside [0, 1), or the network
-            is in torch's pruned form.
+        ValueError: a mask names none of the weights or has another shape, or the network is in torch's pruned form.
     """
-    if asked is not None:
-        removed_count(asked, 0, name="the sparsity asked for")
     if isinstance(weights, nn.Module):
         weights = prunable(weights)
     refuse_misfits(weights, masks or {})
@@ -69,7 +58,7 @@ def count(
         left = weight if masks is None else masks.get(name)
         kept = weight.numel() if left is None else int(left.count_nonzero())
         rows.append(_count(name, weight.numel(), kept))
-    return [*rows, _count(WHOLE, sum(row.weights for row in rows), sum(row.kept for row in rows), asked)]
+    return [*rows, _count(WHOLE, sum(row.weights for row in rows), sum(row.kept for row in rows))]
 
 
 def sizes(parameters: nn.Module | Mapping[str, Tensor]) -> list[Size]:
@@ -115,10 +104,9 @@ def sizes(parameters: nn.Module | Mapping[str, Tensor]) -> list[Size]:
     return [*rows, whole]
 
 
-def _count(layer: str, weights: int, kept: int, asked: float | None = None) -> Count:
+def _count(layer: str, weights: int, kept: int) -> Count:
     """Make a row; a layer without weights has lost nothing."""
-    sparsity = (weights - kept) / weights if weights else 0.0
-    return Count(layer=layer, weights=weights, kept=kept, sparsity_asked=asked, sparsity=sparsity)
+    return Count(layer=layer, weights=weights, kept=kept, sparsity=(weights - kept) / weights if weights else 0.0)
 
 
 def _csr_bytes(name: str, weight: Tensor, nonzero: int) -> int:

@@ -1,25 +1,62 @@
-"""Many prunings of one net, measured together: what the settings share is computed once."""
+"""How well a classifier does on a split: one net, or many prunings of it, which share what they can."""
 
 import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from prunelab.data import Split
-from prunelab.measure.accuracy import Evaluation
-from prunelab.measure.modes import evaluating
 from prunelab.models import linear_layers
+from prunelab.models.modes import evaluating
 from prunelab.pruning import below_threshold, masked
+from prunelab.pruning.kinds import find
 from prunelab.pruning.masks import SIGNS
-
-__all__ = ["SIGNS", "logits", "sweep", "threshold_sweep"]
 
 # Examples in one block: their activations stay in the cache from one setting to the next.
 _BLOCK = 1000
 
 # Below this density a sparse product beats the dense one (784 x 300 on AVX-512 cores: equal near 0.2).
 _SPARSE_BELOW = 0.15
+
+
+class Evaluation(NamedTuple):
+    """What one pass over a split found."""
+
+    loss: float  # mean cross-entropy in nats; NaN where the network's outputs are
+    accuracy: float  # fraction of examples whose largest output is the label's, [0, 1]
+
+
+def evaluate(model: nn.Module, split: Split, *, batch_size: int = 1000) -> Evaluation:
+    """Measure a classifier in one pass without gradients; its training modes are as before afterwards.
+
+    Of several largest outputs the first counts as the answer. The losses are summed in float64, so the batch size
+    changes the mean by no more than the forward pass itself depends on it.
+
+    Args:
+        model: maps inputs (B, C, H, W) to outputs (B, classes), read as logits; on the split's device.
+        split: examples to measure on, at least one.
+        batch_size: examples in one pass, at least 1.
+
+    Returns:
+        (loss, accuracy), also by name.
+
+    Raises:
+        ValueError: the split is empty, or `batch_size` is below 1.
+    """
+    if batch_size < 1:
+        raise ValueError(f"batch_size is the number of examples in one pass, at least 1; got {batch_size!r}")
+    if not len(split.y):
+        raise ValueError("a mean needs an example; the split is empty")
+    loss = torch.zeros((), dtype=torch.float64, device=split.y.device)
+    correct = torch.zeros((), dtype=torch.int64, device=split.y.device)
+    with evaluating(model):
+        for x, y in zip(torch.split(split.x, batch_size), torch.split(split.y, batch_size), strict=True):
+            outputs = model(x)  # (B, classes)
+            loss += nn.functional.cross_entropy(outputs, y, reduction="none").sum(dtype=torch.float64)
+            correct += (outputs.argmax(dim=1) == y).sum()
+    return Evaluation(loss=float(loss) / len(split.y), accuracy=int(correct) / len(split.y))
 
 
 def sweep(model: nn.Sequential, split: Split, settings: Iterable[Mapping[str, Tensor]]) -> list[Evaluation]:
@@ -102,8 +139,8 @@ def threshold_sweep(
     _not_empty(split)
     if not thresholds:
         raise ValueError("a sweep needs at least one threshold; got none")
-    if unknown := [sign for sign in signs if sign not in SIGNS]:
-        raise ValueError(f"a sign is one of {', '.join(SIGNS)}; got {unknown[0]!r}")
+    for sign in signs:
+        find("sign", sign)
     first, *later = linear_layers(model)
     layers = dict(model.named_children())
     weights = {name: model.get_parameter(f"{name}.weight").detach() for name in (first, *later)}

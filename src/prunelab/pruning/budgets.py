@@ -14,34 +14,6 @@ from prunelab.pruning.selection import kept_after_removing, refuse_nan
 BUDGETS = tuple(named("budget"))
 
 
-def erk_densities(shapes: Mapping[str, Sequence[int]], density: float) -> dict[str, float]:
-    """Give each layer a density in proportion to the sum of its dimensions over their product (Erdős-Rényi-Kernel).
-
-    A layer of n weights whose dimensions add up to d so keeps a number of weights in proportion to d: the larger
-    the layer, the sparser. Layers that would come above 1 are kept whole, and the others share what is left.
-
-    Args:
-        shapes: parameter name -> shape of the weights; (outputs, inputs) gives Erdős-Rényi, and with the two sides
-            of a convolution's kernel behind them its extension to kernels.
-        density: fraction of all weights to keep, in (0, 1].
-
-    Returns:
-        Same names; the fraction of each layer's weights to keep, in (0, 1]. Weighted by the layers' sizes they
-        average `density`, up to the rounding of floats.
-
-    Raises:
-        ValueError: `density` is outside (0, 1], there is no layer, or a shape is empty or holds a number below 1.
-
-    Source: Evci et al., "Rigging the Lottery: Making All Tickets Winners", ICML 2020; without the kernels Mocanu et
-    al., "Scalable training of artificial neural networks with adaptive sparse connectivity", 2018.
-    """
-    if not 0 < density <= 1:
-        raise ValueError(f"density is the fraction of weights to keep, in (0, 1]; got {density!r}")
-    sizes = _sizes(shapes)
-    shares = _erk_shares(shapes, sizes, Fraction(density) * sum(sizes.values()))
-    return {name: float(share / sizes[name]) for name, share in shares.items()}
-
-
 def layer_counts(shapes: Mapping[str, Sequence[int]], kept: int, budget: str) -> dict[str, int]:
     """Share a number of kept weights among layers by their shapes alone.
 
@@ -52,7 +24,9 @@ def layer_counts(shapes: Mapping[str, Sequence[int]], kept: int, budget: str) ->
     Args:
         shapes: parameter name -> shape of the weights.
         kept: how many weights to keep in all, 1 to their number.
-        budget: "layer" keeps the same fraction of each, "erk" the densities of `erk_densities`.
+        budget: "layer" keeps the same fraction of each. "erk" (Erdős-Rényi-Kernel) keeps a number in proportion to the
+            sum of a layer's dimensions: the larger the layer, the sparser. Layers that would come above all their
+            weights are kept whole, and the others share what is left.
 
     Returns:
         Same names; whole numbers that add up to `kept`, none above the number of its layer's weights.
@@ -60,6 +34,9 @@ def layer_counts(shapes: Mapping[str, Sequence[int]], kept: int, budget: str) ->
     Raises:
         ValueError: `kept` is out of range, `budget` is neither of the two, there is no layer, or a shape is empty or
             holds a number below 1.
+
+    Source: of "erk", Evci et al., "Rigging the Lottery: Making All Tickets Winners", ICML 2020; without the kernels
+        Mocanu et al., "Scalable training of artificial neural networks with adaptive sparse connectivity", 2018.
     """
     share = find("budget", budget).share
     if share not in _SHARES:
@@ -107,7 +84,7 @@ def keep_within(weights: Mapping[str, Tensor], kept: int, budget: str = "global"
     """Keep exactly so many weights in all, the largest in magnitude that the budget of their layer allows.
 
     "global" has one threshold for all layers, and may empty a layer of small weights. "layer" keeps the same fraction
-    of each layer and "erk" the fractions of `erk_densities`, both in the whole numbers of `layer_counts`. "lamp"
+    of each layer and "erk" numbers by its shape, see `layer_counts`. "lamp"
     keeps the largest scores of `criteria.lamp` in all layers together; with `kept` at least the number of layers it
     leaves at least one weight in each that is not all zero.
 

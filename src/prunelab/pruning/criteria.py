@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from prunelab.models.modes import evaluating
 from prunelab.pruning.application import prunable
 from prunelab.pruning.selection import refuse_nan
 
@@ -136,21 +137,12 @@ def accumulate(
         )
     leaves = {name: weight.requires_grad_() for name, weight in prunable(model).items()}  # also of a frozen net
     totals = {name: torch.zeros_like(weight, dtype=torch.float64) for name, weight in leaves.items()}
-    training = [module for module in model.modules() if module.training]
-    model.eval()
-    try:
-        with torch.enable_grad():
-            for part, classes in zip(x.split(batch_size), y.split(batch_size), strict=True):
-                loss = nn.functional.cross_entropy(
-                    torch.func.functional_call(model, leaves, (part,)), classes, reduction="sum"
-                )
-                for total, gradient in zip(
-                    totals.values(), torch.autograd.grad(loss, list(leaves.values())), strict=True
-                ):
-                    total += gradient.abs() if absolute else gradient
-    finally:
-        for module in training:
-            module.training = True
+    with evaluating(model, gradients=True):
+        for part, classes in zip(x.split(batch_size), y.split(batch_size), strict=True):
+            outputs = torch.func.functional_call(model, leaves, (part,))
+            loss = nn.functional.cross_entropy(outputs, classes, reduction="sum")
+            for total, own in zip(totals.values(), torch.autograd.grad(loss, list(leaves.values())), strict=True):
+                total += own.abs() if absolute else own
     for name, total in totals.items():
         if not bool(torch.isfinite(total).all()):
             raise ValueError(f"scores need finite gradients; those of {name!r} are not: did the training diverge?")

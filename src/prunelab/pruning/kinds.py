@@ -8,7 +8,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import Any, Literal, NamedTuple
 
-from prunelab.pruning import criteria
+from prunelab.pruning.criteria import (
+    gradient,
+    lamp,
+    magnitude,
+    negative,
+    positive,
+    random,
+    saliency,
+    unit_activation,
+    unit_norm,
+    unit_random,
+    unit_replacement,
+    unit_replacement_size,
+    unit_taylor,
+    unit_taylor_size,
+)
 from prunelab.pruning.thresholds import by_sensitivity, in_deviations
 
 Role = Literal["kind", "sign", "method", "budget", "family", "score"]  # the parameter that names it
@@ -33,12 +48,12 @@ class Kind:
     label: str  # in figures and on pages
     ranks_by: str  # what is smallest in what goes first: w weight, g gradient, a activation, ā its mean
     score: Callable[..., Any]  # what it needs, in that order -> scores, higher = kept
-    _: KW_ONLY
+    look: Look
     needs: tuple[Need, ...] = ("weights",)
+    _: KW_ONLY
     penalty: Penalty = "none"  # that the net is trained with
     units: str = ""  # the score of whole units it ranks by; empty where single weights go
     share: Share = "all layers"  # ranked together; or the same fraction of each layer, or of each of its signs; or ERK
-    look: Look
 
     @property
     def backward(self) -> bool:
@@ -71,109 +86,66 @@ _LONG, _MIDDLE, _SHORT, _MIXED = (0, (5, 2)), (0, (4, 2)), (0, (2, 1)), (0, (4, 
 
 # Colours are those of Okabe and Ito (2008), told apart with every common colour vision. Marker and dash repeat what the
 # colour says; kinds that differ in how they sum up share a colour.
-_ABS = Kind("abs", "both signs (abs, one threshold)", "|w|", criteria.magnitude, look=Look("#0072b2", "o"))
+_ABS = Kind("abs", "both signs (abs, one threshold)", "|w|", magnitude, Look("#0072b2", "o"))
 
-_UNITS = {
-    kind.name: replace(kind, units=kind.name)
-    for kind in (
-        Kind(
-            "random",
-            "random",
-            "a random number of a unit",
-            criteria.unit_random,
-            needs=("weights", "chance"),
-            look=Look("#000000", "X"),
-        ),
-        Kind("norm", "norm", "‖w‖² / fan-in of a unit", criteria.unit_norm, look=Look("#e69f00", "s")),
-        Kind(
-            "activation",
-            "activation",
-            "mean |a| of a unit",
-            criteria.unit_activation,
-            needs=("activations",),
-            look=Look("#009e73", "D"),
-        ),
-        Kind(
-            "taylor",
-            "signed Taylor",
-            "mean −a · g of a unit",
-            criteria.unit_taylor,
-            needs=("gradients",),
-            look=Look("#56b4e9", "v"),
-        ),
-        Kind(
-            "taylor-abs",
-            "absolute Taylor",
-            "mean |a · g| of a unit",
-            criteria.unit_taylor_size,
-            needs=("gradients",),
-            look=Look("#0072b2", "^"),
-        ),
-        Kind(
-            "mrs",
-            "signed MRS",
-            "mean (ā − a) · g of a unit",
-            criteria.unit_replacement,
-            needs=("activations", "gradients"),
-            look=Look("#cc79a7", "P"),
-        ),
-        Kind(
-            "mrs-abs",
-            "absolute MRS",
-            "mean |(ā − a) · g| of a unit",
-            criteria.unit_replacement_size,
-            needs=("activations", "gradients"),
-            look=Look("#d55e00", "o"),
-        ),
-    )
-}
+_UNIT_SCORES = (
+    Kind("random", "random", "a random number of a unit", unit_random, Look("#000000", "X"), ("weights", "chance")),
+    Kind("norm", "norm", "‖w‖² / fan-in of a unit", unit_norm, Look("#e69f00", "s")),
+    Kind("activation", "activation", "mean |a| of a unit", unit_activation, Look("#009e73", "D"), ("activations",)),
+    Kind("taylor", "signed Taylor", "mean −a · g of a unit", unit_taylor, Look("#56b4e9", "v"), ("gradients",)),
+    Kind(
+        "taylor-abs",
+        "absolute Taylor",
+        "mean |a · g| of a unit",
+        unit_taylor_size,
+        Look("#0072b2", "^"),
+        ("gradients",),
+    ),
+    Kind(
+        "mrs",
+        "signed MRS",
+        "mean (ā − a) · g of a unit",
+        unit_replacement,
+        Look("#cc79a7", "P"),
+        ("activations", "gradients"),
+    ),
+    Kind(
+        "mrs-abs",
+        "absolute MRS",
+        "mean |(ā − a) · g| of a unit",
+        unit_replacement_size,
+        Look("#d55e00", "o"),
+        ("activations", "gradients"),
+    ),
+)
+
+_UNITS = {kind.name: replace(kind, units=kind.name) for kind in _UNIT_SCORES}
 
 KINDS: Mapping[Role, tuple[Kind, ...]] = {
     # Those that the comparison of kinds knows.
     "kind": (
-        Kind("magnitude", "magnitude", "|w|", criteria.magnitude, look=Look("#0072b2", "o")),
-        Kind("l1", "L1 penalty", "|w|", criteria.magnitude, penalty="l1", look=Look("#d55e00", "s")),
-        Kind("l2", "L2 penalty", "|w|", criteria.magnitude, penalty="l2", look=Look("#e69f00", "D")),
-        Kind(
-            "gradient",
-            "gradient (mean)",
-            "|mean g|",
-            criteria.gradient,
-            needs=("gradients",),
-            look=Look("#cc79a7", "v"),
-        ),
+        Kind("magnitude", "magnitude", "|w|", magnitude, Look("#0072b2", "o")),
+        Kind("l1", "L1 penalty", "|w|", magnitude, Look("#d55e00", "s"), penalty="l1"),
+        Kind("l2", "L2 penalty", "|w|", magnitude, Look("#e69f00", "D"), penalty="l2"),
+        Kind("gradient", "gradient (mean)", "|mean g|", gradient, Look("#cc79a7", "v"), ("gradients",)),
         Kind(
             "gradient-abs",
             "gradient (mean size)",
             "mean |g| of batches",
-            criteria.gradient,
-            needs=("gradient sizes",),
-            look=Look("#cc79a7", "<", _MIDDLE),
+            gradient,
+            Look("#cc79a7", "<", _MIDDLE),
+            ("gradient sizes",),
         ),
-        Kind(
-            "saliency",
-            "saliency (mean)",
-            "|w · mean g|",
-            criteria.saliency,
-            needs=("weights", "gradients"),
-            look=Look("#009e73", "^"),
-        ),
+        Kind("saliency", "saliency (mean)", "|w · mean g|", saliency, Look("#009e73", "^"), ("weights", "gradients")),
         Kind(
             "saliency-abs",
             "saliency (mean size)",
             "|w| · mean |g| of batches",
-            criteria.saliency,
-            needs=("weights", "gradient sizes"),
-            look=Look("#009e73", ">", _MIDDLE),
+            saliency,
+            Look("#009e73", ">", _MIDDLE),
+            ("weights", "gradient sizes"),
         ),
-        Kind(
-            "random",
-            "random",
-            "a random number",
-            criteria.random,
-            needs=("weights", "chance"),
-            look=Look("#000000", "X"),
-        ),
+        Kind("random", "random", "a random number", random, Look("#000000", "X"), ("weights", "chance")),
         replace(_UNITS["norm"], name="units-norm", label="units by norm", look=Look("#7a7a7a", "p")),
         replace(_UNITS["mrs-abs"], name="units-mrs-abs", label="units by mean replacement", look=Look("#56b4e9", "P")),
         replace(_UNITS["random"], name="units-random", label="units at random", look=Look("#000000", "x", _MIDDLE)),
@@ -181,8 +153,8 @@ KINDS: Mapping[Role, tuple[Kind, ...]] = {
     # Which weights below a threshold go.
     "sign": (
         _ABS,
-        Kind("positive", "positive only", "w above 0", criteria.positive, look=Look("#d55e00", "^", _LONG)),
-        Kind("negative", "negative only", "|w| below 0", criteria.negative, look=Look("#009e73", "v", _SHORT)),
+        Kind("positive", "positive only", "w above 0", positive, Look("#d55e00", "^", _LONG)),
+        Kind("negative", "negative only", "|w| below 0", negative, Look("#009e73", "v", _SHORT)),
     ),
     # How a fraction of all weights is removed.
     "method": (
@@ -190,37 +162,37 @@ KINDS: Mapping[Role, tuple[Kind, ...]] = {
             "percentile",
             "same percentile of each layer and sign",
             "|w|",
-            criteria.magnitude,
+            magnitude,
+            Look("#cc79a7", "s", _MIXED),
             share="each sign",
-            look=Look("#cc79a7", "s", _MIXED),
         ),
         _ABS,
     ),
     # How a number of weights kept is shared among layers.
     "budget": (
-        Kind("global", "one global threshold", "|w|", criteria.magnitude, look=Look("#0072b2", "o")),
+        Kind("global", "one global threshold", "|w|", magnitude, Look("#0072b2", "o")),
         Kind(
             "layer",
             "the same fraction of each layer",
             "|w|",
-            criteria.magnitude,
+            magnitude,
+            Look("#d55e00", "^", _LONG),
             share="each layer",
-            look=Look("#d55e00", "^", _LONG),
         ),
-        Kind("erk", "ERK", "|w|", criteria.magnitude, share="erk", look=Look("#009e73", "v", _SHORT)),
-        Kind("lamp", "LAMP", "w² / Σ of squares as large", criteria.lamp, look=Look("#cc79a7", "D", _MIXED)),
+        Kind("erk", "ERK", "|w|", magnitude, Look("#009e73", "v", _SHORT), share="erk"),
+        Kind("lamp", "LAMP", "w² / Σ of squares as large", lamp, Look("#cc79a7", "D", _MIXED)),
     ),
     # What a threshold is searched on.
     "family": (
-        Kind("global", "one threshold", "|w|", criteria.magnitude, look=Look("#0072b2", "o")),
-        Kind("quality", "quality × deviation of each layer", "|w| / σ", in_deviations, look=Look("#d55e00", "^")),
+        Kind("global", "one threshold", "|w|", magnitude, Look("#0072b2", "o")),
+        Kind("quality", "quality × deviation of each layer", "|w| / σ", in_deviations, Look("#d55e00", "^")),
         Kind(
             "sensitivity",
             "by sensitivity of the layers",
             "rise of the loss per weight",
             by_sensitivity,
-            needs=("weights", "curves", "loss"),
-            look=Look("#009e73", "s"),
+            Look("#009e73", "s"),
+            ("weights", "curves", "loss"),
         ),
         replace(
             _UNITS["mrs-abs"], name="units", label="whole units, replaced by their means", look=Look("#cc79a7", "D")

@@ -1,4 +1,7 @@
-"""The most a linear stand-in can win for removed units: the next layer's weights fitted anew by least squares.
+"""Biases and weights that make up for what pruning removes, without retraining.
+
+Of removed weights the next bias carries the mean. The most a linear stand-in can win for removed units is the next
+layer fitted anew by least squares.
 
 The consumer makes W x + b of its inputs x. Without the removed ones x_R, weights and bias on the others, x_K, are
 sought that give the same. Since W x is linear, that is to predict x_R linearly from x_K and a constant, and W_R carries
@@ -7,7 +10,7 @@ the mean, and so bias propagation; all correlations with the units that stay is 
 """
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -15,7 +18,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from prunelab.pruning.units import Layer, Site, flattened, layer_of, sites, steps_of
+from prunelab.pruning.application import refuse_misfits
+from prunelab.pruning.units import Layer, Site, check_flags, flattened, layer_of, sites, steps_of
 
 Fit = Literal["weights and bias", "bias"]
 FITS: tuple[Fit, ...] = get_args(Fit)
@@ -156,6 +160,50 @@ def squared_error(
     return max(float(((left @ moments.covariance) * left).sum() + offset.square().sum()), 0.0)
 
 
+def corrected_biases(
+    model: nn.Module, masks: Mapping[str, Tensor], mean_inputs: Mapping[str, Tensor]
+) -> dict[str, Tensor]:
+    """Move each pruned linear layer's bias by the mean of what its removed weights contributed.
+
+    b' = b + (W - W') E[h], W' the weights left and E[h] the layer's mean input in the unpruned net. As long as the
+    layers before are unpruned, every pre-activation of the layer then has its old mean over the examples that E[h]
+    was taken on. With all layers corrected that holds approximately, since the means of the inputs stay near theirs.
+
+    Args:
+        model: unpruned; its own weights and biases are read, nothing is written.
+        masks: parameter name of a linear layer's weight -> bool of its shape, True = kept.
+        mean_inputs: layer -> (inputs,), measured on training examples.
+
+    Returns:
+        Parameter name of the bias -> corrected bias, for every layer with a mask; to be used with the masked weights.
+
+    Raises:
+        TypeError: a mask is not bool.
+        ValueError: a mask does not fit or is none of a linear layer with a bias; a layer's mean input is missing or
+            of another length.
+
+    Source: the unstructured sibling of bias propagation, Evci et al., "Mean Replacement Pruning", 2018.
+    """
+    parameters = {name: parameter.detach() for name, parameter in model.named_parameters()}
+    refuse_misfits(parameters, masks)
+    biases = {}
+    for name, mask in masks.items():
+        layer, _, kind = name.rpartition(".")
+        weight, bias = parameters[name], parameters.get(f"{layer}.bias")
+        if kind != "weight" or bias is None or not isinstance(model.get_submodule(layer), nn.Linear):
+            raise ValueError(f"a correction needs the weight of a linear layer with a bias; {name!r} is none")
+        if layer not in mean_inputs or mean_inputs[layer].shape != weight.shape[1:]:
+            found = tuple(mean_inputs[layer].shape) if layer in mean_inputs else "nothing"
+            raise ValueError(
+                f"a correction needs the mean input of every pruned layer; {layer!r} has {weight.shape[1]} inputs, "
+                f"got {found}: measure the unpruned net on training examples"
+            )
+        removed = weight.double().masked_fill(mask.to(weight.device), 0)
+        lost = removed @ mean_inputs[layer].to(removed)
+        biases[f"{layer}.bias"] = (bias.double() + lost).to(bias.dtype)
+    return biases
+
+
 def _rows(consumer: Layer, inputs: Tensor) -> Tensor:
     """Lay out what the consumer's weights are multiplied with, (N · P, I) float64."""
     if isinstance(consumer, nn.Linear):
@@ -177,11 +225,7 @@ def _moments(total: Tensor, products: Tensor, count: int) -> InputMoments:
 
 def _flat(consumer: Layer, site: Site, removed: Tensor, moments: InputMoments) -> tuple[Tensor, Tensor]:
     """Give the consumer's weights, (outputs, I) float64, and which of its inputs are removed, (I,) bool."""
-    if removed.dtype != torch.bool or removed.shape != (site.units,):
-        raise ValueError(
-            f"removed units of {site.name} are flagged, ({site.units},) bool; got {tuple(removed.shape)} "
-            f"{removed.dtype}"
-        )
+    check_flags(site, removed)
     weight = consumer.weight.detach().flatten(1).double()
     if moments.mean.shape != weight.shape[1:]:
         raise ValueError(

@@ -114,21 +114,6 @@ def in_deviations(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return scores
 
 
-def quality_thresholds(weights: Mapping[str, Tensor], quality: float) -> dict[str, float]:
-    """Give each layer's threshold, quality · standard deviation of its weights; see `in_deviations`.
-
-    Args:
-        weights: parameter name -> weight, floating-point and finite.
-        quality: at least 0.
-
-    Raises:
-        ValueError: `quality` is negative or NaN, or a weight is not finite.
-    """
-    if not quality >= 0:
-        raise ValueError(f"quality multiplies a standard deviation, a number >= 0; got {quality!r}")
-    return {name: quality * _deviation(name, weight) for name, weight in weights.items()}
-
-
 @dataclass(frozen=True, kw_only=True)
 class Curve:
     """What pruning one layer alone costs."""

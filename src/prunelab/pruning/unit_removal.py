@@ -11,7 +11,7 @@ from torch.nn import functional
 from prunelab.data import Split
 from prunelab.pruning.application import apply, prunable
 from prunelab.pruning.unit_scores import Measured, measure_units
-from prunelab.pruning.units import Site, flattened, layer_of, norm_of, sites
+from prunelab.pruning.units import Site, check_flags, flattened, layer_of, norm_of, sites
 
 Mean = Literal["before pooling", "after pooling", "per position"]
 
@@ -87,7 +87,7 @@ def shift(
     """
     if mean not in MEANS or bias not in BIASES:
         raise ValueError(f"a mean is one of {MEANS} and a bias one of {BIASES}; got {mean!r} and {bias!r}")
-    _check_flags(site, removed)
+    check_flags(site, removed)
     consumer = layer_of(model, site.consumer)
     flags = removed.to(consumer.weight.device)
     constant = _constants(model, site, measured, mean).to(consumer.weight.device)  # (U, h, w) or (U, P), float64
@@ -136,7 +136,7 @@ def remove(
     masks: dict[str, Tensor] = {}
     for name, flags in removed.items():
         site = found[name]
-        _check_flags(site, flags)
+        check_flags(site, flags)
         layer, consumer = layer_of(model, name), layer_of(model, site.consumer)
         gone = flags.cpu()
         _mask(masks, f"{name}.weight", layer.weight)[gone] = False
@@ -187,13 +187,6 @@ def _mask(masks: dict[str, Tensor], name: str, parameter: Tensor) -> Tensor:
     return masks.setdefault(name, torch.ones(parameter.shape, dtype=torch.bool))
 
 
-def _check_flags(site: Site, flags: Tensor) -> None:
-    if flags.dtype != torch.bool or flags.shape != (site.units,):
-        raise ValueError(
-            f"removed units of {site.name} are flagged, ({site.units},) bool; got {tuple(flags.shape)} {flags.dtype}"
-        )
-
-
 def shrink(model: nn.Module, removed: Mapping[str, Tensor]) -> nn.Module:
     """Copy a net without some of its units.
 
@@ -213,10 +206,9 @@ def shrink(model: nn.Module, removed: Mapping[str, Tensor]) -> nn.Module:
     found = sites(model)
     small = copy.deepcopy(model)
     for name, flags in removed.items():
-        if name not in found or flags.dtype != torch.bool or flags.shape != (found[name].units,):
-            known = ", ".join(f"{site.name} ({site.units})" for site in found.values())
-            given = f"{name!r} {tuple(flags.shape)} {flags.dtype}"
-            raise ValueError(f"removed units are flagged site by site, bool, {known}; got {given}")
+        if name not in found:
+            raise ValueError(f"units are removed at {', '.join(found)}; got {name!r}")
+        check_flags(found[name], flags)
         if bool(flags.all()):
             raise ValueError(f"a layer keeps at least one unit; all {len(flags)} of {name} are to be removed")
         site = found[name]

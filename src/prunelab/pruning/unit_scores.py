@@ -1,13 +1,13 @@
 """Which units a net can spare: scores of all units from one pass forward and one back."""
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from prunelab.models.modes import evaluating
 from prunelab.pruning.criteria import UnitActivations, UnitGradients
 from prunelab.pruning.kinds import named
 from prunelab.pruning.units import Site, Step, layer_of, sites, steps_of
@@ -64,7 +64,7 @@ def measure_units(
         raise ValueError(f"units are measured on examples with their classes; got {len(x)} and {len(y)}")
     found, steps = sites(model), steps_of(model)
     sums = {name: _Sums() for name in found}
-    with _evaluated(model), torch.enable_grad():
+    with evaluating(model, gradients=True):
         for part, classes in zip(x.split(batch_size), y.split(batch_size), strict=True):
             logits, tapped = _tapped(model, steps, found, part)
             loss = nn.functional.cross_entropy(logits, classes, reduction="sum")
@@ -156,15 +156,3 @@ def _tapped(
             # A net of frozen weights has no gradients unless asked for here.
             tapped[name] = _Tapped(activations=x if x.requires_grad else x.requires_grad_(), inputs=x)
     return x, tapped
-
-
-@contextmanager
-def _evaluated(model: nn.Module) -> Iterator[None]:
-    """Put a net into evaluation mode, with gradients, and give each module its own mode back."""
-    training = [module for module in model.modules() if module.training]
-    model.eval()
-    try:
-        yield
-    finally:
-        for module in training:
-            module.training = True

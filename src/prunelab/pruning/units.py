@@ -11,6 +11,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, fx, nn
 
+from prunelab.models.modes import evaluating
+
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 _POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
 _IDLE = (nn.Identity, nn.Dropout, nn.Dropout2d)  # what changes nothing when a net is evaluated
@@ -57,16 +59,12 @@ def steps_of(model: nn.Module) -> list[Step]:
     Raises:
         ValueError: the net cannot be traced or is no chain; the line names the place.
     """
-    training = [module for module in model.modules() if module.training]
-    model.eval()  # what a net does only while it trains is no step of it
     try:
-        graph = fx.symbolic_trace(model).graph
+        with evaluating(model):  # what a net does only while it trains is no step of it
+            graph = fx.symbolic_trace(model).graph
     except Exception as error:  # whatever the net's own code runs into when it is traced
         reason = " ".join(str(error).split())[:200]
         raise ValueError(f"units are found in nets that torch.fx can trace; this one cannot be: {reason}") from error
-    finally:
-        for module in training:
-            module.training = True
     nodes = [node for node in graph.nodes if node.op != "placeholder" or node.users]
     for node in nodes:
         if len(node.users) > 1:
@@ -147,6 +145,19 @@ def norm_of(model: nn.Module, site: Site) -> nn.BatchNorm1d | nn.BatchNorm2d | N
     names = [step.name for step in steps]
     inside = steps[names.index(site.name) : names.index(site.tap) + 1]
     return next((step.module for step in inside if isinstance(step.module, _NORMS)), None)
+
+
+def check_flags(site: Site, removed: Tensor) -> None:
+    """Refuse what does not flag the units of a site.
+
+    Raises:
+        ValueError: no bool, or another number of flags than units.
+    """
+    if removed.dtype != torch.bool or removed.shape != (site.units,):
+        raise ValueError(
+            f"removed units of {site.name} are flagged, ({site.units},) bool; "
+            f"got {tuple(removed.shape)} {removed.dtype}"
+        )
 
 
 def flattened(consumer: Layer, units: int) -> int:

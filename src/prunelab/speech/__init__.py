@@ -1,12 +1,11 @@
 """Speech: recordings to utterances, features, state labels, decoded words and their errors."""
 
 from prunelab.speech.alignment import forced, uniform
-from prunelab.speech.corpus import Corpus, Part, content_id, log_priors, log_transitions, open_corpus, save_corpus
-from prunelab.speech.decoding import Setting, decode
+from prunelab.speech.corpus import Corpus, Part, log_priors, log_transitions, open_corpus, save_corpus
+from prunelab.speech.decoding import Setting, Topology, decode
 from prunelab.speech.features import log_mel, splice
 from prunelab.speech.scoring import WordErrors, utterance_interval, word_errors
 from prunelab.speech.strings import Stringing, Utterance, join, whole
-from prunelab.speech.topology import Topology
 
 __all__ = [
     "Corpus",
@@ -16,7 +15,6 @@ __all__ = [
     "Topology",
     "Utterance",
     "WordErrors",
-    "content_id",
     "decode",
     "forced",
     "join",

@@ -5,10 +5,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from prunelab.speech.decoding import batches, check_scores, padded
+from prunelab.speech.decoding import Topology, batches, check_scores, padded
 from prunelab.speech.features import frame_times
 from prunelab.speech.strings import Utterance
-from prunelab.speech.topology import Topology
 
 # Utterances in one batch: their scores along the chains of a long batch stay below a few megabytes.
 _UTTERANCES = 128

@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from prunelab import files
+from prunelab.speech.decoding import Topology
 from prunelab.speech.features import splice
-from prunelab.speech.topology import Topology
 
 PARTS = ("train", "dev", "test")
+_PLAIN = ("name", "synthetic", "context", "step")  # stored as they are
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -53,7 +55,6 @@ class Corpus:
     """All that training and testing a recogniser needs, the same in every run."""
 
     name: str
-    content_id: str  # 12 hexadecimal digits, see `content_id`
     synthetic: bool
     topology: Topology
     context: int  # neighbours on either side, in 10-ms frames
@@ -68,6 +69,35 @@ class Corpus:
     def inputs(self) -> int:
         """Count the numbers a scored frame brings to the net."""
         return (2 * self.context + 1) * self.train.features.shape[1]
+
+    @cached_property
+    def content_id(self) -> str:
+        """Identify the corpus by all that enters training and testing, whatever its name.
+
+        Returns:
+            12 hexadecimal digits of a SHA-256 over shapes, types, values, words and speakers.
+        """
+        hasher = hashlib.sha256(json.dumps([asdict(self.topology), self.context, self.step]).encode())
+        for name, part in self.parts.items():
+            hasher.update(json.dumps([name, part.words, part.speakers]).encode())
+        for name, tensor in self.tensors().items():
+            hasher.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
+            hasher.update(tensor.numpy().tobytes())
+        return hasher.hexdigest()[:12]
+
+    @property
+    def parts(self) -> dict[str, Part]:
+        """Give the parts by name."""
+        return {name: getattr(self, name) for name in PARTS}
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Give all that is stored as a tensor, under its name in the file, on the CPU."""
+        every = {"log_priors": self.log_priors, "transitions": self.transitions} | {
+            f"{name}/{field}": getattr(part, field)
+            for name, part in self.parts.items()
+            for field in ("features", "lengths", "snr_db", "labels")
+        }
+        return {name: value.detach().cpu().contiguous() for name, value in every.items() if value is not None}
 
     def frames(self, part: Part) -> tuple[Tensor, Tensor]:
         """Give a part's scored frames, (G, inputs), and how many each utterance has, (U,)."""
@@ -107,57 +137,16 @@ def log_transitions(labels: Tensor, lengths: Tensor, topology: Topology) -> Tens
     return (counts / counts.sum(1, keepdim=True)).log().float()
 
 
-def content_id(
-    parts: Mapping[str, Part],
-    *,
-    topology: Topology,
-    context: int,
-    step: int,
-    log_priors: Tensor,
-    transitions: Tensor,
-) -> str:
-    """Identify a corpus by all that enters training and testing, whatever its name.
-
-    Args:
-        parts: train, dev and test.
-        topology: the states.
-        context: as in `Corpus`.
-        step: as in `Corpus`.
-        log_priors: as in `Corpus`.
-        transitions: as in `Corpus`.
-
-    Returns:
-        12 hexadecimal digits of a SHA-256 over shapes, types, values, words and speakers.
-    """
-    hasher = hashlib.sha256(json.dumps([asdict(topology), context, step]).encode())
-    for name in PARTS:
-        hasher.update(json.dumps([name, parts[name].words, parts[name].speakers]).encode())
-    tensors = {"log_priors": log_priors, "transitions": transitions} | _tensors(parts)
-    for name, tensor in tensors.items():
-        own = tensor.detach().cpu().contiguous()
-        hasher.update(f"{name} {tuple(own.shape)} {own.dtype}".encode())
-        hasher.update(own.numpy().tobytes())
-    return hasher.hexdigest()[:12]
-
-
 def save_corpus(corpus: Corpus, path: Path = Path("corpus.safetensors")) -> Path:
     """Write a corpus as safetensors, what is not a tensor in the file's metadata; whole or not at all."""
-    parts = {name: getattr(corpus, name) for name in PARTS}
-    tensors = {"log_priors": corpus.log_priors, "transitions": corpus.transitions} | _tensors(parts)
-    identity = {
-        "name": corpus.name,
-        "content_id": corpus.content_id,
-        "synthetic": corpus.synthetic,
+    identity = {name: getattr(corpus, name) for name in ("content_id", *_PLAIN)} | {
         "topology": asdict(corpus.topology),
-        "context": corpus.context,
-        "step": corpus.step,
-        "words": {name: part.words for name, part in parts.items()},
-        "speakers": {name: part.speakers for name, part in parts.items()},
+        "words": {name: part.words for name, part in corpus.parts.items()},
+        "speakers": {name: part.speakers for name, part in corpus.parts.items()},
     }
-    state = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     with files.replacing(path) as temporary:
         # One key: safetensors writes several in an order that differs from run to run.
-        save_file(state, temporary, metadata={"corpus": json.dumps(identity)})
+        save_file(corpus.tensors(), temporary, metadata={"corpus": json.dumps(identity)})
     return path
 
 
@@ -176,50 +165,26 @@ def open_corpus(path: Path) -> Corpus:
         with safe_open(path, framework="pt") as stored:
             identity = json.loads((stored.metadata() or {})["corpus"])
             state = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (not a mapping)
-        parts = {name: _part(name, state, identity) for name in PARTS}
-        topology = Topology(**identity["topology"])
+        parts: dict[str, Any] = {name: _part(name, state, identity) for name in PARTS}
         corpus = Corpus(
-            name=identity["name"],
-            content_id=identity["content_id"],
-            synthetic=identity["synthetic"],
-            topology=topology,
-            context=identity["context"],
-            step=identity["step"],
+            **{name: identity[name] for name in _PLAIN},
+            topology=Topology(**identity["topology"]),
             log_priors=state["log_priors"],
             transitions=state["transitions"],
-            train=parts["train"],
-            dev=parts["dev"],
-            test=parts["test"],
+            **parts,
         )
+        made_as = identity["content_id"]
     except SafetensorError as error:
         raise ValueError(f"a corpus is a safetensors file; {path} is not one ({error}): make it again") from error
     except (KeyError, TypeError, json.JSONDecodeError) as error:
         raise ValueError(
             f"a corpus holds the features and words of its three parts; {path} does not: make it again"
         ) from error
-    found = content_id(
-        parts,
-        topology=topology,
-        context=corpus.context,
-        step=corpus.step,
-        log_priors=corpus.log_priors,
-        transitions=corpus.transitions,
-    )
-    if found != corpus.content_id:
+    if corpus.content_id != made_as:
         raise ValueError(
-            f"a corpus is opened as it was made; {path} was {corpus.content_id} and holds {found}: make it again"
+            f"a corpus is opened as it was made; {path} was {made_as} and holds {corpus.content_id}: make it again"
         )
     return corpus
-
-
-def _tensors(parts: Mapping[str, Part]) -> dict[str, Tensor]:
-    tensors = {}
-    for part in PARTS:
-        for name in ("features", "lengths", "snr_db", "labels"):
-            value = getattr(parts[part], name)
-            if value is not None:
-                tensors[f"{part}/{name}"] = value
-    return tensors
 
 
 def _part(name: str, state: Mapping[str, Tensor], identity: Mapping[str, Any]) -> Part:

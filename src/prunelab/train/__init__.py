@@ -1,7 +1,6 @@
 """Training in memory, masked or not, one net or one a seed."""
 
-from prunelab.train.loop import train, training
-from prunelab.train.recipe import Examples, Recipe
-from prunelab.train.seeds import check_seeds, train_seeds
+from prunelab.train.loop import check_seeds, train, train_seeds, training
+from prunelab.train.recipe import Examples, Frames, Recipe, check_rules
 
-__all__ = ["Examples", "Recipe", "check_seeds", "train", "train_seeds", "training"]
+__all__ = ["Examples", "Frames", "Recipe", "check_rules", "check_seeds", "train", "train_seeds", "training"]

@@ -1,4 +1,4 @@
-"""Training in memory: tensors, index batches, one schedule, masks kept exactly."""
+"""Training in memory: tensors, index batches, one schedule, masks kept exactly; one net, or one a seed."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -7,6 +7,8 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from prunelab.data import Images
+from prunelab.models import build
 from prunelab.pruning import apply, check
 from prunelab.train.recipe import Examples, Recipe
 
@@ -140,6 +142,54 @@ def train(
                 )
     model.eval()
     return losses
+
+
+def train_seeds(
+    spec: str, images: Images, recipe: Recipe, seeds: Sequence[int], *, progress: bool = False
+) -> dict[int, nn.Sequential]:
+    """Train one net a seed from scratch; the seed decides initialisation and the order of the examples.
+
+    Each net draws from its own generator, so a seed's net is the same whichever other seeds run beside it.
+
+    Args:
+        spec: see `prunelab.models.build`.
+        images: data; only `images.train` is seen.
+        recipe: how to train.
+        seeds: distinct whole numbers, each at least 0.
+        progress: show a progress bar a net.
+
+    Returns:
+        Seed -> trained net in evaluation mode, on the device of the images.
+
+    Raises:
+        ValueError: no seed, a repeated or a negative one, or what `build` and `train` refuse.
+    """
+    check_seeds(seeds)
+    if spec.startswith("acoustic"):
+        raise ValueError(
+            f"an acoustic net takes frames of speech; {spec!r} cannot see images: take a lenet or mlp spec"
+        )
+    nets = {}
+    for seed in seeds:
+        generator = torch.Generator().manual_seed(seed)
+        model = build(spec, inputs=images.shape, classes=len(images.classes), generator=generator)
+        model.to(images.train.x.device)
+        label = f"{spec}, seed {seed}" if progress else None
+        train(model, images.train, recipe, generator=generator, label=label)
+        nets[seed] = model
+    return nets
+
+
+def check_seeds(seeds: Sequence[int]) -> None:
+    """Refuse seeds that do not each name one net.
+
+    Raises:
+        ValueError: no seed, a repeated one, or one that is negative or beyond 63 bits.
+    """
+    if not seeds or len(set(seeds)) != len(seeds) or min(seeds) < 0 or max(seeds) >= 2**63:
+        raise ValueError(
+            f"seeds are distinct whole numbers from 0 to 2**63 - 1, at least one of them; got {list(seeds)}"
+        )
 
 
 def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:

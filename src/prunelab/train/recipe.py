@@ -1,6 +1,7 @@
 """What a net is trained on, and how."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -20,6 +21,18 @@ class Examples(Protocol):
 
     def __len__(self) -> int:
         """Count the examples."""
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Frames:
+    """Examples of any shape, as training takes them."""
+
+    x: Tensor  # (N, ...) float32
+    y: Tensor  # (N,) int64
+
+    def __len__(self) -> int:
+        """Count the examples."""
+        return len(self.y)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,10 +72,7 @@ class Recipe:
             "l2 is at least 0 and finite": 0 <= self.l2 < math.inf,
             "input_dropout is a part of the inputs, in [0, 1)": 0 <= self.input_dropout < 1,
         }
-        for rule, holds in rules.items():
-            if not holds:
-                name = rule.split(maxsplit=1)[0]
-                raise ValueError(f"{rule}; got {getattr(self, name)!r}")
+        check_rules(self, rules)
 
     def rate(self, step: int, steps: int) -> float:
         """Return the learning rate of one step, counted from 0 to `steps` - 1."""
@@ -76,3 +86,18 @@ class Recipe:
 
 def _is_whole(number: object) -> bool:
     return isinstance(number, int) and not isinstance(number, bool)
+
+
+def check_rules(record: object, rules: Mapping[str, bool]) -> None:
+    """Refuse a record of settings that breaks a rule.
+
+    Args:
+        record: has the settings as attributes.
+        rules: rule, a sentence that begins with the setting's name -> whether it holds.
+
+    Raises:
+        ValueError: one does not.
+    """
+    for rule, holds in rules.items():
+        if not holds:
+            raise ValueError(f"{rule}; got {getattr(record, rule.split(maxsplit=1)[0])!r}")

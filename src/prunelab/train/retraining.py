@@ -15,7 +15,7 @@ from prunelab.pruning import apply, check, keep_within, kept_counts, prunable
 from prunelab.pruning.budgets import BUDGETS, SHAPES, keep_live
 from prunelab.pruning.compaction import compact, fold_constants
 from prunelab.pruning.paths import lit
-from prunelab.train import Examples, Recipe, train
+from prunelab.train import Examples, Frames, Recipe, check_rules, train
 
 PATH = "path"
 
@@ -42,9 +42,7 @@ class Schedule:
             f"shape is one of {', '.join(SHAPES)}": self.shape in SHAPES,
             f"budget is one of {', '.join(BUDGETS)}": self.budget in BUDGETS,
         }
-        for rule, holds in rules.items():
-            if not holds:
-                raise ValueError(f"{rule}; got {getattr(self, rule.split(maxsplit=1)[0])!r}")
+        check_rules(self, rules)
 
     @property
     def mode(self) -> Literal["masked", "regrown"]:
@@ -227,23 +225,12 @@ def train_masked(
         ValueError: what `compact` and `train` refuse, or a removed weight that is not zero in the end.
     """
     small = compact(model, masks)
-    used = _Columns(x=split.x.flatten(1).index_select(1, small.inputs), y=split.y)
+    used = Frames(x=split.x.flatten(1).index_select(1, small.inputs), y=split.y)
     losses = train(small.model, used, recipe, generator=generator, masks=small.masks, within=within, label=label)
     small.write_back(model)
     model.eval()
     check(model, masks)
     return losses
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Columns:
-    """The inputs in use of every example."""
-
-    x: Tensor  # (N, inputs in use)
-    y: Tensor  # (N,)
-
-    def __len__(self) -> int:
-        return len(self.y)
 
 
 def _counts(total: int, milestones: Sequence[int], schedule: Schedule) -> list[int]:

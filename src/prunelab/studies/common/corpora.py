@@ -20,7 +20,6 @@ from prunelab.speech import (
     Stringing,
     Topology,
     Utterance,
-    content_id,
     forced,
     join,
     log_mel,
@@ -32,7 +31,7 @@ from prunelab.speech import (
     whole,
 )
 from prunelab.tables import Table
-from prunelab.train import Recipe, train
+from prunelab.train import Frames, Recipe, train
 
 # Smallest and largest value of each whole number. The largest are far beyond use, and below what memory cannot hold.
 _RANGES = {
@@ -178,26 +177,15 @@ def make_corpus(
         )
         for name, utterances in heard.items()
     }
-    priors, transitions = log_priors(labels, topology), log_transitions(labels, frames, topology)
     corpus = Corpus(
         name=recordings.name,
-        content_id=content_id(
-            parts,
-            topology=topology,
-            context=shape.context,
-            step=shape.step,
-            log_priors=priors,
-            transitions=transitions,
-        ),
         synthetic=recordings.synthetic,
         topology=topology,
         context=shape.context,
         step=shape.step,
-        log_priors=priors,
-        transitions=transitions,
-        train=parts["train"],
-        dev=parts["dev"],
-        test=parts["test"],
+        log_priors=log_priors(labels, topology),
+        transitions=log_transitions(labels, frames, topology),
+        **parts,
     )
     identity = {"data": corpus.name, "data_id": corpus.content_id}
     rows = [{**identity, "part": name, **_facts(corpus, name, recordings)} for name in parts]
@@ -221,18 +209,6 @@ def _utterances(recordings: Recordings, part: str, shape: Shape) -> list[Utteran
         return whole(own, snr_db=snr, seed=seed)
     words = {"train": shape.train_words, "dev": shape.dev_words, "test": shape.test_words}[part]
     return join(own, Stringing(words=words, snr_db=snr), seed=seed)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Frames:
-    """Scored frames and their states, as training takes them."""
-
-    x: Tensor  # (G, inputs) float32
-    y: Tensor  # (G,) int64
-
-    def __len__(self) -> int:
-        """Count the frames."""
-        return len(self.y)
 
 
 def _realigned(

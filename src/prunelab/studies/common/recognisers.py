@@ -13,9 +13,8 @@ from tqdm import tqdm
 from prunelab.measure.sweep import logits
 from prunelab.models import build
 from prunelab.speech import Corpus, Setting, WordErrors, decode, utterance_interval, word_errors
-from prunelab.studies.common.corpora import Frames
 from prunelab.studies.common.nets import Counted, Fit, Net, OfNet, best_rate, check_models, counts, open_stored
-from prunelab.train import Recipe, check_seeds, train
+from prunelab.train import Frames, Recipe, check_seeds, train
 
 # Chosen so that the best on the development part lies inside for nets that still hear something.
 SCALES = (0.2, 0.5, 1.0)

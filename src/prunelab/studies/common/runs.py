@@ -1,6 +1,5 @@
-"""Tables of other runs of the study, read and kept."""
+"""Tables of other runs, read, kept and cut into groups."""
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,45 +8,14 @@ from pathlib import Path
 import pandas as pd
 from pandas import DataFrame
 
-from prunelab.records import load_table, save_table
+from prunelab import tables
 
-
-def table_of(folder: str, name: str, *, run: str | None = None) -> DataFrame:
-    """Read a table that another run left.
-
-    Args:
-        folder: the run's folder.
-        name: the table's name.
-        run: a run that leaves it, for the hint in the error; named as the table when absent.
-
-    Raises:
-        FileNotFoundError: no folder is given, or the run lacks the table.
-    """
-    if not folder:
-        raise FileNotFoundError(
-            f"table {name!r} comes from another run, and no folder is given; name one, as in "
-            f"-p {name.replace('-', '_')}=./results/quick/{run or name}, or use --profile quick"
-        )
-    return load_table(Path(folder) / "tables" / f"{name}.csv")
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 def slug(name: str) -> str:
     """Write a name as part of a value's or file's name: "per position, map" is "per-position-map"."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
-
-
-def joined(folders: Sequence[str], name: str, *, run: str) -> DataFrame:
-    """Read a table that several runs share, each with other seeds or nets, into one.
-
-    Args:
-        folders: of the runs, at least one.
-        name: the table's name.
-        run: a run that leaves it, for the hint in the error.
-
-    Raises:
-        FileNotFoundError: no folder is given, or a run lacks the table.
-    """
-    return pd.concat([table_of(folder, name, run=run) for folder in folders or [""]], ignore_index=True)
 
 
 def deciding(
@@ -65,22 +33,8 @@ def deciding(
     Raises:
         FileNotFoundError: a folder is empty, or its run lacks the table.
     """
-    tables = {name: joined(own, name, run=runs[name]) for name, own in folders.items() if own}
-    return tables, {name: f"{Path(folders[name][0]).name}/tables/{name}.csv" for name in tables}
-
-
-def keep(table: DataFrame, name: str, *, folder: str, of: str) -> DataFrame:
-    """Save rows of another run's table with this run, described as there, and give them back.
-
-    Args:
-        table: the rows, with all columns of the table.
-        name: what it is called here.
-        folder: the other run's.
-        of: what it is called there.
-    """
-    about = json.loads((Path(folder) / "tables" / f"{of}.json").read_text(encoding="utf-8"))
-    save_table(table, name, key=about["key"], columns=about["columns"], varies=about.get("varies", False))
-    return table
+    found = {name: tables.of_runs(own, name, run=runs[name]) for name, own in folders.items() if own}
+    return found, {name: f"{Path(folders[name][0]).name}/tables/{name}.csv" for name in found}
 
 
 def by_name(runs: Sequence[str], names: Sequence[str], *, once: bool = False) -> dict[str, list[str]]:
@@ -120,10 +74,6 @@ def suffix_of(folder: str, first: str) -> str:
     return "" if folder == first else name[len(start) :] if name.startswith(f"{start}-") else f"-{slug(name)}"
 
 
-_FLOATS = ("low", "high")
-_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-
-
 def only(table: DataFrame, **wanted: object) -> DataFrame:
     """Keep the rows whose columns have the wanted values."""
     for column, value in wanted.items():
@@ -137,25 +87,6 @@ def groups(table: DataFrame, key: Sequence[str]) -> Iterator[tuple[dict[str, str
         yield dict(zip(key, map(str, names), strict=True)), rows
 
 
-def framed(rows: Sequence[Mapping[str, object]], columns: Mapping[str, str], what: str) -> DataFrame:
-    """Lay rows out as a table with the described columns, in their order.
-
-    Args:
-        rows: one mapping a row; what a row lacks stays empty.
-        columns: column -> what it is.
-        what: what the table compares, for the error.
-
-    Raises:
-        ValueError: there is no row, or one has a column that is not described.
-    """
-    if not rows:
-        raise ValueError(f"{what} compares at least one net; the tables given hold none: is it the right run?")
-    if odd := sorted({name for row in rows for name in row} - set(columns)):
-        raise ValueError(f"the rows of {what} have the described columns; got also {odd}: describe them")
-    frame = DataFrame(list(rows), columns=list(columns))
-    return frame.astype({name: float for name in _FLOATS if name in columns})
-
-
 @dataclass(frozen=True, kw_only=True)
 class Runs:
     """The folders of the runs that one kind of table comes from, by the parameter that names each."""
@@ -163,36 +94,21 @@ class Runs:
     folders: Mapping[str, str]
 
     def table(self, name: str) -> DataFrame:
-        """Read a table of all these runs, one below the other.
-
-        Raises:
-            FileNotFoundError: a run is not named, or lacks the table.
-            ValueError: a run's table has no rows.
-        """
-        parts = []
-        for parameter, folder in self.folders.items():
-            if not folder:
-                raise FileNotFoundError(
-                    f"table {name!r} comes from another run, and {parameter} names no folder; name one, as in "
-                    f"-p {parameter}=./results/quick/lenet-{parameter.replace('_', '-')}, or use --profile quick"
-                )
-            part = load_table(Path(folder) / "tables" / f"{name}.csv")
-            if part.empty:
-                raise ValueError(f"a run leaves rows in its tables; {name} of {folder} has none: run it again")
-            parts.append(part)
+        """Read a table of all these runs, one below the other; a run that is not named or lacks it is an error."""
+        parts = [
+            tables.of_runs([folder], name, run=f"lenet-{parameter.replace('_', '-')}", parameter=parameter)
+            for parameter, folder in self.folders.items()
+        ]
         return pd.concat(parts, ignore_index=True)
 
     def keep(self, name: str, table: DataFrame) -> DataFrame:
         """Save rows of a table of these runs with this run, described as those describe it, and give them back."""
-        folder = next(iter(self.folders.values()))
-        about = json.loads((Path(folder) / "tables" / f"{name}.json").read_text(encoding="utf-8"))
-        save_table(table, name, key=about["key"], columns=about["columns"])
-        return table
+        return tables.keep(table, name, of=Path(next(iter(self.folders.values()))) / "tables" / f"{name}.csv")
 
 
-def stacked(*tables: DataFrame) -> DataFrame:
+def stacked(*parts: DataFrame) -> DataFrame:
     """Put tables with the same columns one below the other."""
-    return pd.concat(tables, ignore_index=True)
+    return pd.concat(parts, ignore_index=True)
 
 
 def one_net(table: DataFrame) -> str:

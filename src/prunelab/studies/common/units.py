@@ -169,15 +169,7 @@ def last_nets(
 ) -> list[Net]:
     """Open the unpruned nets of other runs, each as it was last stored, or train small ones where no run is named.
 
-    Args:
-        runs: as for `checkpoints`, and so models, seeds, recipe, device and progress.
-        images: what the nets were trained on.
-        models: see runs.
-        seeds: see runs.
-        iterations: without runs, how long to train.
-        recipe: see runs.
-        device: see runs.
-        progress: see runs.
+    All is given as for `checkpoints`, but for the iterations: without runs, how long to train.
 
     Returns:
         One net a model and seed, in the order of the runs.
@@ -195,7 +187,7 @@ def last_nets(
             raise ValueError(
                 f"the runs hold nets {sorted(held)}; got no {what} {missing[0]!r}: train it, or leave it out"
             )
-    # One stored without its iterations is that of the end; of equals the one opened last.
+    # One stored without its iterations is that of the end; of several that were trained as long, the one opened last.
     ordered = sorted(stored, key=lambda net: math.inf if net.step is None else net.step)
     last = {(net.model, net.seed): net for net in ordered}
     taken = [

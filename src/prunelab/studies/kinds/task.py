@@ -17,10 +17,10 @@ from prunelab.pruning.kinds import Penalty
 from prunelab.speech import Corpus
 from prunelab.studies.common import nets as common_nets
 from prunelab.studies.common import recognisers, units
-from prunelab.studies.common.corpora import Frames, open_or_make
+from prunelab.studies.common.corpora import open_or_make
 from prunelab.studies.common.nets import Fit, Net, error_percent, open_stored
 from prunelab.studies.common.recognisers import Listener
-from prunelab.train import Examples, Recipe, check_seeds, training
+from prunelab.train import Examples, Frames, Recipe, check_seeds, training
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,11 +186,6 @@ def trained(
 
 
 def finish(steps: Iterable[Tensor], diverged: str) -> None:
-    """Train to the end.
-
-    Args:
-        steps: the loss of each training step, as it is made.
-        diverged: the error where the last one is not finite.
-    """
+    """Train to the end, given the loss of each step as it is made; an error where the last one is not finite."""
     if not math.isfinite(deque(steps, maxlen=1).pop()):
         raise ValueError(diverged)

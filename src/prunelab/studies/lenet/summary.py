@@ -261,7 +261,7 @@ def budget_question(pruned: DataFrame, small: DataFrame, layers: DataFrame) -> D
     Masked nets with one global threshold are compared. Beside a target stands the dense net whose number of weights is
     nearest to the weights left there, where it is within a quarter of it.
     """
-    inputs = only(_masked(_last_rounds(layers)), layer="fc1")
+    inputs = only(_masked(_last_rounds(layers)), layer="fc1").assign(kind="pruned")
     rows: list[dict[str, object]] = []
     for where, every in groups(_masked(_accurate(pruned)), ("data", "recipe", "target")):
         controls = only(_accurate(small), data=where["data"], recipe=where["recipe"])
@@ -276,7 +276,7 @@ def budget_question(pruned: DataFrame, small: DataFrame, layers: DataFrame) -> D
                     "start_weights": int(part["weights"].iloc[0]),
                     "kept": part["kept"].mean(),
                     "effective_kept": part["effective_kept"].mean(),
-                    "live_inputs": only(inputs, **where, model=model)["live_inputs"].mean(),
+                    "live_inputs": only(inputs, **where, kind=kind, model=model)["live_inputs"].mean(),
                 }
                 accuracy = t_interval(part["accuracy_percent"].to_numpy())
                 rows.append({**where, "kind": kind, "model": model, **means, **_ends("accuracy_percent", accuracy)})

@@ -1,5 +1,6 @@
 """The tables that the LeNet study's trainings, prunings and counts leave, and those that its sources printed."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated as A
 
@@ -7,7 +8,7 @@ import pandas as pd
 from pandas import DataFrame
 
 from prunelab.models import parse
-from prunelab.tables import Table
+from prunelab.tables import Table, of_runs
 
 DENSE = "dense"
 REMOVED = ("none", "first", "last", "both")
@@ -264,6 +265,15 @@ def label_of(mode: str, budget: str, target: str) -> str:
     if mode == DENSE:
         return DENSE
     return left(target) if (mode, budget) == ("masked", "global") else f"{left(target)} ({mode}, {budget})"
+
+
+def measured(folders: Mapping[str, str], name: str) -> DataFrame:
+    """Read a table that runs left, one below the other; they are given by the parameters that name their folders."""
+    parts = [
+        of_runs([folder], name, run=f"lenet-{parameter.replace('_', '-')}", parameter=parameter)
+        for parameter, folder in folders.items()
+    ]
+    return pd.concat(parts, ignore_index=True)
 
 
 def printed_nets(path: Path) -> DataFrame:

@@ -24,7 +24,7 @@ from prunelab.measure.perceptron import layers_of
 from prunelab.measure.posteriors import compare, entropies, reference
 from prunelab.measure.shift import cascade_shift, local_shift
 from prunelab.measure.sweep import logits
-from prunelab.pruning.correction import corrected_biases
+from prunelab.pruning.reconstruction import corrected_biases
 from prunelab.speech import Corpus
 from prunelab.studies.common.nets import Net
 from prunelab.studies.common.prunings import Pruning, by_sign

@@ -34,7 +34,14 @@ CRITERIA = {
 
 _NET = ("data", "model")
 # What prose says of unpruned nets, where they have it.
-_UNPRUNED = ("error_percent", "best_wer_percent", "substitutions_percent", "deletions_percent", "insertions_percent")
+_UNPRUNED = (
+    "accuracy_percent",
+    "error_percent",
+    "best_wer_percent",
+    "substitutions_percent",
+    "deletions_percent",
+    "insertions_percent",
+)
 # As the source writes them, and the experiment that prunes this way first.
 _WRITTEN = {"abs": "abs", "positive": "+", "negative": "-", "percentile": "pct"}
 _FIRST = {"abs": 1, "positive": 2, "negative": 3}
@@ -44,9 +51,10 @@ _LOST = 60.0  # points; beyond this the source's experiment 4 stops: both signs 
 def net_means(dense: DataFrame, sweep: DataFrame, layers: DataFrame, threshold_scale: float) -> DataFrame:
     """Give what prose says of each kind of net: the table `MeanOfNets`.
 
-    Of the unpruned nets their errors in percent. `free-lunch` is the largest error increase at 33 to 37 % sparsity;
-    `abs-loses-from` the smallest sparsity at which pruning both signs errs no less than a sign that costs over 5
-    points at the same threshold; `layer-spread` the largest minus the smallest error with one layer pruned.
+    Of the unpruned nets their errors in percent, and the accuracy of image nets. `free-lunch` is the largest error
+    increase at 33 to 37 % sparsity; `abs-loses-from` the smallest sparsity at which pruning both signs errs no less
+    than a sign that costs over 5 points at the same threshold; `layer-spread` the largest minus the smallest error
+    with one layer pruned.
 
     Args:
         dense: of the runs that trained the nets.
@@ -61,6 +69,8 @@ def net_means(dense: DataFrame, sweep: DataFrame, layers: DataFrame, threshold_s
     def spread(net: DataFrame) -> dict[str, float]:
         return {"layer-spread": float(np.ptp(net["error_percent"]))}
 
+    if "best_wer_percent" not in dense:
+        dense = dense.assign(accuracy_percent=100 - dense["error_percent"])
     parts = [
         means(dense, _NET, {column: "%" for column in _UNPRUNED if column in dense}),
         means(by_seed(sweep, _NET, pruned), _NET, {"free-lunch": "points", "abs-loses-from": "%"}),

@@ -17,8 +17,8 @@ from tqdm import tqdm
 from prunelab.data import Images, Split
 from prunelab.measure import evaluate
 from prunelab.measure.flops import counted
-from prunelab.measure.modes import evaluating
 from prunelab.measure.penalty import Probe
+from prunelab.models.modes import evaluating
 from prunelab.pruning.reconstruction import gather, refit, squared_error
 from prunelab.pruning.unit_removal import Bias, Mean, lowest, remove, shift
 from prunelab.pruning.unit_scores import measure_units

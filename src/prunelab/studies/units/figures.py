@@ -35,8 +35,8 @@ from prunelab.figures import (
 )
 from prunelab.stats import t_interval
 from prunelab.studies.common.runs import one_net
-from prunelab.studies.units.rules import NOTHING, REFERENCE
-from prunelab.studies.units.summary import ALL, HALVES, ONE, SIDES, layers_of, place_of, scores_of, second_convolution
+from prunelab.studies.units.rules import ALL, NOTHING, REFERENCE, layers_of, place_of, scores_of, second_convolution
+from prunelab.studies.units.summary import HALVES, ONE, SIDES
 
 SCORE_LINES: Mapping[str, Line] = {
     **lines("score"),

@@ -19,11 +19,12 @@ from pandas import DataFrame
 from prunelab import claims, stats
 from prunelab.claims import Columns, Rule
 from prunelab.decisions import NotCoveredError, Outcome, Side, decide, describe, every, joint, side_by_side
+from prunelab.pruning import kinds
 from prunelab.stats import Array, Interval
 from prunelab.studies.common.runs import deciding
 
 STUDY = "mean-replacement"
-ALL_LAYERS = "all"  # in `layer`: the units of every site removed at once
+ALL = "all"  # in `layer`: the units of every site removed at once
 WAYS = ("none", "mean")  # what stands in for a removed unit: nothing, or its mean activation
 RIVALS = ("one shot", "one shot, tuned")  # schedules that iterative pruning is held against
 RANDOM = "random"
@@ -88,11 +89,38 @@ def verdicts(
 
 
 def scores(rows: DataFrame) -> list[str]:
-    """Return the scoring functions in a table, in alphabetical order."""
+    """List the scoring functions in a table, in alphabetical order; a table without is not decided."""
     found = sorted(set(rows["score"]) - set(NO_SCORES))
     if not found:
         raise NotCoveredError(f"no scoring function was measured, only {', '.join(sorted(set(rows['score'])))}")
     return found
+
+
+def scores_of(table: DataFrame) -> list[str]:
+    """List a table's scores in the order of the list of kinds, others behind; without what is no removal."""
+    found = [str(score) for score in dict.fromkeys(table["score"]) if score != NOTHING]
+    known = [name for name in (*kinds.named("score"), REFERENCE) if name in found]
+    return known + sorted(set(found) - set(known))
+
+
+def layers_of(table: DataFrame, column: str = "layer") -> list[str]:
+    """List a table's layers from the input on, all at once last."""
+    return sorted(map(str, dict.fromkeys(table[column])), key=lambda name: (name == ALL, *place_of(name)))
+
+
+def place_of(layer: str) -> tuple[str, int]:
+    """Split a layer's name into its kind and its number, 0 without one."""
+    word = layer.rstrip("0123456789")
+    return word, int(layer[len(word) :] or 0)
+
+
+def second_convolution(table: DataFrame) -> str:
+    """Name the layer the source looks at closely: the second convolution, or the last layer of a net without one."""
+    layers = [name for name in layers_of(table) if name != ALL]
+    if not layers:
+        raise ValueError("a layer is looked at by itself; the table has all layers at once only: prune some alone")
+    convolutions = [name for name in layers if name.startswith("conv")]
+    return (convolutions or layers)[:2][-1]
 
 
 def lowers_penalty(rows: DataFrame) -> Outcome:
@@ -309,7 +337,7 @@ def _read(name: str, table: DataFrame) -> DataFrame:
     columns = claims.checked(name, table, _COLUMNS)[[*_COLUMNS[name].key, *_COLUMNS[name].measured]]
     rows = claims.settings(name, columns, _COLUMNS[name].key)
     if "layer" in rows:
-        rows["pruned"] = np.where(rows["layer"] == ALL_LAYERS, "all layers at once", "one layer at a time")
+        rows["pruned"] = np.where(rows["layer"] == ALL, "all layers at once", "one layer at a time")
     if "step" in rows:
         middle = rows.groupby(["data", "model"])["step"].transform("max") / 2
         rows["half"] = np.where(rows["step"] > middle, "second half of training", "first half of training")
@@ -327,7 +355,7 @@ def _subject(*columns: str) -> dict[str, Any]:
 
 
 _ONE_LAYER: dict[str, Any] = {
-    "only": lambda table: table["layer"] != ALL_LAYERS,
+    "only": lambda table: table["layer"] != ALL,
     "matter": "layers pruned one at a time",
 }
 

@@ -1,20 +1,19 @@
 """The mean-replacement study summed up: what is compared, over seeds, and what its chapter quotes."""
 
 from collections.abc import Sequence
+from itertools import product
 from typing import Annotated as A
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from pandas import DataFrame
 
-from prunelab.pruning import kinds
 from prunelab.studies.units import rules
-from prunelab.studies.units.rules import NO_SCORES, NOTHING, REFERENCE, UPPER_DECILE
+from prunelab.studies.units.rules import ALL, NO_SCORES, NOTHING, REFERENCE, UPPER_DECILE, layers_of, scores_of
 from prunelab.summaries import over_seeds
 from prunelab.tables import Table
 
-ALL = "all"  # in `layer`: all layers at once
 ONE = "one at a time"  # in `layers`: each layer alone, all of them together
 POOLED = "every"  # in `score`: all scores together
 NET = ["data", "data_id", "model"]
@@ -243,33 +242,6 @@ class AgreementMean(_Method, key="data model score replacement", name="agreement
     seeds: _Seeds
 
 
-def scores_of(table: DataFrame) -> list[str]:
-    """List a table's scores in the order of the list of kinds, others behind; without what is no removal."""
-    found = [str(score) for score in dict.fromkeys(table["score"]) if score != NOTHING]
-    known = [name for name in (*kinds.named("score"), REFERENCE) if name in found]
-    return known + sorted(set(found) - set(known))
-
-
-def layers_of(table: DataFrame, column: str = "layer") -> list[str]:
-    """List a table's layers from the input on, all at once last."""
-    return sorted(map(str, dict.fromkeys(table[column])), key=lambda name: (name == ALL, *place_of(name)))
-
-
-def place_of(layer: str) -> tuple[str, int]:
-    """Split a layer's name into its kind and its number, 0 without one."""
-    word = layer.rstrip("0123456789")
-    return word, int(layer[len(word) :] or 0)
-
-
-def second_convolution(table: DataFrame) -> str:
-    """Name the layer the source looks at closely: the second convolution, or the last layer of a net without one."""
-    layers = [name for name in layers_of(table) if name != ALL]
-    if not layers:
-        raise ValueError("a layer is looked at by itself; the table has all layers at once only: prune some alone")
-    convolutions = [name for name in layers if name.startswith("conv")]
-    return (convolutions or layers)[:2][-1]
-
-
 def paired(penalties: DataFrame, part: str) -> DataFrame:
     """Lay the penalties of one part side by side, as `Pair`; removals measured in one way only are left out."""
     return Pair.frame(_side_by_side(penalties, part, Pair.key))
@@ -418,13 +390,21 @@ def profile_tables(pairs: DataFrame) -> tuple[DataFrame, DataFrame]:
     curves, areas = [], []
     constants = np.linspace(0, 1, _POINTS)
     for net, rows in pairs[pairs["score"] != REFERENCE].groupby(NET, sort=False):
-        methods, values, seeds = _methods(rows)
+        scores = scores_of(rows)
+        wide = rows.pivot_table(list(SIDES.values()), index=["seed", "step", "layer"], columns="score").dropna()
+        if wide.empty:
+            raise ValueError(
+                f"a profile compares methods on the same measurements; none has all of {', '.join(scores)}: measure "
+                "alike"
+            )
+        methods = list(product(scores, SIDES))
+        values = wide[[(SIDES[replacement], score) for score, replacement in methods]].to_numpy(dtype=float)
         shares, reached = 100 * rules.profile(values, constants), rules.reached(values)
         for place, (score, replacement) in enumerate(methods):
-            named = dict(zip(NET, net, strict=True)) | {"score": score, "replacement": replacement}
+            named: dict[str, Any] = {**dict(zip(NET, net, strict=True)), "score": score, "replacement": replacement}
             points = zip(constants, shares[:, place], strict=True)
             curves += [{**named, "t": t, "share_percent": share} for t, share in points]
-            areas.append(DataFrame({"seed": seeds, "area": reached[:, place], **named}))
+            areas.append(DataFrame({"seed": wide.index.get_level_values("seed"), "area": reached[:, place], **named}))
     by = [*NET, "score", "replacement"]
     rows = pd.concat(areas)
     found = over_seeds(rows, by, "area", within="mean")
@@ -462,16 +442,3 @@ def _methods_in_rounds(iterative: DataFrame) -> DataFrame:
     """Leave the rows of units removed by a score; each says its method, a score with or without replacement."""
     rows = iterative[(iterative["removed_percent"] > 0) & ~iterative["score"].isin(NO_SCORES)]
     return rows.assign(method=rows["score"] + ", " + rows["replacement"])
-
-
-def _methods(rows: DataFrame) -> tuple[list[tuple[str, str]], NDArray[np.float64], NDArray[np.int64]]:
-    """Give a net's methods, their penalties of shape (measurements, methods), and each measurement's seed."""
-    scores = scores_of(rows)
-    wide = rows.pivot_table(list(SIDES.values()), index=["seed", "step", "layer"], columns="score").dropna()
-    if wide.empty:
-        raise ValueError(
-            f"a profile compares methods on the same measurements; none has all of {', '.join(scores)}: measure alike"
-        )
-    methods = [(score, replacement) for score in scores for replacement in SIDES]
-    ordered = [wide[(SIDES[replacement], score)].to_numpy(dtype=float) for score, replacement in methods]
-    return methods, np.stack(ordered, axis=1), wide.index.get_level_values("seed").to_numpy(dtype=np.int64)

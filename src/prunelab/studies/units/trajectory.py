@@ -19,7 +19,7 @@ from prunelab.pruning.unit_scores import Measured, measure_units
 from prunelab.pruning.units import sites
 from prunelab.studies.common.nets import Net, OfNet
 from prunelab.studies.common.units import ALL, REPLACEMENTS, Subsets, check_scores, fresh, refuse_divergence, subsets
-from prunelab.train import Recipe, check_seeds, training
+from prunelab.train import Recipe, check_rules, check_seeds, training
 
 
 class _Checkpoint(OfNet):
@@ -95,9 +95,7 @@ class Plan:
             "fraction is the part of a layer's units to remove, in (0, 1)": 0 < self.fraction < 1,
             "store holds iterations of the training": all(1 <= step <= self.iterations for step in self.store),
         }
-        for rule, holds in rules.items():
-            if not holds:
-                raise ValueError(f"{rule}; got {getattr(self, rule.split(maxsplit=1)[0])!r}")
+        check_rules(self, rules)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

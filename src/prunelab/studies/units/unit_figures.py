@@ -44,7 +44,8 @@ from prunelab.figures import (
 from prunelab.stats import t_interval
 from prunelab.studies.common.runs import one_net
 from prunelab.studies.units.figures import PARTS, label_of, layer_name, line_of, of_part
-from prunelab.studies.units.summary import ALL, ONE, SIDES, layers_of, scores_of, second_convolution
+from prunelab.studies.units.rules import ALL, layers_of, scores_of, second_convolution
+from prunelab.studies.units.summary import ONE, SIDES
 
 _POINT = Line(label="", colour=BLUE, marker="o")
 _EVERY = 12  # points between two markers of a profile
