@@ -218,10 +218,7 @@ def scalar(text: str) -> bool | int | float | str | None:
 
 
 def load(text: str) -> Any:
-    """Read one YAML document, or JSON.
-
-    Returns:
-        None, booleans, integers, floats, texts, and lists and mappings of these.
+    """Read one YAML document, or JSON, of null, booleans, numbers, texts, and lists and mappings of these.
 
     Raises:
         ValueError: it cannot be read, repeats a key, or uses tags or aliases; one line that says where.
@@ -435,14 +432,10 @@ def _comments(source: str) -> dict[int, str]:
 
 def texts(value: object) -> list[str]:
     """List the texts in a value, in order."""
-    match value:
-        case str():
-            return [value]
-        case list():
-            return [text for item in value for text in texts(item)]
-        case Mapping():
-            return [text for item in value.values() for text in texts(item)]
-    return []
+    if isinstance(value, str):
+        return [value]
+    items = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    return [text for item in items for text in texts(item)]
 
 
 def with_texts(value: Any, replace: Callable[[str], str]) -> Any:
