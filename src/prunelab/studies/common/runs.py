@@ -2,10 +2,8 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
 from pandas import DataFrame
 
 from prunelab import tables
@@ -85,30 +83,6 @@ def groups(table: DataFrame, key: Sequence[str]) -> Iterator[tuple[dict[str, str
     """Split a table by text columns, in the order of its rows."""
     for names, rows in table.groupby(list(key), sort=False):
         yield dict(zip(key, map(str, names), strict=True)), rows
-
-
-@dataclass(frozen=True, kw_only=True)
-class Runs:
-    """The folders of the runs that one kind of table comes from, by the parameter that names each."""
-
-    folders: Mapping[str, str]
-
-    def table(self, name: str) -> DataFrame:
-        """Read a table of all these runs, one below the other; a run that is not named or lacks it is an error."""
-        parts = [
-            tables.of_runs([folder], name, run=f"lenet-{parameter.replace('_', '-')}", parameter=parameter)
-            for parameter, folder in self.folders.items()
-        ]
-        return pd.concat(parts, ignore_index=True)
-
-    def keep(self, name: str, table: DataFrame) -> DataFrame:
-        """Save rows of a table of these runs with this run, described as those describe it, and give them back."""
-        return tables.keep(table, name, of=Path(next(iter(self.folders.values()))) / "tables" / f"{name}.csv")
-
-
-def stacked(*parts: DataFrame) -> DataFrame:
-    """Put tables with the same columns one below the other."""
-    return pd.concat(parts, ignore_index=True)
 
 
 def one_net(table: DataFrame) -> str:
