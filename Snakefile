@@ -13,7 +13,7 @@ import json
 import os
 import sys
 
-from prunelab.report import book, finished, guards, profiles, provenance
+from prunelab.report import book, execute, profiles, provenance, runs
 
 # The project of this file, wherever Snakemake was called from; its jobs are told too.
 os.environ["PRUNELAB_ROOT"] = str(workflow.basedir)
@@ -30,12 +30,12 @@ PROFILE = profiles.read(config.get("profile", "quick"))
 # need not wait for it, and shows stamps as they are; Snakemake itself does not know yet that it is one.
 DRY = not {"-n", "--dry-run", "--dryrun"}.isdisjoint(sys.argv)
 if workflow.is_main_process and not DRY:
-    DRIVER = guards.locked(
+    DRIVER = execute.locked(
         profiles.results(PROFILE.name) / ".done" / ".lock",
         f"waiting for another build of profile {PROFILE.name} to end",
     )
     DRIVER.__enter__()
-    finished.drop_stale_stamps(PROFILE)
+    runs.drop_stale_stamps(PROFILE)
     book.drop_stale_stamp(PROFILE)
 
 
@@ -45,7 +45,7 @@ def here(path):
 
 rule book:
     input:
-        [here(finished.stamp(run)) for run in PROFILE.runs],
+        [here(runs.stamp(run)) for run in PROFILE.runs],
         [here(path) for path in book.sources()],
     output:
         here(book.stamp(PROFILE.name)),
@@ -58,8 +58,8 @@ rule book:
 
 def needs(wildcards):
     run = PROFILE.run(wildcards.run)
-    stamps = (finished.stamp(PROFILE.run(name)) for name in run.inputs)
-    return [here(path) for path in (*finished.sources_of(run), *stamps)]
+    stamps = (runs.stamp(PROFILE.run(name)) for name in run.inputs)
+    return [here(path) for path in (*runs.sources_of(run), *stamps)]
 
 
 def parameters(wildcards):

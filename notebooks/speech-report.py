@@ -27,7 +27,7 @@ from IPython.display import display
 
 from prunelab import project
 from prunelab.speech import open_corpus
-from prunelab.studies.common import corpus_figure
+from prunelab.studies.common import figures as common_figures
 from prunelab.studies.common.curves import Knees, MeanOfNets, knee_table
 from prunelab.studies.sparseness import figures, summary, tables
 from prunelab.tables import keep, of_run, of_runs
@@ -36,7 +36,7 @@ source = figures.source_table(project.published() / "connection-sparseness.csv")
 stored = Path(corpus) / "corpus.safetensors"
 if stored.is_file():  # the published run has its tables alone
     keep(of_run(corpus, "corpus"), "corpus", of=Path(corpus) / "tables/corpus.csv")
-    display(corpus_figure.aligned_utterance(open_corpus(stored)))
+    display(common_figures.aligned_utterance(open_corpus(stored)))
 
 # %%
 sweep = tables.SpeechThresholdSweep.load(threshold_sweep, run="speech-threshold-sweep")

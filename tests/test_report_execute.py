@@ -49,8 +49,12 @@ if mode == "allocate":
     len(b"x" * 300_000_000)
 if mode == "wait":
     Path("../waiting").touch()
-    time.sleep(60)
+    time.sleep(600)
+if mode == "nap":
+    time.sleep(0.1)
 """
+# A process that nobody ends is still there after that: it waits for twice as long.
+HANGS = 300  # seconds
 
 
 @pytest.fixture
@@ -82,9 +86,11 @@ def test_two_executions_give_the_same_bytes_and_a_record(project, monkeypatch):
     spec.write_text(json.dumps({"argv": ["/bin/false"], "display_name": "X", "language": "R"}), encoding="utf-8")
     monkeypatch.setenv("JUPYTER_PATH", str(project / "jupyter"))
 
-    out = run(seeds=[3])
+    started = time.perf_counter()
+    out = run("nap", seeds=[3])
+    ended = time.perf_counter()
     first = {path.name: files.digest(path) for path in out.rglob("*") if path.is_file()}
-    run(seeds=[3])
+    run("nap", seeds=[3])
     second = {path.name: files.digest(path) for path in out.rglob("*") if path.is_file()}
 
     assert {*first} == {"notebook.ipynb", "provenance.json", "sweep.csv", "kernel.txt", "data.txt"}
@@ -94,7 +100,7 @@ def test_two_executions_give_the_same_bytes_and_a_record(project, monkeypatch):
     nb = nbformat.read(out / "notebook.ipynb", as_version=4)
     assert [cell.execution_count for cell in nb.cells if cell.cell_type == "code"] == [1, 2, 3, 4]
     assert nb.cells[2].metadata.tags == ["injected-parameters"]
-    assert nb.cells[2].source == "# Parameters\nseeds = [3]\nmode = 'quiet'"
+    assert nb.cells[2].source == "# Parameters\nseeds = [3]\nmode = 'nap'"
     assert [output.text for output in nb.cells[3].outputs] == [". <object object>\n3\n"]
 
     executable, threads, hash_seed, backend = (out / "kernel.txt").read_text(encoding="utf-8").splitlines()
@@ -102,10 +108,10 @@ def test_two_executions_give_the_same_bytes_and_a_record(project, monkeypatch):
     assert backend == "module://matplotlib_inline.backend_inline"
 
     record = json.loads((out / "provenance.json").read_text(encoding="utf-8"))
-    assert record["parameters"] == {"seeds": [3], "data": "digits", "mode": "quiet"}
+    assert record["parameters"] == {"seeds": [3], "data": "digits", "mode": "nap"}
     assert record["seeds"] == [3]
     assert record["data"] == [{"name": "digits", "content_id": "a1"}]
-    assert 0.1 < record["wall_seconds"] < 30
+    assert 0.1 <= record["wall_seconds"] <= round(ended - started, 2)
     assert str(project) not in (out / "provenance.json").read_text(encoding="utf-8")
 
 
@@ -220,10 +226,8 @@ def started(project):
         encoding="utf-8",
     )
     driver = subprocess.Popen([sys.executable, "-W", "error", "-c", code], cwd=project, stderr=subprocess.PIPE)
-    deadline = time.monotonic() + 30
     while not (project / "results/quick/waiting").exists():
         assert driver.poll() is None, driver.communicate()
-        assert time.monotonic() < deadline
         time.sleep(0.05)
     (project / "results/quick/waiting").unlink()
     return driver, psutil.Process(driver.pid).children(recursive=True)
@@ -234,8 +238,8 @@ def test_a_stopped_run_ends_its_kernel_and_leaves_nothing(project, number, code)
     driver, kernels = started(project)
 
     driver.send_signal(number)
-    driver.communicate(timeout=20)
-    _, alive = psutil.wait_procs(kernels, timeout=5)
+    driver.communicate(timeout=HANGS)
+    _, alive = psutil.wait_procs(kernels, timeout=HANGS)
 
     assert driver.returncode == code
     assert kernels
@@ -247,12 +251,12 @@ def test_after_a_kill_the_kernel_goes_and_the_run_works_again(project):
     driver, kernels = started(project)
 
     driver.kill()
-    driver.communicate(timeout=20)
+    driver.communicate(timeout=HANGS)
     out = run()
 
     assert (out / "notebook.ipynb").is_file()
     assert rest_of(out.parent) == []
-    _, alive = psutil.wait_procs(kernels, timeout=10)
+    _, alive = psutil.wait_procs(kernels, timeout=HANGS)
     assert kernels
     assert not alive
 
@@ -266,7 +270,7 @@ def test_a_second_process_waits_for_the_first(project):
     assert told == "sweep: another process is at it; waiting for that to end\n"
     assert second.poll() is None
     driver.terminate()
-    driver.communicate(timeout=20)
-    second.communicate(timeout=20)
+    driver.communicate(timeout=HANGS)
+    second.communicate(timeout=HANGS)
     assert second.returncode == 0
     assert (project / "results/quick/sweep/notebook.ipynb").is_file()

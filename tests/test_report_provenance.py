@@ -18,16 +18,13 @@ def folder(tmp_path, monkeypatch):
     return tmp_path / "results/quick/.sweep.tmp"
 
 
-def test_the_record_has_every_field_and_none_that_tells_of_host_user_or_date(folder):
-    (folder / "tables/a.csv").write_text("data,data_id,x\nmnist,b2,1\ndigits,a1,2\ndigits,a1,3\n", encoding="utf-8")
-    (folder / "tables/b.csv").write_text("model,data\nx,mnist\n", encoding="utf-8")
-    (folder / "tables/c.csv").write_text("", encoding="utf-8")
-
-    record = provenance.collect(
+def collected(folder, parameters):
+    """The record of a run of two threads."""
+    return provenance.collect(
         run="sweep",
         notebook="sweep",
         profile="quick",
-        parameters={"seeds": [0, 1], "rate": 0.1},
+        parameters=parameters,
         command="prunelab run sweep",
         threads=2,
         wall_seconds=1.23456,
@@ -36,23 +33,16 @@ def test_the_record_has_every_field_and_none_that_tells_of_host_user_or_date(fol
         folder=folder,
     )
 
-    assert list(record) == [
-        "run",
-        "notebook",
-        "profile",
-        "parameters",
-        "code",
-        "data",
-        "seeds",
-        "packages",
-        "python",
-        "cpu",
-        "threads",
-        "wall_seconds",
-        "peak_memory_bytes",
-        "inputs",
-        "command",
-    ]
+
+def test_the_record_has_every_field_and_none_that_tells_of_host_user_or_date(folder):
+    (folder / "tables/a.csv").write_text("data,data_id,x\nmnist,b2,1\ndigits,a1,2\ndigits,a1,3\n", encoding="utf-8")
+    (folder / "tables/b.csv").write_text("model,data\nx,mnist\n", encoding="utf-8")
+    (folder / "tables/c.csv").write_text("", encoding="utf-8")
+
+    record = collected(folder, {"seeds": [0, 1], "rate": 0.1})
+
+    fields = "run notebook profile parameters code data seeds packages python cpu threads wall_seconds"
+    assert list(record) == [*fields.split(), "peak_memory_bytes", "inputs", "command"]
     assert record["data"] == [{"name": "digits", "content_id": "a1"}, {"name": "mnist", "content_id": "b2"}]
     assert record["seeds"] == [0, 1]
     assert record["wall_seconds"] == 1.23
@@ -60,31 +50,15 @@ def test_the_record_has_every_field_and_none_that_tells_of_host_user_or_date(fol
     assert str(folder.parents[2]) not in json.dumps(record)
 
 
-def seeds_of(folder, parameters):
-    record = provenance.collect(
-        run="r",
-        notebook="sweep",
-        profile=None,
-        parameters=parameters,
-        command="c",
-        threads=1,
-        wall_seconds=1,
-        peak_memory_bytes=1,
-        inputs={},
-        folder=folder,
-    )
-    return record["seeds"]
-
-
 @pytest.mark.parametrize(("parameters", "seeds"), [({"seed": 3}, [3]), ({}, []), ({"seeds": []}, [])])
 def test_seeds_come_from_either_parameter(folder, parameters, seeds):
-    assert seeds_of(folder, parameters) == seeds
+    assert collected(folder, parameters)["seeds"] == seeds
 
 
 def test_seeds_that_the_tables_name_count_more_than_a_parameter_that_was_not_used(folder):
     (folder / "tables" / "nets.csv").write_text("model,seed\na,4\na,10\nb,4\n", encoding="utf-8")
 
-    assert seeds_of(folder, {"seeds": [0, 1, 2]}) == [4, 10]
+    assert collected(folder, {"seeds": [0, 1, 2]})["seeds"] == [4, 10]
 
 
 def test_paths_out_of_the_project_are_shown_by_their_last_name_and_others_as_they_are(folder):

@@ -4,6 +4,8 @@ import shutil
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[1]
+# Libraries that take long to import, for what answers at once to do without.
+HEAVY = {"torch", "scipy", "sklearn", "matplotlib", "altair", "nbclient", "papermill", "snakemake", "sphinx"}
 
 _FIRST = """# %% [markdown]
 # # What is counted?
@@ -44,10 +46,10 @@ runs:
     parameters: {sums: ["@one", "@two"]}
   one:
     notebook: count
-    parameters: {numbers: [1, 2, 3], seconds: SECONDS}
+    parameters: {numbers: [1, 2, 3], seconds: 0.0}
   two:
     notebook: recount
-    parameters: {numbers: [4, 5], seconds: SECONDS}
+    parameters: {numbers: [4, 5], seconds: 0.0}
 """
 _CONFIG = """\
 title: Tiny
@@ -63,14 +65,14 @@ chapters:
 """
 
 
-def make(root: Path, *, seconds: float = 0.0) -> Path:
-    """Write the project below `root`; each of its first two notebooks takes `seconds`."""
+def make(root: Path) -> Path:
+    """Write the project below `root`."""
     for folder in ("notebooks", "book", "published", "profiles"):
         (root / folder).mkdir(parents=True)
     for name in ("count", "recount"):
         (root / "notebooks" / f"{name}.py").write_text(_FIRST.format(name=name))
     (root / "notebooks" / "total.py").write_text(_LAST)
-    (root / "profiles" / "quick.yml").write_text(_PROFILE.replace("SECONDS", str(float(seconds))))
+    (root / "profiles" / "quick.yml").write_text(_PROFILE)
     (root / "_config.yml").write_text(_CONFIG)
     (root / "_toc.yml").write_text(_TOC)
     (root / "book" / "index.md").write_text("# A book of sums\n")

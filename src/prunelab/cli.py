@@ -3,8 +3,9 @@
 import dataclasses
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -71,9 +72,8 @@ def params(notebook: str) -> None:
     from prunelab.report import parameters
 
     declared = parameters.declared(notebooks.read(notebook))
-    examination.table(
-        ("name", "type", "default", "meaning"), [(one.name, one.type, repr(one.default), one.help) for one in declared]
-    )
+    rows = [(one.name, one.type, repr(one.default), one.help) for one in declared]
+    examination.table(("name", "type", "default", "meaning"), rows)
 
 
 @app.command()
@@ -159,10 +159,8 @@ def verify(
 
     tolerance = verifying.Tolerance(rtol=rtol, atol=atol)
     found = verifying.verify(profile, run, against=against, execute=execute, tolerance=tolerance)
-    if as_json:
-        print(json.dumps([dataclasses.asdict(one) for one in found], indent=1, ensure_ascii=False))
-    else:
-        examination.comparisons(found)
+    show = _as_json if as_json else examination.comparisons
+    show(found)
     if not verifying.agree(found):
         raise typer.Exit(FAILED)
 
@@ -176,10 +174,8 @@ def doctor(as_json: AsJson = False) -> None:
     from prunelab.report import doctor as examination
 
     found = examination.examine()
-    if as_json:
-        print(json.dumps([dataclasses.asdict(one) for one in found], indent=1, ensure_ascii=False))
-    else:
-        examination.checks(found)
+    show = _as_json if as_json else examination.checks
+    show(found)
     if any(one.required and one.state == examination.MISSING for one in found):
         raise typer.Exit(FAILED)
 
@@ -328,6 +324,11 @@ def main() -> None:
         if said:
             print(f"error: {' '.join(said.split())}", file=sys.stderr)
         sys.exit(FAILED if isinstance(error, RunError) else BAD_INPUT)
+
+
+def _as_json(found: Sequence[Any]) -> None:
+    """Print records as a JSON list."""
+    print(json.dumps([dataclasses.asdict(one) for one in found], indent=1, ensure_ascii=False))
 
 
 def _short(path: Path) -> str:

@@ -10,13 +10,15 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from prunelab import files
-from prunelab.stats import Interval
+
+if TYPE_CHECKING:  # it loads scipy, which `prunelab list` need not wait for
+    from prunelab.stats import Interval
 
 # Ten digits give every float32 back exactly (nine would do) and hide the last-digit noise of another
 # processor's sums; seventeen would print 1.7699999999999982 for an error of 1.77 %.
@@ -256,12 +258,12 @@ def _check_cells(column: "pd.Series[Any]", description: str, name: str) -> None:
 
 
 def finite(
-    key: str, values: Sequence[float], interval: Callable[[Sequence[float]], Interval], unit: str, digits: int = 2
+    key: str, values: Sequence[float], interval: Callable[[Sequence[float]], "Interval"], unit: str, digits: int = 2
 ) -> dict[str, Value]:
     """Quote an interval over seeds under a key; nothing where a seed lacks a value."""
     return {key: quote(interval(values), unit, digits)} if all(map(math.isfinite, values)) else {}
 
 
-def quote(interval: Interval, unit: str, digits: int = 2) -> Value:
+def quote(interval: "Interval", unit: str, digits: int = 2) -> Value:
     """Make an interval a value to quote."""
     return Value(value=interval.value, low=interval.low, high=interval.high, unit=unit, digits=digits, n=interval.n)

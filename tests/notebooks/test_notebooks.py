@@ -116,6 +116,7 @@ UNITS = {
         "fine_tuning": ["../units-fine-tuning"],
         "iterative": ["../units-iterative"],
         "corrections": ["../units-corrections"],
+        "steps": "../units-steps",
     },
     "units-verdicts": {
         "penalties": ["../units-penalties"],

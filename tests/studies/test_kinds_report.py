@@ -11,8 +11,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import made_kinds as made
-from prunelab.figures import style
-from prunelab.figures.style import Saved
+from prunelab.figures import Saved, save
 from prunelab.studies.kinds import figures, summary
 from prunelab.studies.kinds.experiment import KINDS
 from prunelab.studies.kinds.ranking import summary_table
@@ -40,7 +39,7 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
 
     def keep(figure: Figure, name: str, **words: str) -> Saved:
         found.append(figure)
-        return style.save(figure, name, **words)
+        return save(figure, name, **words)
 
     monkeypatch.setattr(figures, "save", keep)
     return found

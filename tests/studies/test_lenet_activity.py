@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from prunelab import project
 from prunelab.data import Images, Split, load_images
-from prunelab.figures.style import Saved
+from prunelab.figures import Saved
 from prunelab.pruning import keep_largest, prunable
 from prunelab.studies.common.nets import Net, open_nets, save_nets
 from prunelab.studies.lenet import activations, figures, summary, unit_figures

@@ -14,8 +14,7 @@ from matplotlib.text import Text
 
 import made_lenet as made
 from prunelab import project
-from prunelab.figures import labels, panels
-from prunelab.figures.style import Saved
+from prunelab.figures import Saved, labels, scales
 from prunelab.studies.lenet import figures, summary, unit_figures
 from prunelab.studies.lenet import tables as lenet_tables
 
@@ -218,7 +217,7 @@ def test_labels_of_close_points_cover_neither_each_other_nor_a_point() -> None:
 def test_an_axis_by_error_names_accuracies_apart_from_each_other() -> None:
     figure, axis = plt.subplots()
     axis.plot([0, 1, 2], [65.0, 89.0, 98.2])
-    panels.by_error(axis)
+    scales.by_error(axis)
     ticks = axis.get_yticks()
     low, high = axis.get_ylim()
     plt.close(figure)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from prunelab import project
 from prunelab.audit import lenet, speech
-from prunelab.audit.speech import Finding, Number, Row
+from prunelab.audit.identities import Finding, Number, Row
 from prunelab.tables import Table
 
 __all__ = ["Answer", "Finding", "Identity", "Slip", "answer", "findings", "read", "slips", "summary"]

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pandas as pd
 
-from prunelab.audit.speech import Finding, check
+from prunelab.audit.identities import Finding, check
 
 TABLE = "lenet-variants"
 INPUTS, CLASSES, TEST_IMAGES = 784, 10, 10_000

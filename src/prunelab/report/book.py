@@ -61,7 +61,7 @@ def error(profile: str) -> Path:
 def drop_stale_stamp(profile: profiles.Profile) -> None:
     """Remove the stamp when the pages are no longer those it vouches for: deleted, edited, or of another profile.
 
-    Also when a run has lost its stamp, see `finished.drop_stale_stamps`.
+    Also when a run has lost its stamp, see `runs.drop_stale_stamps`.
     """
     mine = stamp(profile.name)
     whole = all(runs.stamp(run).is_file() for run in profile.runs)

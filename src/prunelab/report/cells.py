@@ -56,8 +56,7 @@ class Kernel(KernelManager):
     def stop(self, *, at_once: bool) -> None:
         """Shut the kernel down, and close what papermill's client holds open.
 
-        Args:
-            at_once: kill the process group, where a cell may still be running; else let the kernel leave by itself.
+        At once, where a cell may still be running, means to kill the process group; else the kernel leaves by itself.
         """
         try:
             self.look_at_memory(with_children=False)
@@ -72,15 +71,11 @@ class Kernel(KernelManager):
 
 @contextlib.contextmanager
 def running(*, folder: Path, environment: Mapping[str, str]) -> Iterator[Kernel]:
-    """Start a kernel, and stop it when the block ends, however it ends.
+    """Start a kernel in a folder, with these environment variables alone, and stop it however the block ends.
 
     The kernel is `sys.executable`, whether or not a kernelspec is installed, and whatever others are registered. It
     reads no IPython configuration or start-up file of the user's. If this process is killed, ipykernel's watch over
     its parent ends the kernel within a second or so.
-
-    Args:
-        folder: the kernel's current folder.
-        environment: all of its environment variables.
     """
     with tempfile.TemporaryDirectory(prefix="prunelab-", ignore_cleanup_errors=True) as scratch:
         kernel = Kernel(
@@ -152,17 +147,13 @@ def executed(
     environment: Mapping[str, str],
     progress: str | None = None,
 ) -> tuple[NotebookNode, int]:
-    """Execute a notebook's cells in order, with the parameters in a cell of their own behind the defaults.
+    """Execute a notebook's cells in order, with the checked parameters in a cell of their own behind the defaults.
 
-    Args:
-        nb: the notebook, left as it is.
-        parameters: name -> value, checked.
-        folder: the kernel's current folder; `notebook.ipynb` in it follows the execution cell by cell.
-        environment: the kernel's environment variables.
-        progress: name to show before a bar of cells on stderr, if that is a terminal; None for no bar.
+    `notebook.ipynb` in the folder follows the execution cell by cell, and so does a bar on stderr, if that is a
+    terminal, behind the name that `progress` gives.
 
     Returns:
-        The executed notebook, and the most memory that the kernel and its children had at once, in bytes.
+        A new notebook, executed, and the most memory that the kernel and its children had at once, in bytes.
 
     Raises:
         CellError: a cell failed, the kernel died, or a warning was written to stderr.
@@ -191,12 +182,8 @@ def _papermill(
     # It would warn of parameters that its own inspection misses, which ours has checked, and repeat our errors.
     logging.getLogger("papermill").setLevel(logging.CRITICAL)
     # tqdm's `disable=None` draws on terminals alone.
-    bar = {
-        "desc": progress,
-        "disable": None,
-        "leave": False,
-        "bar_format": "{desc} |{bar}| {n}/{total} cells {elapsed}",
-    }
+    shape = "{desc} |{bar}| {n}/{total} cells {elapsed}"
+    bar = {"desc": progress, "disable": None, "leave": False, "bar_format": shape}
     target = str(folder / "notebook.ipynb")
     try:
         done: NotebookNode = papermill.execute_notebook(

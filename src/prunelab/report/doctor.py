@@ -2,13 +2,11 @@
 
 import os
 import platform
-import re
 import shutil
 import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 
 import psutil
@@ -17,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from prunelab import project
-from prunelab.report import publish, verify
+from prunelab.report import provenance, publish, verify
 from prunelab.report.verify import Comparison
 
 OK, MISSING = "ok", "missing"
@@ -44,50 +42,32 @@ def examine() -> list[Check]:
     return [_python(), *_packages(), _torch(), *_data(), *_machine(), _browser(), *_full_run()]
 
 
+def _check(part: str, name: str, found: str, *, fix: str = "", required: bool = True) -> Check:
+    """Write one finding down; with a fix, what was looked for is missing."""
+    return Check(part=part, name=name, state=MISSING if fix else OK, found=found, fix=fix, required=required)
+
+
 def _python() -> Check:
-    version = platform.python_version()
-    if _PYTHONS[0] <= sys.version_info[:2] < _PYTHONS[1]:
-        return Check(part="Python", name="version", state=OK, found=version)
-    fix = "make a new environment with Python 3.11, 3.12 or 3.13"
-    return Check(part="Python", name="version", state=MISSING, found=version, fix=fix)
+    right = _PYTHONS[0] <= sys.version_info[:2] < _PYTHONS[1]
+    fix = "" if right else "make a new environment with Python 3.11, 3.12 or 3.13"
+    return _check("Python", "version", platform.python_version(), fix=fix)
 
 
 def _packages() -> Iterator[Check]:
     """Look for the packages that Prunelab and its extras name."""
-    wanted: dict[str, list[str]] = {}
-    for requirement in metadata.requires("prunelab") or []:
-        extra = re.search(r"extra == ['\"]([\w-]+)['\"]", requirement)
-        name = re.match(r"[\w.-]+", requirement)
-        if name:
-            wanted.setdefault(extra.group(1) if extra else "", []).append(name.group())
-    for group, names in wanted.items():
-        absent = [name for name in names if not _installed(name)]
+    for group, names in provenance.requirements().items():
+        absent = [name for name in names if not provenance.version(name)]
         found = f"{len(names) - len(absent)} of {len(names)}" + (f", without {', '.join(absent)}" if absent else "")
         fix = f"pip install -c constraints.txt -e '.[{group}]'" if group else "pip install -c constraints.txt -e ."
-        yield Check(
-            part="packages",
-            name=f"extra {group!r}" if group else "required",
-            state=MISSING if absent else OK,
-            found=found,
-            fix=fix if absent else "",
-            required=not group,
-        )
-
-
-def _installed(name: str) -> bool:
-    try:
-        metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return False
-    return True
+        name = f"extra {group!r}" if group else "required"
+        yield _check("packages", name, found, fix=fix if absent else "", required=not group)
 
 
 def _torch() -> Check:
     import torch  # takes a second, which `prunelab --help` need not wait for
 
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
-    found = f"{torch.__version__}, {torch.get_num_threads()} threads, {device}"
-    return Check(part="packages", name="torch", state=OK, found=found)
+    return _check("packages", "torch", f"{torch.__version__}, {torch.get_num_threads()} threads, {device}")
 
 
 def _data() -> Iterator[Check]:
@@ -95,26 +75,22 @@ def _data() -> Iterator[Check]:
 
     for row in data.status():
         absent = row.problem or f"not on this machine, {row.size / 1e6:.0f} MB to get"
-        found = str(row.where) if row.where else absent
-        state = OK if row.where else MISSING
-        yield Check(
-            part="data", name=row.name, state=state, found=found, fix="" if row.where else row.get, required=False
-        )
+        yield _check("data", row.name, str(row.where or absent), fix="" if row.where else row.get, required=False)
 
 
 def _machine() -> Iterator[Check]:
     disk = shutil.disk_usage(project.root()).free
     memory = psutil.virtual_memory().available
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    yield Check(part="machine", name="cores", state=OK, found=str(cores))
+    yield _check("machine", "cores", str(cores))
     yield _room("free disk", disk, _SPARE_DISK, "make room where the project stands")
     yield _room("free memory", memory, _SPARE_MEMORY, "close other programs, or build with --cores 1")
 
 
 def _room(name: str, found: int, needed: int, fix: str) -> Check:
     enough = found >= needed
-    text = gibibytes(found) + ("" if enough else f", {gibibytes(needed)} needed")
-    return Check(part="machine", name=name, state=OK if enough else MISSING, found=text, fix="" if enough else fix)
+    text = _gibibytes(found) + ("" if enough else f", {_gibibytes(needed)} needed")
+    return _check("machine", name, text, fix="" if enough else fix)
 
 
 def _browser() -> Check:
@@ -125,10 +101,8 @@ def _browser() -> Check:
     places = [shutil.which(name) for name in _BROWSERS]
     places += [str(path) for folder in caches for path in folder.glob("chrom*")]
     found = next((place for place in places if place), None)
-    if found:
-        return Check(part="browser", name="Chromium", state=OK, found=found, required=False)
-    fix = "python -m playwright install chromium"
-    return Check(part="browser", name="Chromium", state=MISSING, found="none", fix=fix, required=False)
+    fix = "" if found else "python -m playwright install chromium"
+    return _check("browser", "Chromium", found or "none", fix=fix, required=False)
 
 
 def _full_run() -> Iterator[Check]:
@@ -139,39 +113,24 @@ def _full_run() -> Iterator[Check]:
     seconds = sum(float(str(run["wall_seconds"])) for run in runs)
     memory = max(int(str(run["peak_memory_bytes"])) for run in runs)
     cpu = " and ".join(sorted({str(run["cpu"]) for run in runs}))
-    enough = psutil.virtual_memory().total >= memory
-    yield Check(part="full run", name="time", state=OK, found=f"{duration(seconds)} one run after the other, on {cpu}")
-    yield Check(
-        part="full run",
-        name="memory of a run",
-        state=OK if enough else MISSING,
-        found=f"at most {gibibytes(memory)}",
-        fix="" if enough else "use a machine with more memory",
-        required=False,
-    )
+    yield _check("full run", "time", f"{_duration(seconds)} one run after the other, on {cpu}")
+    fix = "" if psutil.virtual_memory().total >= memory else "use a machine with more memory"
+    yield _check("full run", "memory of a run", f"at most {_gibibytes(memory)}", fix=fix, required=False)
 
 
-def gibibytes(size: int) -> str:
-    """Write a number of bytes in GiB."""
+def _gibibytes(size: int) -> str:
     return f"{size / (1 << 30):.1f} GiB"
 
 
-def duration(seconds: float) -> str:
+def _duration(seconds: float) -> str:
     """Write a number of seconds as a reader would say it."""
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
-_COLOURS = {
-    verify.IDENTICAL: "green",
-    verify.WITHIN: "green",
-    verify.VARIES: "green",
-    verify.DIFFERENT: "red",
-    verify.MISSING: "red",
-    verify.EXTRA: "red",
-    OK: "green",
-}
+_COLOURS = dict.fromkeys((*verify.AGREEING, OK), "green")
+_COLOURS |= dict.fromkeys((verify.DIFFERENT, verify.MISSING, verify.EXTRA), "red")
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = "") -> None:

@@ -25,17 +25,15 @@ from prunelab.report.normalise import normalise, without_paths
 from prunelab.report.parameters import texts, with_texts
 
 _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_RUN_NAME = re.compile(r"[\w-][\w.-]*")
 
 
 @contextlib.contextmanager
 def locked(path: Path, waiting: str) -> Iterator[None]:
     """Hold a lock that other processes wait for; the operating system lets go of it when this process ends.
 
-    Two drivers, or a driver and the run that a killed driver left behind, thus never write one folder together.
-
-    Args:
-        path: the lock's file, made where missing and left behind: removing it would let two processes hold it.
-        waiting: what to print when another process holds the lock.
+    Two drivers, or a driver and the run that a killed driver left behind, thus never write one folder together. The
+    lock's file is made where missing and left behind: removing it would let two processes hold it.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as handle:
@@ -59,7 +57,6 @@ def stops_raised() -> Iterator[None]:
         return
     before = {number: signal.getsignal(number) for number in _STOPS}
     heard = {number: handler for number, handler in before.items() if handler is not signal.SIG_IGN}
-
     stopped = False
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -76,9 +73,6 @@ def stops_raised() -> Iterator[None]:
     finally:
         for number, handler in heard.items():
             signal.signal(number, handler)
-
-
-_RUN_NAME = re.compile(r"[\w-][\w.-]*")
 
 
 class RunError(Exception):
@@ -177,12 +171,9 @@ def staging_of(out: Path, run: str) -> Path:
 
 
 def from_caller(parameters: Mapping[str, object], caller: Path, staging: Path) -> dict[str, object]:
-    """Rewrite the relative paths that a user gave for the folder that the notebook runs in.
+    """Rewrite relative paths, texts that start with "./" or "../", for the folder that the notebook runs in.
 
-    Args:
-        parameters: name -> value; texts that start with "./" or "../", also inside lists, are paths.
-        caller: the folder they start from: the user's current one.
-        staging: the folder they shall start from, `staging_of(out, run)`.
+    They start from the caller's current folder, and shall start from `staging_of(out, run)`.
     """
 
     def rewritten(text: str) -> str:

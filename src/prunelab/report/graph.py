@@ -1,11 +1,14 @@
 """The build of a profile: Snakemake over the run graph, and what to tell of its end."""
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+
+import psutil
 
 from prunelab import project
 from prunelab.report import book, notebooks, parameters, profiles, runs
@@ -98,13 +101,22 @@ def _snakemake(profile: str, cores: int, stamps: Sequence[Path], *, keep_going: 
         with stops_raised():
             return driver.wait()
     except (KeyboardInterrupt, SystemExit):
-        # A terminal interrupts Snakemake too, and it stops its jobs and leaves by itself; a lone signal has to be
+        # A terminal interrupts Snakemake and its jobs too, and they leave by themselves; a lone signal has to be
         # passed on. Whatever is left after that finishes its run, and the next build waits for it.
         for patience in (_OWN_ACCORD, _GRACE):
             try:
                 driver.wait(timeout=patience)
                 break
             except subprocess.TimeoutExpired:
-                driver.send_signal(signal.SIGINT)
+                _interrupt(driver)
         print("interrupted: the same command goes on from here", file=sys.stderr)
         raise
+
+
+def _interrupt(driver: subprocess.Popen[bytes]) -> None:
+    """Interrupt Snakemake and its jobs, as Ctrl-C does: told alone, it waits for its jobs, however long they take."""
+    family = psutil.Process(driver.pid).children(recursive=True)
+    for process in (*family, psutil.Process(driver.pid)):
+        with contextlib.suppress(ProcessLookupError, psutil.NoSuchProcess):
+            if os.getpgid(process.pid) == os.getpgrp():  # kernels have groups of their own, and end with their jobs
+                process.send_signal(signal.SIGINT)

@@ -42,11 +42,8 @@ def normalise(nb: NotebookNode, *, paths: Mapping[str, str] | None = None) -> No
 
     Gone are papermill's records, timings, the interpreter's version, drawn cell ids, memory addresses, widgets and
     all of stderr: progress bars, download notes and log lines are for whoever watches (see `complaints` for what is
-    not). Stream outputs that follow each other are merged, since how many pieces there are depends on timing.
-
-    Args:
-        nb: the executed notebook, left as it is.
-        paths: folder of this machine -> what stands for it in outputs; longer ones are replaced first.
+    not). Stream outputs that follow each other are merged, since how many pieces there are depends on timing. In the
+    place of `paths`, folders of this machine, stand their values, longer ones first.
     """
     nb = copy.deepcopy(nb)
     for key in ("papermill", "widgets", "jupytext"):

@@ -3,12 +3,14 @@
 import ast
 import difflib
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from nbformat import NotebookNode
 
 from prunelab import files, project
+
+PACKAGE = Path(__file__).parents[1]
 
 
 def names() -> list[str]:
@@ -16,11 +18,17 @@ def names() -> list[str]:
     return sorted(path.stem for path in (project.root() / "notebooks").glob("*.py"))
 
 
-def path(name_or_path: str | Path) -> Path:
-    """Find a notebook by its name in the project, or by a path to a `.py` file anywhere.
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return the end of an error message about an unknown name: the nearest known one, or all of them."""
+    choices = sorted(known)
+    close = difflib.get_close_matches(name, choices, n=1)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; there are {', '.join(choices)}" if choices else "; there are none"
 
-    Args:
-        name_or_path: "threshold-sweep", or a path that ends in .py, relative to the current folder.
+
+def path(name_or_path: str | Path) -> Path:
+    """Find a notebook by its name in the project, or by a path to a `.py` file anywhere, from the current folder.
 
     Raises:
         FileNotFoundError: there is none; the message gives the nearest name.
@@ -30,9 +38,8 @@ def path(name_or_path: str | Path) -> Path:
     if "/" not in text and not text.endswith((".py", ".ipynb")):
         if text in names():
             return project.root() / "notebooks" / f"{text}.py"
-        nearest = difflib.get_close_matches(text, names(), n=1)
-        hint = f"did you mean {nearest[0]!r}?" if nearest else f"there are {', '.join(names()) or 'none'}"
-        raise FileNotFoundError(f"no notebook named {text!r} in {project.root().name}/notebooks; {hint}")
+        place = f"{project.root().name}/notebooks"
+        raise FileNotFoundError(f"no notebook named {text!r} in {place}{nearest(text, names())}")
     found = Path(name_or_path).expanduser()
     if found.suffix != ".py":
         raise ValueError(
@@ -50,12 +57,8 @@ def read(name_or_path: str | Path) -> NotebookNode:
     Cell ids are numbered, since drawn ids would make two runs differ, and the kernelspec is always that of plain
     Python: the kernel is the interpreter that runs Prunelab, whatever the file's header names.
 
-    Args:
-        name_or_path: a name of `names()`, or a path to a .py file.
-
     Raises:
-        FileNotFoundError: there is no such notebook.
-        ValueError: it is not a text notebook in UTF-8.
+        FileNotFoundError, ValueError: as `path`, or it is not a text notebook in UTF-8.
     """
     # Here and not above: jupytext takes a quarter of a second to import, which `prunelab --help` need not wait for.
     import jupytext
@@ -84,25 +87,14 @@ def title(nb: NotebookNode) -> str:
     return next((line.lstrip("#").strip() for line in lines if line.startswith("#")), "")
 
 
-PACKAGE = Path(__file__).parents[1]
-
-
 def modules_used(notebook: str | Path, *, package: Path = PACKAGE) -> list[Path]:
-    """List the modules of a package that a notebook imports, and those that these import in turn.
+    """List the modules of a package that a notebook imports, and those that these import in turn, sorted.
 
     Imports are read from the text, wherever they stand (in functions and conditions too), and nothing is run. The
     `__init__.py` of every package on the way counts. A module whose name is put together at run time is not seen.
 
-    Args:
-        notebook: a name, or a path to a .py file.
-        package: the package's folder; its name is that of the package.
-
-    Returns:
-        Absolute paths, sorted.
-
     Raises:
-        FileNotFoundError: there is no such notebook.
-        ValueError: the notebook or one of the modules is not Python.
+        FileNotFoundError, ValueError: as `path`, or the notebook or one of the modules is not Python.
     """
     found: set[Path] = set()
     waiting = list(_imported(path(notebook), package))
@@ -115,17 +107,10 @@ def modules_used(notebook: str | Path, *, package: Path = PACKAGE) -> list[Path]
 
 
 def identity(notebook: str | Path, *, package: Path = PACKAGE) -> str:
-    """Return the SHA-256 over a notebook's text and the modules it uses, by their place in the package.
-
-    Raises:
-        FileNotFoundError: there is no such notebook.
-        ValueError: the notebook or one of the modules is not Python.
-    """
-    lines = [f"{files.digest(path(notebook))}  notebook\n"]
-    lines += [
-        f"{files.digest(module)}  {module.relative_to(package).as_posix()}\n"
-        for module in modules_used(notebook, package=package)
-    ]
+    """Return the SHA-256 over a notebook's text and `modules_used`, by their place in the package."""
+    named = {"notebook": path(notebook)}
+    named |= {module.relative_to(package).as_posix(): module for module in modules_used(notebook, package=package)}
+    lines = (f"{files.digest(file)}  {name}\n" for name, file in named.items())
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 

@@ -10,6 +10,7 @@ import json
 import math
 import re
 import tokenize
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -174,9 +175,7 @@ def _hint(value: object, name: str) -> str:
     if name == "int" and isinstance(value, float) and value.is_integer():
         return f"; did you mean {value:.0f}?"
     if name == "bool" and isinstance(value, int | str):
-        said = {"false": "false", "no": "false", "off": "false", "0": "false"} | dict.fromkeys(
-            ("true", "yes", "on", "1"), "true"
-        )
+        said = dict.fromkeys(("false", "no", "off", "0"), "false") | dict.fromkeys(("true", "yes", "on", "1"), "true")
         meant = said.get(str(value).lower())
         return f"; write {meant}, without quotes" if meant else ""
     if name in ("int", "float") and isinstance(value, str):
@@ -191,11 +190,9 @@ def _hint(value: object, name: str) -> str:
 
 # PyYAML follows YAML 1.1: 1e-3 is text there, `no` is false, 1:30 is ninety and 2020-01-01 a date.
 _INTEGER = re.compile(r"[-+]?[0-9]+|0o[0-7]+|0x[0-9a-fA-F]+")
-
 _FLOAT = re.compile(
     r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
 )
-
 _WORDS: dict[str, bool | None] = {
     **dict.fromkeys(("", "~", "null", "Null", "NULL")),
     **dict.fromkeys(("true", "True", "TRUE"), True),
@@ -221,10 +218,7 @@ def scalar(text: str) -> bool | int | float | str | None:
 
 
 def load(text: str) -> Any:
-    """Read one YAML document, or JSON.
-
-    Returns:
-        None, booleans, integers, floats, texts, and lists and mappings of these.
+    """Read one YAML document, or JSON, of null, booleans, numbers, texts, and lists and mappings of these.
 
     Raises:
         ValueError: it cannot be read, repeats a key, or uses tags or aliases; one line that says where.
@@ -247,11 +241,14 @@ def load(text: str) -> Any:
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Make a mapping of JSON's pairs, which `json` would let repeat."""
-    mapping = dict(pairs)
-    if len(mapping) < len(pairs):
-        keys = [key for key, _ in pairs]
-        raise ValueError(f"the key {next(key for key in keys if keys.count(key) > 1)!r} is given twice")
-    return mapping
+    if twice := _repeated([key for key, _ in pairs]):
+        raise ValueError(f"the key {twice[0]!r} is given twice")
+    return dict(pairs)
+
+
+def _repeated(names: list[str]) -> list[str]:
+    """List the names that stand more than once."""
+    return [name for name, count in Counter(names).items() if count > 1]
 
 
 class _Loader(yaml.SafeLoader):
@@ -260,35 +257,28 @@ class _Loader(yaml.SafeLoader):
     def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
             # An alias may contain itself, and no parameter needs one.
-            raise yaml.constructor.ConstructorError(
-                None, None, "aliases (*name) are not read; write the value out", None
-            )
+            raise _refusal("aliases (*name) are not read; write the value out")
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: set[str] = set()
         for key, _ in node.value:
             if not isinstance(key, yaml.ScalarNode):
-                raise yaml.constructor.ConstructorError(None, None, "a key must be a word", key.start_mark)
+                raise _refusal("a key must be a word", key)
             if key.value in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key.value!r} is given twice", key.start_mark
-                )
+                raise _refusal(f"the key {key.value!r} is given twice", key)
             seen.add(key.value)
         return super().construct_mapping(node, deep=deep)
 
 
-def _plain(loader: _Loader, node: yaml.ScalarNode) -> bool | int | float | str | None:
-    """Construct an unquoted scalar."""
-    return scalar(node.value)
+def _refusal(problem: str, node: yaml.Node | None = None) -> yaml.MarkedYAMLError:
+    return yaml.constructor.ConstructorError(None, None, problem, node.start_mark if node else None)
 
 
 # One implicit tag for every plain scalar: `scalar` above decides, so that a word means the same in a file and in -p.
 _PLAIN = "tag:prunelab,2024:plain"
 _Loader.yaml_implicit_resolvers = {None: [(_PLAIN, re.compile(""))]}
-
-
-_Loader.add_constructor(_PLAIN, _plain)
+_Loader.add_constructor(_PLAIN, lambda _, node: scalar(node.value))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -309,11 +299,8 @@ def declared(nb: NotebookNode) -> list[Parameter]:
     Raises:
         ValueError: there is no such cell, or more than one, or it holds anything but assignments of literal values.
     """
-    cells = [
-        cell
-        for cell in nb.cells
-        if cell.cell_type == "code" and "parameters" in cell.get("metadata", {}).get("tags", [])
-    ]
+    code = (cell for cell in nb.cells if cell.cell_type == "code")
+    cells = [cell for cell in code if "parameters" in cell.get("metadata", {}).get("tags", [])]
     if len(cells) != 1:
         raise ValueError(
             f'a notebook has one code cell tagged "parameters" (\'# %% tags=["parameters"]\'); this has {len(cells)}'
@@ -325,10 +312,8 @@ def declared(nb: NotebookNode) -> list[Parameter]:
         raise ValueError(f"the parameters cell is not Python: {error.msg} (line {error.lineno})") from None
     comments = _comments(source)
     found = [_parameter(statement, comments.get(statement.end_lineno or 0, "")) for statement in statements]
-    names = [parameter.name for parameter in found]
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the parameters cell assigns {twice!r} twice; keep one")
+    if twice := _repeated([parameter.name for parameter in found]):
+        raise ValueError(f"the parameters cell assigns {twice[0]!r} twice; keep one")
     return found
 
 
@@ -447,14 +432,10 @@ def _comments(source: str) -> dict[int, str]:
 
 def texts(value: object) -> list[str]:
     """List the texts in a value, in order."""
-    match value:
-        case str():
-            return [value]
-        case list():
-            return [text for item in value for text in texts(item)]
-        case Mapping():
-            return [text for item in value.values() for text in texts(item)]
-    return []
+    if isinstance(value, str):
+        return [value]
+    items = value.values() if isinstance(value, Mapping) else value if isinstance(value, list) else ()
+    return [text for item in items for text in texts(item)]
 
 
 def with_texts(value: Any, replace: Callable[[str], str]) -> Any:

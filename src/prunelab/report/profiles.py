@@ -1,6 +1,5 @@
 """Profiles: which notebook runs under which name, with which parameters, after which other runs."""
 
-import difflib
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -11,8 +10,8 @@ from typing import Any
 
 from prunelab import project
 from prunelab.report import notebooks
-from prunelab.report import parameters as report_parameters
-from prunelab.report.parameters import texts, with_texts
+from prunelab.report.notebooks import nearest
+from prunelab.report.parameters import load, texts, with_texts
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _PROFILE_KEYS = ("description", "threads", "runs")
@@ -56,10 +55,13 @@ class Profile:
     description: str
     runs: tuple[Run, ...]
 
-    @property
-    def measured(self) -> tuple[Run, ...]:
-        """The runs that are published and verified: all but those that only show published results again."""
-        return tuple(run for run in self.runs if not run.published)
+    def measured(self, name: str | None = None) -> tuple[Run, ...]:
+        """Return the run of that name, or all that are published and verified: not those that only show published ones.
+
+        Raises:
+            ValueError: the profile has no such run.
+        """
+        return tuple(run for run in self.runs if not run.published) if name is None else (self.run(name),)
 
     def run(self, name: str) -> Run:
         """Return the run called `name`.
@@ -98,7 +100,7 @@ def read(name: str) -> Profile:
     path = project.root() / "profiles" / f"{name}.yml"
     where = f"profiles/{name}.yml"
     try:
-        content = report_parameters.load(path.read_text(encoding="utf-8"))
+        content = load(path.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(f"{where} is not valid YAML: {error}") from None
     content = _mapping(content, where, _PROFILE_KEYS)
@@ -150,15 +152,6 @@ def paths(run: Run) -> list[Path]:
         FileNotFoundError: there is nothing at one of them.
     """
     return [_in_project(text) for text in dict.fromkeys(texts(run.parameters)) if text.startswith(_PATH_STARTS)]
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return the end of an error message about an unknown name: the nearest known one, or all of them."""
-    choices = sorted(known)
-    close = difflib.get_close_matches(name, choices, n=1)
-    if close:
-        return f"; did you mean {close[0]!r}?"
-    return f"; there are {', '.join(choices)}" if choices else "; there are none"
 
 
 def _references(value: Any) -> tuple[str, ...]:

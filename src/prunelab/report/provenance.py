@@ -1,6 +1,5 @@
 """Where a run's results come from: code, parameters, data, inputs, packages, machine. No host, user or date."""
 
-import contextlib
 import csv
 import hashlib
 import platform
@@ -34,17 +33,8 @@ def collect(
 ) -> dict[str, object]:
     """Return the record that `provenance.json` holds.
 
-    Args:
-        run: the run's name.
-        notebook: the notebook's name, or a path to it.
-        profile: the profile's name; None for a run outside of any.
-        parameters: all the parameters in effect, those given and the defaults of the others, fit `to_show`.
-        command: what makes the run again.
-        threads: threads of the numerical libraries.
-        wall_seconds: duration of the execution.
-        peak_memory_bytes: most memory that the kernel and its children had at once.
-        inputs: name -> `results_digest` of each run that this one reads.
-        folder: the run's own folder, with its tables.
+    `parameters` are all those in effect, those given and the defaults of the others, fit `to_show`; `command` makes
+    the run again; `inputs` has the `results_digest` of each run that this one reads; `folder` has the run's tables.
     """
     return {
         "run": run,
@@ -68,11 +58,7 @@ def collect(
 def outside_paths(parameters: Mapping[str, object], folder: Path) -> dict[str, str]:
     """Map the parameters' texts that are paths to places outside the project to "…/name".
 
-    They are of one machine, and may name its user.
-
-    Args:
-        parameters: name -> value.
-        folder: the folder that relative paths start from.
+    They are of one machine, and may name its user. Relative paths start from `folder`.
     """
     return {
         text: f"…/{PureWindowsPath(text).name}"
@@ -101,16 +87,9 @@ def results_digest(folder: Path) -> str:
 
 
 def data_used(folder: Path) -> list[dict[str, str]]:
-    """List the data sets that the tables of a run name in their columns `data` and `data_id`, sorted.
-
-    Args:
-        folder: the run's folder; its tables are `tables/*.csv`.
-
-    Returns:
-        One {"name": …, "content_id": …} for each pair.
-    """
-    pairs = _cells(folder, "data", "data_id")
-    return [{"name": name, "content_id": content_id} for name, content_id in sorted(pairs)]
+    """List the data sets that a run's tables name in their columns `data` and `data_id`, sorted."""
+    pairs = sorted(_cells(folder, "data", "data_id"))
+    return [{"name": name, "content_id": content_id} for name, content_id in pairs]
 
 
 def packages() -> dict[str, str]:
@@ -118,18 +97,27 @@ def packages() -> dict[str, str]:
 
     One that is not installed is left out: the run went well without it, and must not be lost at its very end.
     """
-    wanted = ('extra == "onnx"', "extra == 'onnx'")
-    needed = [
-        line
-        for line in metadata.requires("prunelab") or []
-        if "extra ==" not in line or any(extra in line for extra in wanted)
-    ]
-    names = sorted(found.group() for line in needed if (found := re.match(r"[\w.-]+", line)))
-    versions: dict[str, str] = {}
-    for name in names:
-        with contextlib.suppress(metadata.PackageNotFoundError):
-            versions[name] = metadata.version(name)
-    return versions
+    wanted = requirements()
+    found = ((name, version(name)) for name in sorted([*wanted.get("", []), *wanted.get("onnx", [])]))
+    return {name: installed for name, installed in found if installed}
+
+
+def requirements() -> dict[str, list[str]]:
+    """Return the packages that Prunelab requires, under "", and those of each extra, under its name."""
+    wanted: dict[str, list[str]] = {}
+    for requirement in metadata.requires("prunelab") or []:
+        extra = re.search(r"extra == ['\"]([\w-]+)['\"]", requirement)
+        if name := re.match(r"[\w.-]+", requirement):
+            wanted.setdefault(extra[1] if extra else "", []).append(name.group())
+    return wanted
+
+
+def version(name: str) -> str:
+    """Return the installed version of a package, "" where it is not installed."""
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return ""
 
 
 def commit_time() -> int:

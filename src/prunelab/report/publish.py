@@ -5,8 +5,7 @@ import shutil
 from pathlib import Path
 
 from prunelab import files, project, records
-from prunelab.report import profiles
-from prunelab.report import runs as report_runs
+from prunelab.report import profiles, runs
 from prunelab.report.profiles import Run
 
 # Published files are read in reviews and kept for ever: small text only.
@@ -18,11 +17,8 @@ _OPTIONAL = ("values.json", "claims.json")
 def publish(profile: str, run: str | None = None) -> list[Path]:
     """Freeze the results of a profile, or of one of its runs, in `published/results/`.
 
-    All runs are checked before the first is written, and each takes the place of its older results in one step.
-
-    Args:
-        profile: name of the profile.
-        run: name of one of its runs; default: every run but those that only show published results again.
+    All runs are checked before the first is written, and each takes the place of its older results in one step. A
+    whole profile is every run but those that only show published results again.
 
     Returns:
         The folders written, `published/results/<profile>/<run>`.
@@ -32,10 +28,8 @@ def publish(profile: str, run: str | None = None) -> list[Path]:
             other code, parameters or inputs than those that stand; a file above 1 MiB; a table that disagrees with
             its sidecar.
     """
-    plan = profiles.read(profile)
-    runs = plan.measured if run is None else (plan.run(run),)
-    chosen = [(run, _checked(run)) for run in runs]
-    return [_freeze(run, paths) for run, paths in chosen]
+    chosen = [(each, _checked(each)) for each in profiles.read(profile).measured(run)]
+    return [_freeze(each, paths) for each, paths in chosen]
 
 
 def folder(profile: str, run: str) -> Path:
@@ -57,9 +51,9 @@ def _checked(run: Run) -> list[Path]:
     failed = run.folder.parent / ".failed" / run.name
     if failed.is_dir() and failed.stat().st_mtime > (run.folder / "provenance.json").stat().st_mtime:
         raise ValueError(f"run {run.name!r} failed when it was last tried, see {_short(failed)}; {again}")
-    if not report_runs.stands(run):
+    if not runs.stands(run):
         raise ValueError(f"results of run {run.name!r} were changed since it finished; {again}")
-    if not report_runs.stands(run, report_runs.identity(run)):
+    if not runs.stands(run, runs.identity(run)):
         raise ValueError(f"run {run.name!r} was made from other code, parameters or inputs than stand now; {again}")
     tables = sorted((run.folder / "tables").glob("*.csv"))
     for table in tables:

@@ -43,11 +43,7 @@ def identity(run: Run) -> str:
 
 
 def needed(run: Run, folder: Path) -> dict[str, Path]:
-    """Return name -> folder of the runs that a run reads.
-
-    Args:
-        run: the run.
-        folder: the folder that holds them.
+    """Return name -> place of the runs that a run reads, in the folder that holds them.
 
     Raises:
         FileNotFoundError: one of them is not finished, or published results that it reads are not there.
@@ -116,14 +112,7 @@ def _record(run: Run) -> Path:
 
 
 def of_profile(profile: str, name: str) -> Path:
-    """Make a run of a profile, as the profile states it, and note for the graph that it is finished.
-
-    Args:
-        profile: name of the profile.
-        name: name of the run; the runs it needs must be finished.
-
-    Returns:
-        The run's folder, `results/<profile>/<name>`.
+    """Make a run of a profile as that states it, note for the graph that it is finished, and return its folder.
 
     Raises:
         ValueError: an unknown profile or run, or parameters that its notebook does not declare.
@@ -139,13 +128,10 @@ def of_graph(profile: str, name: str) -> str:
     """Make a run of a profile unless its results, from the same code, parameters and inputs, stand already.
 
     The graph asks for such a run when its driver was killed before it heard of the end, or after a run it needs was
-    made again with the same results.
+    made again with the same results. Errors are those of `of_profile`, left in `error` too for the graph to sum up.
 
     Returns:
         One line that tells what was done and how far the profile is.
-
-    Raises:
-        ValueError, FileNotFoundError, RunError: as `of_profile`; the message is also left for the graph to sum up.
     """
     plan = profiles.read(profile)
     run = plan.run(name)
@@ -156,9 +142,8 @@ def of_graph(profile: str, name: str) -> str:
     except (execute.RunError, ValueError, OSError) as failure:
         files.write_text(error(run), f"{failure}\n")
         raise
-    what = (
-        f"finished in {time.perf_counter() - started:.0f} s" if made else "stands as it was, nothing it reads changed"
-    )
+    seconds = time.perf_counter() - started
+    what = f"finished in {seconds:.0f} s" if made else "stands as it was, nothing it reads changed"
     done = sum(stamp(each).is_file() for each in plan.runs)
     return f"{name}: {what} ({done} of {len(plan.runs)} runs)"
 
@@ -166,20 +151,7 @@ def of_graph(profile: str, name: str) -> str:
 def changed(profile: str, name: str, given: Mapping[str, object], *, out: Path | None = None) -> Path:
     """Make a run of a profile with some parameters changed, apart from the profile's results.
 
-    Args:
-        profile: name of the profile.
-        name: name of the run.
-        given: parameter name -> value, in place of the profile's; relative paths start from the current folder.
-        out: the folder of its results; default: `results/custom/<name>`.
-
-    Returns:
-        The folder of its results.
-
-    Raises:
-        ValueError: an unknown profile or run, parameters that the notebook does not declare, or a place for the
-            results that holds something else.
-        FileNotFoundError: a run it needs is not finished, or there is nothing at a path given.
-        RunError: the notebook failed.
+    Args, result and errors are those of `of_notebook`; and a run it needs may not be finished.
     """
     plan = profiles.read(profile)
     run = plan.run(name)
@@ -199,7 +171,7 @@ def of_notebook(notebook: str, given: Mapping[str, object], *, out: Path | None 
     Args:
         notebook: a notebook's name, or a path to a text notebook.
         given: parameter name -> value; relative paths start from the current folder.
-        out: the folder of its results; default: `results/custom/<notebook>`.
+        out: the folder of its results; default: `results/custom/<name>`.
         threads: of the numerical libraries, >= 1.
 
     Returns:
@@ -227,7 +199,7 @@ def execute_run(
     inputs: Path | None = None,
     progress: bool = True,
 ) -> Path:
-    """Execute a run of a profile into a folder.
+    """Execute a run of a profile into the folder `out`, as `execute.execute` does; a run it needs may be unfinished.
 
     Args:
         run: the run, with the parameters to use.
@@ -236,14 +208,6 @@ def execute_run(
             makes the run again.
         inputs: the folder that holds the runs it needs; default: the results of its profile.
         progress: show a bar of cells.
-
-    Returns:
-        `out`.
-
-    Raises:
-        ValueError: parameters that the notebook does not declare.
-        FileNotFoundError: a run it needs is not finished.
-        RunError: the notebook failed.
     """
     siblings = profiles.results(run.profile) if inputs is None else inputs
     return execute.execute(

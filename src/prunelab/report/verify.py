@@ -64,14 +64,8 @@ def compare(run: str, old: Path, new: Path, tolerance: Tolerance) -> list[Compar
     A table that disagrees with its sidecar is a difference. Of tables and values marked as varying from run to run only
     keys, columns and names are compared, and of verdicts that rest on such a table only the verdict itself.
 
-    Args:
-        run: its name, for the comparisons.
-        old: its folder on the published side.
-        new: its folder on the other side.
-        tolerance: how far numbers may lie apart.
-
     Returns:
-        One comparison per table, value and verdict that either folder has.
+        One comparison per table, value and verdict that either folder has; `old` is the published one.
 
     Raises:
         ValueError: values or verdicts that are not valid JSON.
@@ -249,8 +243,7 @@ def verify(
         ValueError: an unknown profile or run, or nothing to compare with.
         RunError: a run failed.
     """
-    plan = profiles.read(profile)
-    chosen = plan.measured if run is None else (plan.run(run),)
+    chosen = profiles.read(profile).measured(run)
     old = project.published() / "results" / profile if against is None else against
     if not old.is_dir():
         fix = f"; publish some with: prunelab publish --profile {profile}" if against is None else ""

@@ -144,14 +144,7 @@ def measured(
 ) -> Iterator[Seen]:
     """Prune one net by several kinds to every budget, measure it, retrain it where the plan says so, measure again.
 
-    Args:
-        task: what the net was trained on.
-        module: unpruned; not changed.
-        kinds: those that prune a net trained like this one.
-        plan: the budgets.
-        seed: of the net.
-        strength: of the penalty it was trained with.
-        progress: show a progress bar.
+    The net is not changed. It was trained with a penalty of this strength; the kinds are those that prune such nets.
     """
     dense, before = task.measure(module), prunable(module)
     columns: dict[str, Any] = {**task.named, "seed": seed, "scope": plan.scope, "strength": strength}

@@ -186,11 +186,6 @@ def trained(
 
 
 def finish(steps: Iterable[Tensor], diverged: str) -> None:
-    """Train to the end.
-
-    Args:
-        steps: the loss of each training step, as it is made.
-        diverged: the error where the last one is not finite.
-    """
+    """Train to the end, given the loss of each step as it is made; an error where the last one is not finite."""
     if not math.isfinite(deque(steps, maxlen=1).pop()):
         raise ValueError(diverged)

@@ -9,8 +9,8 @@ import pandas as pd
 from pandas import DataFrame
 
 from prunelab.figures import INK, METHODS, MUTED, interactive
-from prunelab.studies.common import captions
-from prunelab.studies.common.captions import by_model
+from prunelab.studies.common import figures as captions
+from prunelab.studies.common.figures import by_model
 from prunelab.studies.common.runs import only
 from prunelab.studies.outputs.figures import LAST_BIN, NAMES, SIGNS
 

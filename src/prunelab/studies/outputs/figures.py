@@ -31,9 +31,9 @@ from prunelab.figures import (
     save,
 )
 from prunelab.stats import t_interval
-from prunelab.studies.common import captions
-from prunelab.studies.common.captions import by_model
+from prunelab.studies.common import figures as captions
 from prunelab.studies.common.curves import at_scale
+from prunelab.studies.common.figures import by_model
 from prunelab.studies.common.runs import only
 
 SIGNS = ("abs", "positive", "negative")

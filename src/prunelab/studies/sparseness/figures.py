@@ -37,8 +37,8 @@ from prunelab.figures import (
     save,
 )
 from prunelab.stats import LEVEL, Interval, t_interval
-from prunelab.studies.common.captions import by_model, ends_in_words, knees_in_words, names, titles
 from prunelab.studies.common.curves import at_scale
+from prunelab.studies.common.figures import by_model, ends_in_words, knees_in_words, names, titles
 from prunelab.studies.sparseness.summary import rescaled_gains
 
 SOURCE_TITLE = "source: speech recogniser (Kaldi)"
