@@ -7,9 +7,9 @@
 # ---
 
 # %% [markdown]
-# # The studies on recognisers, drawn and summed up
+# # The first study on recognisers, drawn and summed up
 #
-# What was measured on recognisers, beside the tables that the source printed. Nothing is pruned here.
+# What the sweeps measured, beside the tables that the source printed. Nothing is pruned here.
 
 # %% tags=["parameters"]
 corpus = ""  # folder of the run that made the corpus; without its file no utterance is drawn
@@ -18,10 +18,7 @@ threshold_sweep = ""  # folder of the run that swept the thresholds
 layer_sensitivity = ""  # folder of the run that pruned one layer at a time
 percentile = ""  # folder of the run that compared percentile and global threshold
 rescaled = ""  # folder of the run that compared them on rescaled nets
-outputs = ""  # folder of the run that measured the outputs
-correction = ""  # folder of the run that swept the thresholds with corrected biases
 threshold_scale = 0.97  # root mean square weights; where the layers are compared
-output_scale = 0.5  # root mean square weights; where figures show outputs at one threshold
 
 # %%
 from pathlib import Path
@@ -32,8 +29,6 @@ from prunelab import project
 from prunelab.speech import open_corpus
 from prunelab.studies.common import figures as common_figures
 from prunelab.studies.common.curves import Knees, MeanOfNets, knee_table
-from prunelab.studies.outputs import explorer, figures as outputs_figures, summary as outputs_summary
-from prunelab.studies.outputs import tables as outputs_tables
 from prunelab.studies.sparseness import figures, summary, tables
 from prunelab.tables import keep, of_run, of_runs
 
@@ -151,57 +146,3 @@ tables.RescaledGains.save(summary.rescaled_gains(scaled))
 # %%
 dense = of_runs(nets, "dense", run="speech-relu", parameter="nets")
 MeanOfNets.save(summary.net_means(dense, sweep, layers, threshold_scale), "net-means")
-
-# %% [markdown]
-# ## What pruning does to the outputs
-
-# %%
-histograms = outputs_tables.Histograms.save(of_run(outputs, "histograms", run="speech-outputs", parameter="outputs"))
-outputs_figures.four_panels(histograms, at=output_scale)
-
-# %%
-outputs_figures.evolution(histograms)
-
-# %%
-shifted = outputs_tables.Layers.save(outputs_tables.Layers.load(outputs))
-outputs_figures.layer_shift(shifted, at=output_scale)
-
-# %%
-posteriors = outputs_tables.Posteriors.save(outputs_tables.Posteriors.load(outputs))
-outputs_figures.order_and_wer(posteriors)
-
-# %%
-explorer.output_explorer(histograms, posteriors, start=output_scale)
-
-# %%
-predicted = outputs_tables.PredictedShifts.save(outputs_tables.PredictedShifts.load(outputs))
-outputs_figures.predicted_against_measured(predicted)
-
-# %%
-outputs_tables.AtReference.save(outputs_summary.at_reference(shifted, posteriors))
-
-# %%
-MeanOfNets.save(outputs_summary.net_means(shifted, posteriors, predicted), "outputs-means")
-
-# %% [markdown]
-# ## Biases that make up for the shift
-#
-# A gain stands only where every net has a knee both ways: a net so well rescued that it has none is counted, not
-# guessed at.
-
-# %%
-corrected = outputs_tables.Correction.save(outputs_tables.Correction.load(correction, run="speech-correction"))
-outputs_figures.correction_curves(corrected)
-
-# %%
-outputs_tables.CorrectionKnees.save(outputs_summary.correction_knees(corrected))
-
-# %%
-gains, largest = outputs_summary.savings(corrected)
-outputs_tables.CorrectionGains.save(gains)
-
-# %% [markdown]
-# Where the correction saves most:
-
-# %%
-outputs_tables.LargestSavings.save(largest)

@@ -109,9 +109,8 @@ def test_a_module_stays_readable_in_one_sitting(path: Path) -> None:
 
 
 NOTEBOOKS = sorted((SOURCE.parents[1] / "notebooks").glob("*.py"))
-# One study of three wings and what puts their runs side by side; the figures of two studies on one recogniser.
+# One study of three wings, and what puts their runs side by side.
 OF_SEVERAL_WINGS = {
-    "speech-report": {"outputs", "sparseness"},
     "functions-report": {"choices", "hardware", "kinds"},
     "functions-verdicts": {"choices", "hardware", "kinds"},
 }

@@ -205,13 +205,8 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "speech-outputs": {**SPEECH, "scales": [0.4, 2.0]},
         "outputs-verdicts": {"speech_outputs": "../speech-outputs"},
         "speech-correction": {**SPEECH, "scales": [0.4, 2.0], "threshold_sweep": "../speech-threshold-sweep"},
-        "speech-report": {
-            **SPEECH,
-            **SPEECH_TABLES,
-            "rescaled": "../speech-rescaled",
-            "outputs": "../speech-outputs",
-            "correction": "../speech-correction",
-        },
+        "speech-report": {**SPEECH, **SPEECH_TABLES, "rescaled": "../speech-rescaled"},
+        "outputs-report": {"outputs": "../speech-outputs", "correction": "../speech-correction"},
     }.items():
         run(folder / name, name, parameters)
     return folder

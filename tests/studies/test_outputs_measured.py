@@ -203,6 +203,16 @@ def test_prose_quotes_the_tables(measured: experiment.Outputs) -> None:
     assert means[MODELS[1], "cascade-fit"] > means[MODELS[1], "local-fit"]
 
 
+def test_without_a_reference_threshold_cells_are_empty(measured: experiment.Outputs) -> None:
+    tables = (measured.layers, measured.posteriors, measured.shifts)
+    layers, posteriors, shifts = (table[table["threshold"] == 0] for table in tables)
+    means = summary.net_means(layers, posteriors, shifts).set_index("quantity")["value"]
+
+    assert summary.at_reference(layers, posteriors)["value"].isna().all()
+    assert means.drop("baseline-entropy").isna().all()
+    assert means["baseline-entropy"].notna().all()
+
+
 def test_verdicts_decide_every_claim_for_every_net(measured: experiment.Outputs) -> None:
     own = {"layers": measured.layers, "posteriors": measured.posteriors}
     verdicts = rules.verdicts(own, where={name: f"speech-outputs/tables/{name}.csv" for name in own})

@@ -1,7 +1,9 @@
 """Study 0 and the correction summed up over seeds, from their tables."""
 
+import functools
 import math
 import re
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -34,20 +36,20 @@ _FRAMES = {
 def at_reference(layers: DataFrame, posteriors: DataFrame) -> DataFrame:
     """Give what each sign does at the nets' reference thresholds: the table `AtReference`.
 
-    `output-...` is of the output layer; `hidden-shift`, `saturated` and `fixed` are of the last hidden layer. Nets of a
-    model of which one has no reference threshold are left out.
+    `output-...` is of the output layer; `hidden-shift`, `saturated` and `fixed` are of the last hidden layer.
     """
-    references = _references(rules.joined({"layers": layers, "posteriors": posteriors}))
-    here, frames = (_at(table, references) for table in (layers, posteriors))
-    last = here.groupby(_NETS)["depth"].transform("max")
+    layers, posteriors = _with_references(layers, posteriors, layers, posteriors)
     parts = []
-    for rows, quantities in (
-        (here[here["depth"] == last], _OUTPUT),
-        (here[here["depth"] == last - 1], _LAST_HIDDEN),
-        (frames, _FRAMES),
+    for table, depth, quantities in (
+        (layers, 0, _OUTPUT),
+        (layers, 1, _LAST_HIDDEN),
+        (posteriors, None, _FRAMES),
     ):
-        scaled = {quantity: factor * rows[column] for quantity, (column, factor, _) in quantities.items()}
-        parts.append(means(rows.assign(**scaled), _SIGN, {name: unit for name, (*_, unit) in quantities.items()}))
+        if depth is not None:
+            table = table[table["depth"] == table.groupby(_NETS)["depth"].transform("max") - depth]
+        columns = {quantity: (column, factor) for quantity, (column, factor, _) in quantities.items()}
+        found = by_seed(table, _SIGN, functools.partial(_at, columns=columns))
+        parts.append(means(found, _SIGN, {quantity: unit for quantity, (*_, unit) in quantities.items()}))
     return AtReference.frame(pd.concat(parts))
 
 
@@ -58,17 +60,14 @@ def net_means(layers: DataFrame, posteriors: DataFrame, shifts: DataFrame) -> Da
     layers, signs and thresholds up to there, `local-fit` and `cascade-fit` correlate predicted with measured mean
     shifts, and `local-slope` and `cascade-slope` are what is measured for each standard deviation predicted.
     """
-    references = _references(rules.joined({"layers": layers, "posteriors": posteriors}))
-    unpruned = by_seed(posteriors, _NETS, lambda rows: {"baseline-entropy": rows["baseline_entropy"].iloc[0]})
-    scales = _at(posteriors[posteriors["method"] == "abs"], references).rename(columns={"scale": "reference-scale"})
-    short = shifts.merge(references, on=[*_NETS, "seed"])
-    short = short[short["threshold"] <= short["reference"]]
+    frames, shifts = _with_references(layers, posteriors, posteriors, shifts)
+
+    def nets(rows: DataFrame) -> dict[str, float]:
+        return {"baseline-entropy": rows["baseline_entropy"].iloc[0], **_at(rows, {"reference-scale": ("scale", 1)})}
+
     fits = {f"{kind}-{what}": "" for kind in ("local", "cascade") for what in ("fit", "slope")}
-    parts = [
-        means(unpruned, _NETS, {"baseline-entropy": "nats"}),
-        means(scales, _NETS, {"reference-scale": "root mean square weights"}),
-        means(by_seed(short, _NETS, _fits), _NETS, fits),
-    ]
+    units = {"baseline-entropy": "nats", "reference-scale": "root mean square weights"}
+    parts = [means(by_seed(frames, _NETS, nets), _NETS, units), means(by_seed(shifts, _NETS, _fits), _NETS, fits)]
     return MeanOfNets.frame(pd.concat(parts))
 
 
@@ -108,8 +107,8 @@ def _ends(found: DataFrame, difference: str) -> DataFrame:
     return found.rename(columns=own).rename(columns=lambda column: re.sub("_percent_(low|high)$", r"_\1", column))
 
 
-def _references(joined: DataFrame) -> DataFrame:
-    """Give each net's reference threshold; only models of which every net has one."""
+def _with_references(layers: DataFrame, posteriors: DataFrame, *tables: DataFrame) -> list[DataFrame]:
+    """Put each net's reference threshold beside its rows; NaN where it has none."""
 
     def reference(rows: DataFrame) -> dict[str, float]:
         try:
@@ -117,28 +116,31 @@ def _references(joined: DataFrame) -> DataFrame:
         except NotCoveredError:
             return {"reference": math.nan}
 
-    found = by_seed(joined, _NETS, reference)
-    return found[~found.groupby(_NETS)["reference"].transform(lambda own: own.isna().any())]
+    found = by_seed(rules.joined({"layers": layers, "posteriors": posteriors}), _NETS, reference)
+    return [table.merge(found, on=[*_NETS, "seed"]) for table in tables]
 
 
-def _at(table: DataFrame, references: DataFrame) -> DataFrame:
-    """Keep each net's rows at its reference threshold."""
-    rows = table.merge(references, on=[*_NETS, "seed"])
-    return rows[rows["threshold"] == rows["reference"]]
+def _at(rows: DataFrame, columns: Mapping[str, tuple[str, float]]) -> dict[str, float]:
+    """Give what one net shows at its reference threshold, NaN where it has none: name -> factor times a column."""
+    here = rows[rows["threshold"] == rows["reference"]]
+    return {
+        name: factor * here[column].iloc[0] if len(here) else math.nan for name, (column, factor) in columns.items()
+    }
 
 
 def _fits(rows: DataFrame) -> dict[str, float]:
-    """Correlate predicted with measured shifts and give the slope through the origin."""
-    found, measured = {}, rows["measured"].to_numpy()
+    """Correlate predicted with measured shifts up to the reference threshold; give the slopes through the origin."""
+    short, found = rows[rows["threshold"] <= rows["reference"]], {}
+    measured = short["measured"].to_numpy()
     for kind in ("local", "cascade"):
-        predicted = rows[f"predicted_{kind}"].to_numpy()
+        predicted = short[f"predicted_{kind}"].to_numpy()
         found[f"{kind}-fit"] = _correlation(predicted, measured)
         found[f"{kind}-slope"] = _ratio(float((predicted * measured).sum()), float((predicted**2).sum()))
     return found
 
 
 def _correlation(a: Array, b: Array) -> float:
-    return math.nan if a.std() == 0 or b.std() == 0 else float(np.corrcoef(a, b)[0, 1])
+    return math.nan if not len(a) or a.std() == 0 or b.std() == 0 else float(np.corrcoef(a, b)[0, 1])
 
 
 def _ratio(above: float, below: float) -> float:
