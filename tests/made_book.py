@@ -59,7 +59,6 @@ class Book:
         self.run = root / "book" / "executed" / "sweep"
         self.html = root / "_build" / "html"
         self.write("book/executed/sweep/provenance.json", json.dumps(PROVENANCE))
-        self.values({"knee": {"value": 47.312, "low": 46.1, "high": 48.5, "unit": "%", "digits": 1, "n": 5}})
         self.write("book/executed/sweep/tables/errors.csv", "model,error_percent\nmlp,1.25\nlenet,-3.5\n")
         columns = {"model": "spec of the net", "error_percent": "error [%]"}
         self.write("book/executed/sweep/tables/errors.json", json.dumps({"columns": columns}))
@@ -77,9 +76,6 @@ class Book:
         target = self.root / path
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(content, "utf-8")
-
-    def values(self, values: object) -> None:
-        self.write("book/executed/sweep/values.json", json.dumps(values))
 
     def figure(self, name: str, *, alt: str) -> None:
         """Write a figure of the run."""

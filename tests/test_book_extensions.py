@@ -26,22 +26,9 @@ def book(tmp_path: Path) -> Book:
     return Book(tmp_path)
 
 
-def test_a_value_is_printed_with_its_unit_and_an_estimate_with_its_interval(book: Book) -> None:
-    html, warnings = book.build("{value}`build:sweep:knee` and {estimate}`build:sweep:knee`")
-
-    assert "47.3\N{NO-BREAK SPACE}%</span> and" in html
-    assert "47.3\N{NO-BREAK SPACE}% (95\N{NO-BREAK SPACE}% interval 46.1 to 48.5, 5 seeds)" in html
-    assert not warnings
-
-
 @pytest.mark.parametrize(
     ("page", "message"),
     [
-        ("{value}`build:sweep:kne`", "no value 'kne' in executed/sweep/values.json; nearest is 'knee'"),
-        ("{value}`build:sweeep:knee`", "no run 'sweeep' in book/executed; nearest is 'sweep'"),
-        ("{value}`published:sweep:knee`", "no run 'sweep' in published/results/full; there are none"),
-        ("{value}`knee`", "wants place:run:key, got 'knee'"),
-        ("{value}`full:sweep:knee`", "results are of 'build' or 'published', not 'full'"),
         ("```{run-figure} sweep/curv\n```", "no file sweep/figures/curv.json; nearest is 'curve.json'"),
         ("```{run-table} sweep/error\n```", "no file sweep/tables/error.json; nearest is 'errors.json'"),
         ("```{run-table} sweep/errors\n:columns: eror_percent\n```", "no column 'eror_percent' in sweep/errors.csv"),
@@ -56,24 +43,6 @@ def test_what_is_missing_is_an_error_that_names_the_file_and_the_nearest_name(
 
     assert "ERROR" in warnings
     assert message in warnings
-
-
-def test_a_warm_build_reads_changed_values_again(book: Book) -> None:
-    book.build("{value}`build:sweep:knee`")
-    book.values({"knee": {"value": 12.0, "unit": "%", "digits": 1}})
-
-    html, _ = book.build()
-
-    assert "12.0\N{NO-BREAK SPACE}%" in html
-
-
-def test_a_key_that_disappears_fails_a_warm_build(book: Book) -> None:
-    book.build("{value}`build:sweep:knee`")
-    book.values({"other": {"value": 1.0}})
-
-    _, warnings = book.build()
-
-    assert "no value 'knee'" in warnings
 
 
 def test_a_figure_has_its_alternative_text_its_data_its_notebook_and_its_command(book: Book) -> None:
@@ -150,12 +119,6 @@ def test_an_effect_that_was_not_measured_is_an_error(book: Book) -> None:
 
     assert "has no effect for 'mlp on digits': measure on" in warnings
     assert "mlp on digits: measure on" in html
-
-
-def test_a_value_in_a_table_has_its_interval_in_brackets(book: Book) -> None:
-    html, _ = book.build("{compact}`build:sweep:knee`")
-
-    assert "47.3\N{NO-BREAK SPACE}% (46.1 to 48.5)" in html
 
 
 def test_a_figure_of_published_numbers_names_the_command_that_measured_them(book: Book) -> None:
@@ -471,18 +434,6 @@ def test_a_cell_is_printed_with_its_unit_and_as_its_format_says(means: Book, cel
     assert not warnings
 
 
-def test_a_cell_is_printed_as_the_value_that_says_the_same(means: Book) -> None:
-    means.values({"a": {"value": 95.5, "low": 94.25, "high": 96.75, "unit": "%", "digits": 1, "n": 5}})
-    cell = "build:sweep/means[net=a,recipe=source].accuracy_percent; .1"
-    html, _ = means.build(
-        f"{{value}}`build:sweep:a`|{{estimate}}`build:sweep:a`|{{compact}}`build:sweep:a`|"
-        f"{{cell}}`{cell}`|{{cell}}`{cell}, interval`|{{cell}}`{cell}, compact`"
-    )
-
-    printed = words(re.search(r"<p>(.*)</p>", html)[1]).split("|")
-    assert printed[:3] == printed[3:]
-
-
 def test_the_interval_of_a_cell_stands_in_the_columns_behind_it_or_in_those_named(means: Book) -> None:
     sidecar = {
         "columns": {"seed": "s", "error": "e [%]", "loss": "l", "wer_low": "low", "wer_high": "high", "nets": "n"}
@@ -502,6 +453,7 @@ def test_the_interval_of_a_cell_stands_in_the_columns_behind_it_or_in_those_name
     ("cell", "message"),
     [
         ("full:sweep/means[net=a].note", "results are of 'build' or 'published', not 'full'"),
+        ("published:sweep/means[net=a].note", "no run 'sweep' in published/results/full; there are none"),
         ("build:sweeep/means[net=a].note", "no run 'sweeep' in book/executed; nearest is 'sweep'"),
         ("build:sweep/mean[net=a].note", "no file sweep/tables/mean.json; nearest is 'means.json'"),
         ("build:sweep/means[net=a,recipe=strong].accuracy", "no column 'accuracy' in sweep/means.csv; nearest is 'acc"),
@@ -548,6 +500,15 @@ def test_a_warm_build_reads_a_changed_cell_again(means: Book) -> None:
     html, _ = means.build()
 
     assert "91.50\N{NO-BREAK SPACE}%" in html
+
+
+def test_a_cell_that_disappears_fails_a_warm_build(means: Book) -> None:
+    means.build("{cell}`build:sweep/means[net=a,recipe=source].accuracy_percent`")
+    means.write("book/executed/sweep/tables/means.csv", MEANS.replace("source", "other"))
+
+    _, warnings = means.build()
+
+    assert "no row of sweep/means.csv has net=a, recipe=source" in warnings
 
 
 def grid(html: str) -> list[list[str]]:

@@ -297,13 +297,6 @@ def test_an_estimate_in_another_language_has_what_is_known_of_it(
     assert translations.load(chinese.root, "zh").estimate(entry) == printed.replace("_", "\N{NO-BREAK SPACE}")
 
 
-def test_a_number_in_another_language_stands_in_the_prose(chinese: Book) -> None:
-    html, warnings = chinese.build("{translated}`zh:build:sweep:knee`")
-
-    assert "47.3\N{NO-BREAK SPACE}%（95\N{NO-BREAK SPACE}% 区间 46.1 至 48.5，5 个种子）</span>" in html
-    assert not warnings
-
-
 def test_a_cell_in_another_language_stands_in_the_prose_with_all_that_is_known_of_it(chinese: Book) -> None:
     columns = {"net": "n", "error_percent": "error [%]", "low": "its low", "high": "its high", "seeds": "nets"}
     chinese.write("book/executed/sweep/tables/means.csv", "net,error_percent,low,high,seeds\na,47.312,46.1,48.5,5\n")
@@ -320,10 +313,16 @@ def test_a_cell_in_another_language_stands_in_the_prose_with_all_that_is_known_o
     [
         ("zh:build:sweep/errors[model=a].error_percent", "no row of sweep/errors.csv has model=a"),
         ("zh:build:sweep/errors", "wants run/table[column=cell, ...].column; format, got 'sweep/errors'"),
-        ("zh:sweep/errors.error_percent", "wants language:place:run:key, got"),
-        ("zh:build:sweep:kne", "no value 'kne' in executed/sweep/values.json; nearest is 'knee'"),
-        ("fr:build:sweep:knee", "no translation into 'fr'; there are 'zh'"),
-        ("build:sweep:knee", "wants language:place:run:key, got 'build:sweep:knee'"),
+        (
+            "zh:sweep/errors.error_percent",
+            "wants language:place:run/table[column=cell, ...].column; format, got 'zh:sw",
+        ),
+        (
+            "zh:build:sweep/errors[model=mlp].eror_percent",
+            "no column 'eror_percent' in sweep/errors.csv; nearest is 'error_percent'",
+        ),
+        ("fr:build:sweep/errors[model=mlp].error_percent", "no translation into 'fr'; there are 'zh'"),
+        ("zh:build:sweep:knee", "wants run/table[column=cell, ...].column; format, got 'sweep:knee'"),
     ],
 )
 def test_a_number_that_is_not_there_in_another_language_is_an_error(chinese: Book, role: str, message: str) -> None:
@@ -334,13 +333,14 @@ def test_a_number_that_is_not_there_in_another_language_is_an_error(chinese: Boo
 
 def test_a_headline_is_a_picture_with_its_words_over_one_sentence(book: Book) -> None:
     html, warnings = book.build(
-        "```{headline} sweep/curve\nThe knee: {value}`build:sweep:knee`, {doc}`book/sparseness`\n```"
+        "```{headline} sweep/curve\n"
+        "The error: {cell}`build:sweep/errors[model=mlp].error_percent`, {doc}`book/sparseness`\n```"
     )
     figure = re.findall(r"<figure.*?</figure>", html, re.DOTALL)[0]
 
     assert 'alt="Error rises with the threshold"' in figure
     assert 'class="pl-headline' in figure
-    assert "The knee: 47.3\N{NO-BREAK SPACE}%, Threshold pruning" in words(figure)
+    assert "The error: 1.25\N{NO-BREAK SPACE}%, Threshold pruning" in words(figure)
     assert 'href="book/sparseness.html"' in figure
     assert "Again:" not in words(html)
     assert not warnings

@@ -55,7 +55,7 @@ def test_a_written_file_has_the_rights_that_any_new_file_has(tmp_path):
 
 
 def test_json_keeps_its_order_and_its_letters(tmp_path):
-    path = files.write_json(tmp_path / "values.json", {"b": "größer", "a": [1, None]})
+    path = files.write_json(tmp_path / "facts.json", {"b": "größer", "a": [1, None]})
 
     assert path.read_text(encoding="utf-8").endswith("]\n}\n")
     assert "größer" in path.read_text(encoding="utf-8")
@@ -64,7 +64,7 @@ def test_json_keeps_its_order_and_its_letters(tmp_path):
 
 @pytest.mark.parametrize("number", [math.nan, math.inf])
 def test_a_number_that_json_cannot_hold_changes_nothing(tmp_path, number):
-    path = files.write_json(tmp_path / "values.json", {"a": 1})
+    path = files.write_json(tmp_path / "facts.json", {"a": 1})
 
     with pytest.raises(ValueError, match="not JSON compliant"):
         files.write_json(path, {"a": number})

@@ -154,7 +154,7 @@ def test_a_path_stays_one_where_it_starts_from_the_caller(tmp_path):
     ],
 )
 def test_a_failed_run_keeps_its_notebook_and_log_and_the_earlier_results(project, mode, said):
-    earlier = project / "results/quick/sweep/values.json"
+    earlier = project / "results/quick/sweep/claims.json"
     files.write_text(earlier, "{}")
 
     with pytest.raises(RunError) as caught:
@@ -164,7 +164,7 @@ def test_a_failed_run_keeps_its_notebook_and_log_and_the_earlier_results(project
     assert message.startswith(said)
     assert message.endswith("; the notebook as far as it got: results/quick/.failed/sweep/notebook.ipynb")
     assert "\n" not in message
-    assert [path.name for path in earlier.parent.iterdir()] == ["values.json"]
+    assert [path.name for path in earlier.parent.iterdir()] == ["claims.json"]
     failed = project / "results/quick/.failed/sweep"
     assert any(cell.get("outputs") for cell in nbformat.read(failed / "notebook.ipynb", as_version=4).cells)
     assert (failed / "log.txt").stat().st_size > 0

@@ -79,7 +79,7 @@ def project(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pat
 def test_a_build_runs_every_notebook_once_after_those_it_reads(built: Path):
     assert sorted(tiny.executed(built)) == ["count", "recount", "total"]
     assert tiny.executed(built)[-1] == "total"
-    assert '"value": 15' in (built / "results/quick/total/values.json").read_text()
+    assert (built / "results/quick/total/tables/total.txt").read_text() == "15\n"
 
 
 def test_a_build_collects_the_runs_for_the_book_without_their_nets(project: Path):
@@ -127,7 +127,7 @@ def test_a_changed_parameter_runs_its_run_and_those_that_read_it_alone(project: 
     finish(project, TOTAL)
 
     assert tiny.executed(project)[3:] == ["recount", "total"]
-    assert '"value": 21' in (project / "results/quick/total/values.json").read_text()
+    assert (project / "results/quick/total/tables/total.txt").read_text() == "21\n"
 
 
 def test_a_changed_module_of_the_package_is_an_input_of_the_run_that_imports_it(project: Path):

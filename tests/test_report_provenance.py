@@ -86,7 +86,7 @@ def test_paths_out_of_the_project_are_shown_by_their_last_name_and_others_as_the
 
 
 def test_the_digest_of_results_ignores_provenance_and_nothing_else(folder):
-    (folder / "values.json").write_text("{}", encoding="utf-8")
+    (folder / "claims.json").write_text("{}", encoding="utf-8")
     before = provenance.results_digest(folder)
 
     (folder / "provenance.json").write_text("{}", encoding="utf-8")

@@ -3,21 +3,26 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Annotated as A
 
-import pandas as pd
 import pytest
 
 import tiny
-from prunelab import files, records
+from prunelab import files
 from prunelab.report import profiles, publish, runs
+from prunelab.tables import Table
+
+
+class Dense(Table, key="seed"):
+    """One net, trained."""
+
+    seed: A[int, "seed"]
+    error: A[float, "test error [percent]"]
 
 
 def finish(run: profiles.Run) -> None:
     """Write what an execution of the run would leave, without executing it."""
-    frame = pd.DataFrame({"seed": [0, 1], "error": [1.5, 2.5]})
-    columns = {"seed": "seed", "error": "test error [percent]"}
-    records.save_table(frame, "dense", key=["seed"], columns=columns, folder=run.folder / "tables")
-    records.save_values({"error": records.Value(value=2.0)}, run.folder)
+    Dense.save([Dense(seed=0, error=1.5), Dense(seed=1, error=2.5)], folder=run.folder / "tables")
     files.write_json(run.folder / "claims.json", [])
     files.write_text(run.folder / "notebook.ipynb", "{}")
     files.write_text(run.folder / "nets" / "net.safetensors", "weights")
@@ -40,7 +45,7 @@ def names(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
-def test_tables_values_verdicts_and_provenance_are_published_but_no_nets_and_notebooks(root: Path):
+def test_tables_verdicts_and_provenance_are_published_but_no_nets_and_notebooks(root: Path):
     folders = publish.publish("quick")
 
     assert folders == [root / "published/results/quick" / name for name in ("one", "two", "total")]
@@ -49,7 +54,6 @@ def test_tables_values_verdicts_and_provenance_are_published_but_no_nets_and_not
         "provenance.json",
         "tables/dense.csv",
         "tables/dense.json",
-        "values.json",
     ]
     assert publish.provenances("quick").keys() == {"one", "two", "total"}
 
@@ -71,12 +75,12 @@ def damage(run: profiles.Run, how: str) -> None:
     elif how == "failed":
         (run.folder.parent / ".failed" / run.name).mkdir(parents=True)
     elif how == "edited":
-        (run.folder / "values.json").write_text("{}")
+        (run.folder / "claims.json").write_text("{}")
     elif how == "other code":
         path = run.folder.parents[2] / "notebooks" / f"{run.notebook}.py"
         path.write_text(path.read_text() + "\n# more\n")
     elif how == "large":
-        (run.folder / "values.json").write_text(json.dumps("x" * (publish.LARGEST + 1)))
+        (run.folder / "claims.json").write_text(json.dumps("x" * (publish.LARGEST + 1)))
         runs.record(run, runs.identity(run))
     elif how == "table":
         (run.folder / "tables/dense.csv").write_text("seed,error\n0,1.5\n1,0.1\n")
@@ -93,7 +97,7 @@ def damage(run: profiles.Run, how: str) -> None:
         ("failed", "run 'two' failed when it was last tried, see results/quick/.failed/two"),
         ("edited", "results of run 'two' were changed since it finished"),
         ("other code", "run 'two' was made from other code, parameters or inputs than stand now"),
-        ("large", "published files are at most 1 MiB; results/quick/two/values.json has 1.0 MiB"),
+        ("large", "published files are at most 1 MiB; results/quick/two/claims.json has 1.0 MiB"),
         ("table", "its sha256 differs"),
     ],
 )

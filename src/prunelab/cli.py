@@ -129,7 +129,7 @@ def build(
 
 @app.command()
 def publish(profile: ProfileName = "full", run: OneRun = None) -> None:
-    """Freeze the tables, values, verdicts and provenance of finished runs in published/results/.
+    """Freeze the tables, verdicts and provenance of finished runs in published/results/.
 
     [bold]Examples[/bold]: prunelab publish · prunelab publish --run threshold-sweep
     """
@@ -149,7 +149,7 @@ def verify(
     atol: Annotated[float, typer.Option(min=0, help="Absolute distance allowed, in the number's unit.")] = 0.0,
     as_json: AsJson = False,
 ) -> None:
-    """Run again and compare every table, value and verdict with what was published. Exit code 1 where they differ.
+    """Run again and compare every table and verdict with what was published. Exit code 1 where they differ.
 
     [bold]Examples[/bold]: prunelab verify · prunelab verify --run threshold-sweep --atol 0.05 ·
     prunelab verify --profile quick --no-run --against ../other/results/quick

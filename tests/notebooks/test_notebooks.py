@@ -7,8 +7,8 @@ import nbformat
 import pytest
 from safetensors.torch import load_file
 
-from prunelab import records
 from prunelab.report import execute, notebooks, profiles
+from prunelab.tables import load
 
 TINY = {"models": ["mlp-8-6-relu", "mlp-8-6-tanh"], "seeds": [0, 1], "epochs": 3}
 CORPUS = {"train_words": 400, "dev_words": 60, "test_words": 90, "train_snr_db": [], "test_snr_db": []}
@@ -226,7 +226,7 @@ def test_a_notebook_leaves_tables_that_load_and_a_record_of_how_it_was_made(resu
     record = json.loads((results / name / "provenance.json").read_text(encoding="utf-8"))
 
     assert tables
-    assert all(len(records.load_table(table)) for table in tables)
+    assert all(len(load(table)) for table in tables)
     assert record["command"] == f"prunelab run {name}"
     assert record["wall_seconds"] > 0
 
@@ -251,15 +251,15 @@ def test_an_executed_notebook_holds_no_error_and_no_word_from_stderr(results: Pa
 
 
 def test_nets_trained_by_one_notebook_are_what_another_measures(results: Path) -> None:
-    dense = records.load_table(results / "train-lenet" / "tables" / "dense.csv").set_index("seed")
-    layers = records.load_table(results / "layer-sensitivity" / "tables" / "layer-sensitivity.csv")
+    dense = load(results / "train-lenet" / "tables" / "dense.csv").set_index("seed")
+    layers = load(results / "layer-sensitivity" / "tables" / "layer-sensitivity.csv")
     baselines = layers.groupby("seed")["baseline_error_percent"].first()
 
     assert baselines.to_dict() == dense["error_percent"].to_dict()
 
 
 def test_nets_pruned_by_one_notebook_have_the_weights_that_its_table_counts(results: Path) -> None:
-    pruned = records.load_table(results / "prune-lenets" / "tables" / "pruned.csv")
+    pruned = load(results / "prune-lenets" / "tables" / "pruned.csv")
     stored = {
         path.stem: sum(
             int(tensor.count_nonzero()) for name, tensor in load_file(path).items() if name.endswith("weight")
@@ -273,8 +273,8 @@ def test_nets_pruned_by_one_notebook_have_the_weights_that_its_table_counts(resu
 
 
 def test_recognisers_trained_by_one_notebook_are_what_another_measures(results: Path) -> None:
-    dense = records.load_table(results / "train-recogniser" / "tables" / "dense.csv").set_index("seed")
-    sweep = records.load_table(results / "speech-threshold-sweep" / "tables" / "threshold-sweep.csv")
+    dense = load(results / "train-recogniser" / "tables" / "dense.csv").set_index("seed")
+    sweep = load(results / "speech-threshold-sweep" / "tables" / "threshold-sweep.csv")
     baselines = sweep.groupby("seed")["baseline_error_percent"].first()
 
     assert baselines.to_dict() == dense["error_percent"].to_dict()

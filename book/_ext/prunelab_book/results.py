@@ -89,14 +89,6 @@ def read_json(path: Path) -> Any:
         raise ResultError(f"{_short(path)} is not JSON: {error}") from None
 
 
-def value(path: Path, key: str) -> Mapping[str, Any]:
-    """One entry of a values.json: {"value", "low", "high", "unit", "digits", "n"}."""
-    values = read_json(path)
-    if key not in values:
-        raise ResultError(f"no value {key!r} in {_short(path)}{nearest(key, values)}")
-    return dict(values[key])
-
-
 def table(path: Path) -> Table:
     """A CSV table with what its sidecar says of it; cells stay the text they are in the file."""
     described = path.with_suffix(".json")

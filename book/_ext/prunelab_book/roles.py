@@ -1,4 +1,4 @@
-"""Roles for results in the prose, which are never typed: numbers of a run's values.json, verdicts and their effects."""
+"""Roles for results in the prose, which are never typed: cells of a run's tables, verdicts and their effects."""
 
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -25,9 +25,10 @@ class ResultRole(SphinxRole, ABC):
             return [self.inliner.problematic(self.rawtext, self.rawtext, message)], [message]
 
     def parts(self) -> list[str]:
-        """The target's parts, as many as the shape has."""
-        parts = self.text.split(":")
-        if len(parts) != self.shape.count(":") + 1:
+        """The target's parts, as many as the shape has; a cell's reference, which comes last, may have colons."""
+        count = self.shape.count(":")
+        parts = self.text.split(":", count if self.shape.endswith(cells.SHAPE) else -1)
+        if len(parts) != count + 1:
             raise results.ResultError(f"wants {self.shape}, got {self.text!r}")
         return parts
 
@@ -53,31 +54,6 @@ class ResultRole(SphinxRole, ABC):
         return verdicts.find(source, place, study, claim)
 
 
-class ValueRole(ResultRole):
-    """{value}`place:run:key`, for example {value}`published:threshold-sweep:abs-knee-relu`."""
-
-    shape = "place:run:key"
-    form = staticmethod(text.quantity)
-
-    def node(self, place: str, run: str, key: str) -> nodes.Node:
-        """The number as text."""
-        path = results.run_folder(Path(self.env.srcdir), place, run) / "values.json"
-        self.env.note_dependency(str(path))
-        return nodes.inline(self.rawtext, self.form(results.value(path, key)), classes=["pl-value"])
-
-
-class EstimateRole(ValueRole):
-    """{estimate}`place:run:key`: the same number with its interval and number of seeds."""
-
-    form = staticmethod(text.estimate)
-
-
-class CompactRole(ValueRole):
-    """{compact}`place:run:key`: the same with its interval alone, for a table whose header says so."""
-
-    form = staticmethod(text.compact)
-
-
 class CellRole(ResultRole):
     """{cell}`place:run/table[column=cell, ...].column; format`: a cell of a table; `prunelab_book.cells` says how.
 
@@ -86,39 +62,21 @@ class CellRole(ResultRole):
 
     shape = f"place:{cells.SHAPE}"
 
-    def parts(self) -> list[str]:
-        """Place and reference; the latter may have colons."""
-        parts = self.text.split(":", 1)
-        return parts if len(parts) > 1 else super().parts()
-
     def node(self, place: str, written: str) -> nodes.Node:
         """The cell as text."""
         return nodes.inline(self.rawtext, cells.said(*self.cell(place, written)), classes=["pl-value"])
 
 
 class TranslatedRole(ResultRole):
-    """{translated}`language:place:run/table[...].column; format`: a cell with all known of it in another language.
+    """{translated}`language:place:run/table[...].column; format`: a cell with all known of it in another language."""
 
-    Or a number of a run's values.json, as {translated}`language:place:run:key`.
-    """
+    shape = f"language:place:{cells.SHAPE}"
 
-    shape = "language:place:run:key"
-
-    def parts(self) -> list[str]:
-        """Language and place, and the run and key of a value or the reference to a cell."""
-        parts = self.text.split(":", 2)
-        return parts if len(parts) > 2 and "/" in parts[2] else super().parts()
-
-    def node(self, language: str, place: str, run: str, key: str = "") -> nodes.Node:
+    def node(self, language: str, place: str, written: str) -> nodes.Node:
         """The estimate as text."""
         source = Path(self.env.srcdir)
         self.env.note_dependency(str(translations.path(source, language)))
-        if key:
-            path = results.run_folder(source, place, run) / "values.json"
-            self.env.note_dependency(str(path))
-            entry = results.value(path, key)
-        else:
-            entry = cells.entry(*self.cell(place, run))
+        entry = cells.entry(*self.cell(place, written))
         return nodes.inline(self.rawtext, translations.load(source, language).estimate(entry), classes=["pl-value"])
 
 
@@ -147,9 +105,6 @@ class EffectRole(ResultRole):
 
 def setup(app: Sphinx) -> None:
     """Register the roles."""
-    app.add_role("value", ValueRole())
-    app.add_role("estimate", EstimateRole())
-    app.add_role("compact", CompactRole())
     app.add_role("cell", CellRole())
     app.add_role("translated", TranslatedRole())
     app.add_role("verdict", VerdictRole())

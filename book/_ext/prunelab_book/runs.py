@@ -72,7 +72,7 @@ class Runs(SphinxDirective):
         ]
 
     def _files(self, folder: Path) -> nodes.bullet_list:
-        """Downloads: notebook, tables with their sidecars, values, verdicts, provenance."""
+        """Downloads: notebook, tables with their sidecars, verdicts, provenance."""
         paths = [*folder.glob("notebook.ipynb"), *sorted(folder.glob("tables/*.*")), *sorted(folder.glob("*.json"))]
         return nodes.bullet_list(
             "",

@@ -19,7 +19,7 @@ def number(value: float, digits: int) -> str:
 
 
 def quantity(entry: Mapping[str, Any]) -> str:
-    """The value of a values.json entry with its unit: "47.3 %"."""
+    """A number with its unit: "47.3 %"."""
     text = number(entry["value"], entry.get("digits", 2))
     unit = entry.get("unit") or ""
     return f"{text}{SPACE}{unit}" if unit else text

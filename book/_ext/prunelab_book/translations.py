@@ -51,7 +51,7 @@ class Translation:
         return self.estimate({**bounds, "unit": case.unit, "digits": digits, "n": case.n_seeds})
 
     def estimate(self, entry: Mapping[str, Any]) -> str:
-        """An entry of a values.json with its unit, interval and number of seeds, as far as it has them."""
+        """A number with its unit, interval and number of seeds, as far as it has them."""
         low, high, digits = entry.get("low"), entry.get("high"), entry.get("digits", 2)
         measure, parts = self.unit(entry.get("unit") or "")
         if low is not None and high is not None:

@@ -1,17 +1,15 @@
-"""Publishing: a finished run's tables, values, verdicts and provenance, frozen in the project for others to cite."""
+"""Publishing: a finished run's tables, verdicts and provenance, frozen in the project for others to cite."""
 
 import json
 import shutil
 from pathlib import Path
 
-from prunelab import files, project, records
+from prunelab import files, project, tables
 from prunelab.report import profiles, runs
 from prunelab.report.profiles import Run
 
 # Published files are read in reviews and kept for ever: small text only.
 LARGEST = 1 << 20  # bytes
-_REQUIRED = ("provenance.json",)
-_OPTIONAL = ("values.json", "claims.json")
 
 
 def publish(profile: str, run: str | None = None) -> list[Path]:
@@ -46,7 +44,7 @@ def provenances(profile: str) -> dict[str, dict[str, object]]:
 def _checked(run: Run) -> list[Path]:
     """List the files of a run that are to be published, after making sure that they may be."""
     again = f"run it again with: prunelab run {run.name} --profile {run.profile}"
-    if not all((run.folder / name).is_file() for name in _REQUIRED):
+    if not (run.folder / "provenance.json").is_file():
         raise ValueError(f"run {run.name!r} of profile {run.profile!r} is not finished; {again}")
     failed = run.folder.parent / ".failed" / run.name
     if failed.is_dir() and failed.stat().st_mtime > (run.folder / "provenance.json").stat().st_mtime:
@@ -55,16 +53,16 @@ def _checked(run: Run) -> list[Path]:
         raise ValueError(f"results of run {run.name!r} were changed since it finished; {again}")
     if not runs.stands(run, runs.identity(run)):
         raise ValueError(f"run {run.name!r} was made from other code, parameters or inputs than stand now; {again}")
-    tables = sorted((run.folder / "tables").glob("*.csv"))
-    for table in tables:
-        records.load_table(table)
-    sidecars = [table.with_suffix(".json") for table in tables]
-    single = [run.folder / name for name in (*_REQUIRED, *_OPTIONAL) if (run.folder / name).is_file()]
-    for path in (*tables, *sidecars, *single):
+    found = sorted((run.folder / "tables").glob("*.csv"))
+    for path in found:
+        tables.load(path)
+    found += [path.with_suffix(".json") for path in found]
+    found += [path for path in (run.folder / "provenance.json", run.folder / "claims.json") if path.is_file()]
+    for path in found:
         if path.stat().st_size > LARGEST:
             size = f"{path.stat().st_size / LARGEST:.1f} MiB"
             raise ValueError(f"published files are at most 1 MiB; {_short(path)} has {size}: publish a summary of it")
-    return [*tables, *sidecars, *single]
+    return found
 
 
 def _freeze(run: Run, paths: list[Path]) -> Path:

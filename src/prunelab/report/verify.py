@@ -1,16 +1,16 @@
-"""Verification: every table, value and verdict of a run held against those published, or against another folder."""
+"""Verification: every table and verdict of a run held against those published, or against another folder."""
 
 import json
 import math
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from prunelab import project, records
+from prunelab import project, tables
 from prunelab.report import profiles, runs
 from prunelab.report.profiles import Run
 
@@ -42,10 +42,10 @@ CLOSE = Tolerance()
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """What came of holding one table, value or verdict against its counterpart."""
+    """What came of holding one table or verdict against its counterpart."""
 
     run: str
-    kind: str  # "run", "table", "value" or "verdict"
+    kind: str  # "run", "table" or "verdict"
     name: str
     outcome: str  # one of the constants above
     where: str = ""  # the worst place: column and key of the row, or the field
@@ -59,30 +59,28 @@ def agree(comparisons: Sequence[Comparison]) -> bool:
 
 
 def compare(run: str, old: Path, new: Path, tolerance: Tolerance) -> list[Comparison]:
-    """Compare two folders of one run, table by table, value by value, verdict by verdict.
+    """Compare two folders of one run, table by table, verdict by verdict.
 
-    A table that disagrees with its sidecar is a difference. Of tables and values marked as varying from run to run only
-    keys, columns and names are compared, and of verdicts that rest on such a table only the verdict itself.
+    A table that disagrees with its sidecar is a difference. Of tables marked as varying from run to run only keys and
+    columns are compared, and of verdicts that rest on such a table only the verdict itself.
 
     Returns:
-        One comparison per table, value and verdict that either folder has; `old` is the published one.
+        One comparison per table and verdict that either folder has; `old` is the published one.
 
     Raises:
-        ValueError: values or verdicts that are not valid JSON.
+        ValueError: verdicts that are not valid JSON.
     """
     found = []
-    tables = {path.stem for folder in (old, new) for path in (folder / "tables").glob("*.csv")}
-    for name in sorted(tables):
+    for name in sorted({path.stem for folder in (old, new) for path in (folder / "tables").glob("*.csv")}):
         paths = old / "tables" / f"{name}.csv", new / "tables" / f"{name}.csv"
         outcome, where, *values = one_side(*(path.is_file() for path in paths)) or _compare_tables(*paths, tolerance)
         found.append(compared(run, "table", name, outcome, where, *values))
-    for kind, read in (("value", _values), ("verdict", _verdicts)):
-        before, after = read(old), read(new)
-        for name in sorted(before.keys() | after.keys()):
-            outcome, where, *values = one_side(name in before, name in after) or _compare_marked(
-                before[name], after[name], tolerance
-            )
-            found.append(compared(run, kind, name, outcome, where, *values))
+    before, after = _verdicts(old), _verdicts(new)
+    for name in sorted(before.keys() | after.keys()):
+        outcome, where, *values = one_side(name in before, name in after) or _compare_verdicts(
+            before[name], after[name], tolerance
+        )
+        found.append(compared(run, "verdict", name, outcome, where, *values))
     return found
 
 
@@ -105,7 +103,7 @@ def _compare_tables(old: Path, new: Path, tolerance: Tolerance) -> _Outcome:
     ):
         return IDENTICAL, "", "", ""
     try:
-        frames = [records.load_table(path) for path in (old, new)]
+        frames = [tables.load(path) for path in (old, new)]
     except (ValueError, OSError) as error:
         # One damaged table must not hide what came of the others, which may have taken hours to make.
         return DIFFERENT, str(error), "", ""
@@ -135,18 +133,13 @@ def _compare_tables(old: Path, new: Path, tolerance: Tolerance) -> _Outcome:
     return _judged(excess), where, before[column].iloc[row], after[column].iloc[row]
 
 
-def _compare_marked(old: Any, new: Any, tolerance: Tolerance) -> _Outcome:
-    """Compare two values or verdicts; of those marked as varying the verdict alone, where there is one."""
-    if old == new or not (old.get("varies", False) and new.get("varies", False)):
-        return _compare_json(old, new, tolerance)
-    before, after = old.get("verdict"), new.get("verdict")
-    return (VARIES, "", "", "") if before == after else (DIFFERENT, "verdict", before, after)
-
-
-def _compare_json(old: Any, new: Any, tolerance: Tolerance) -> _Outcome:
-    """Compare two JSON values leaf by leaf."""
+def _compare_verdicts(old: Mapping[str, Any], new: Mapping[str, Any], tolerance: Tolerance) -> _Outcome:
+    """Compare two verdicts field by field; of those marked as varying the verdict itself alone."""
     if old == new:
         return IDENTICAL, "", "", ""
+    if old.get("varies", False) and new.get("varies", False):
+        before, after = old["verdict"], new["verdict"]
+        return (VARIES, "", "", "") if before == after else (DIFFERENT, "verdict", before, after)
     leaves = ((_excess(one, other, tolerance), path, one, other) for path, one, other in _leaves(old, new))
     # A changed verdict is what a reader must see first, so equal excesses keep the order of the fields.
     excess, path, one, other = max(leaves, key=lambda leaf: leaf[0])
@@ -184,13 +177,6 @@ def _leaves(old: Any, new: Any, path: str = "") -> Iterator[tuple[str, Any, Any]
 def _row(index: pd.Index, key: object) -> str:
     values = key if isinstance(key, tuple) else (key,)
     return ", ".join(f"{name}={value}" for name, value in zip(index.names, values, strict=True))
-
-
-def _values(folder: Path) -> dict[str, Any]:
-    values: Any = _json(folder / "values.json") or {}
-    if not isinstance(values, dict) or not all(isinstance(value, dict) for value in values.values()):
-        raise ValueError(f"{folder / 'values.json'} is to hold values by name; restore it or make its run again")
-    return values
 
 
 def _verdicts(folder: Path) -> dict[str, Any]:
@@ -236,7 +222,7 @@ def verify(
         tolerance: how far numbers may lie apart.
 
     Returns:
-        One comparison per table, value and verdict, and per run that one side lacks. The scratch folder,
+        One comparison per table and verdict, and per run that one side lacks. The scratch folder,
         `results/<profile>/.verify`, stays when they do not all agree.
 
     Raises:
