@@ -40,9 +40,9 @@ device = "cpu"  # where to train and measure: cpu or cuda
 from prunelab.studies.kinds.experiment import Plan, compare
 from prunelab.studies.kinds.ranking import summary_table
 from prunelab.studies.kinds.tables import Kinds, KindsCosts, KindsSummary, Tried, Weights
-from prunelab.studies.kinds.task import Schedule, open_task, plain_nets
+from prunelab.studies.kinds.task import Training, open_task, plain_nets
 
-schedule = Schedule(learning_rate=learning_rate, epochs=epochs, steps=steps, retraining_rate=retraining_rate)
+schedule = Training(learning_rate=learning_rate, epochs=epochs, steps=steps, retraining_rate=retraining_rate)
 task = open_task(model, schedule, data=data, corpus=corpus, scoring=scoring, examples=examples, device=device)
 compared = compare(
     task,

@@ -35,10 +35,11 @@ class Table:
     A field is written `name: Annotated[type, "what it is [unit]"]`, where the type is bool, int, float, str or a
     Literal, with `| None` where a cell may be empty; "may be empty" in the text allows empty cells. Columns stand in
     the order of the fields: those of the base named last first, a class's own last. A class without a key is a part
-    of others. Class keywords:
-        key: the columns that name a row, separated by spaces; a base's when left out.
-        name: of the file without suffix; the class's name in lower-case words joined by hyphens when left out.
-        varies: the table holds measured times and the like, which another run will not repeat; its sidecar says so.
+    of others. Its keywords are
+
+    - key: the columns that name a row, separated by spaces; a base's when left out;
+    - name: of the file without suffix; the class's name in lower-case words joined by hyphens when left out;
+    - varies: the table holds measured times and the like, which another run will not repeat; its sidecar says so.
     """
 
     key: ClassVar[tuple[str, ...]] = ()

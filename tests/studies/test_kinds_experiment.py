@@ -20,11 +20,11 @@ from prunelab.studies.common.units import subsets
 from prunelab.studies.kinds import experiment
 from prunelab.studies.kinds.experiment import Plan, choose, counted, edges_of, measured, pruned, retrain, weight_table
 from prunelab.studies.kinds.tables import Kinds, KindsCosts, Tried, Weights
-from prunelab.studies.kinds.task import Schedule, Task, images_task, open_task, plain_nets, speech_task, trained
+from prunelab.studies.kinds.task import Task, Training, images_task, open_task, plain_nets, speech_task, trained
 from prunelab.train import Recipe, train_seeds
 
 DIGITS = load_images("digits")
-SCHEDULE = Schedule(learning_rate=0.2, epochs=4, retraining_rate=0.05)
+SCHEDULE = Training(learning_rate=0.2, epochs=4, retraining_rate=0.05)
 PLAN = Plan(sparsities=(0.5, 0.9), retrained_sparsities=(0.9,), retraining_steps=3)
 ALL = [
     "magnitude",

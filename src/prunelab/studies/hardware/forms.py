@@ -36,13 +36,13 @@ ALL_FORMS: Mapping[str, tuple[str, ...]] = {
     WEIGHTS: (MASKED, "csr-torch", "csr-scipy", SHRUNK),
     UNITS: (MASKED, SHRUNK, ONNX),
 }
-Pruned = Sequence[tuple[Net, Sequence[PrunedNet]]]  # nets with their prunings, as `nets.one_shot` gives them
+PrunedNets = Sequence[tuple[Net, Sequence[PrunedNet]]]  # nets with their prunings, as `nets.one_shot` gives them
 
 _BATCH = 500
 
 
 def form_table(
-    pruned: Pruned, images: Images, *, forms: Mapping[str, Sequence[str]] = ALL_FORMS, examples: int = 1000
+    pruned: PrunedNets, images: Images, *, forms: Mapping[str, Sequence[str]] = ALL_FORMS, examples: int = 1000
 ) -> DataFrame:
     """Count what every form takes, and measure the accuracy of every pruned net; as `Forms`.
 
@@ -82,7 +82,7 @@ def form_table(
 
 
 def time_forms(
-    pruned: Pruned,
+    pruned: PrunedNets,
     images: Images,
     *,
     forms: Mapping[str, Sequence[str]] = ALL_FORMS,
@@ -135,7 +135,7 @@ def time_forms(
 
 
 def memory_table(
-    pruned: Pruned,
+    pruned: PrunedNets,
     images: Images,
     *,
     forms: Mapping[str, Sequence[str]] = ALL_FORMS,
@@ -247,7 +247,7 @@ def _said(net: Net, one: PrunedNet, name: str) -> str:
     return f"{name} of {net.model}, seed {net.seed}, {one.pruning} pruned to {one.sparsity_asked:g}"
 
 
-def _check_forms(forms: Mapping[str, Sequence[str]], pruned: Pruned) -> None:
+def _check_forms(forms: Mapping[str, Sequence[str]], pruned: PrunedNets) -> None:
     if not pruned:
         raise ValueError("forms are compared of at least one net; got none")
     if missing := {one.pruning for _, every in pruned for one in every} - set(forms):

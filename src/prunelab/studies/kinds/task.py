@@ -60,7 +60,7 @@ class Task:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Schedule:
+class Training:
     """How the dense nets are trained, and how pruned ones are trained on."""
 
     learning_rate: float  # at its peak; of convolutional nets constant
@@ -81,7 +81,7 @@ class Schedule:
 
 
 def open_task(
-    model: str, schedule: Schedule, *, data: str, corpus: str, scoring: int, examples: int, device: str = "cpu"
+    model: str, schedule: Training, *, data: str, corpus: str, scoring: int, examples: int, device: str = "cpu"
 ) -> Task:
     """Open the data that a net is trained on: speech for an acoustic net, else images.
 
@@ -100,7 +100,7 @@ def open_task(
     return images_task(load(data, device=device), model, schedule, scoring=scoring, examples=examples)
 
 
-def images_task(images: Images, model: str, schedule: Schedule, *, scoring: int, examples: int) -> Task:
+def images_task(images: Images, model: str, schedule: Training, *, scoring: int, examples: int) -> Task:
     """Compare kinds on images, by the error on fixed examples of the validation and the test part; see `open_task`."""
     rate = schedule.learning_rate
     recipe = units.recipe_of(rate) if is_conv(model) else Recipe(learning_rate=rate)
@@ -116,7 +116,7 @@ def images_task(images: Images, model: str, schedule: Schedule, *, scoring: int,
     return Task(model=model, fit=fit, scoring=fixed.scoring, measure=measure, **fields)
 
 
-def speech_task(corpus: Corpus, model: str, schedule: Schedule, *, scoring: int, device: str = "cpu") -> Task:
+def speech_task(corpus: Corpus, model: str, schedule: Training, *, scoring: int, device: str = "cpu") -> Task:
     """Compare kinds on speech, by word error rates, the decoder chosen each time on development; see `open_task`."""
     if corpus.train.labels is None:
         raise ValueError(f"training needs the state of every frame; the corpus {corpus.name} is not aligned")
