@@ -216,7 +216,7 @@ def find(role: Role, name: str) -> Kind:
     """
     known = named(role)
     if name not in known:
-        raise ValueError(f"{role} is one of {', '.join(known)}; got {name!r}")
+        raise ValueError(f"a {role} is one of {', '.join(known)}; got {name!r}")
     return known[name]
 
 
