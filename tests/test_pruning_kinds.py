@@ -39,7 +39,7 @@ def test_units_are_ranked_by_a_score_of_the_list() -> None:
 
 @pytest.mark.parametrize("role", ROLES)
 def test_a_name_that_is_not_on_the_list_is_refused(role: Role) -> None:
-    with pytest.raises(ValueError, match=rf"^{role} is one of {KINDS[role][0].name}, .*; got 'largest'$"):
+    with pytest.raises(ValueError, match=rf"^a {role} is one of {KINDS[role][0].name}, .*; got 'largest'$"):
         find(role, "largest")
 
 
