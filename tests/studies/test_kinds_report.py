@@ -73,7 +73,8 @@ def test_one_seed_is_ranked_without_intervals_and_the_tables_can_be_saved() -> N
     for table in (made.kinds(seeds=1), made.two_nets(), made.kinds({"l2": (4.0, 20.0)})):
         ranked = KindsSummary.save(summary_table(table))
         names = dict.fromkeys(ranked[["data", "model", "scope"]].itertuples(index=False, name=None), "net")
-        KindsGuide.save(guide_table(ranked, made.costs(table), names))
+        guide = KindsGuide.save(guide_table(ranked, made.costs(table), names))
+        assert set(guide["kind"]) == set(table["kind"])
 
 
 def test_the_guide_says_what_a_kind_needs_what_it_costs_and_where_it_won() -> None:

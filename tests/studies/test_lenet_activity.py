@@ -20,6 +20,7 @@ from prunelab.studies.lenet import activations, figures, summary, unit_figures
 from prunelab.studies.lenet import tables as lenet_tables
 from prunelab.studies.lenet.activations import Counted
 from prunelab.studies.lenet.tables import SETTING, Active, ActiveClasses, ActiveImages, Chosen
+from prunelab.tables import load
 
 MODELS = ["lenet-20-10-relu", "lenet-10-30-relu"]
 PRUNED = "masked-global-100"
@@ -329,6 +330,7 @@ def test_tables_fit_their_declared_columns(
         (summary.ActiveMeans, summary.active_means(active)),
     ):
         table.save(frame, folder=tmp_path)
+        assert len(load(tmp_path / f"{table.table_name}.csv")) == len(frame)
 
 
 def test_every_figure_is_drawn_from_tables_alone_with_its_numbers_in_the_alt_text(

@@ -16,6 +16,7 @@ from prunelab.pruning import apply, keep_largest, magnitude, prunable
 from prunelab.studies.common.nets import Net, open_nets
 from prunelab.studies.lenet import activations, summary, unit_figures
 from prunelab.studies.lenet.tables import REMOVED, TREATMENTS, Removal
+from prunelab.tables import load
 from prunelab.train import Recipe, train, train_seeds
 
 MODEL = "lenet-24-12-relu"
@@ -271,8 +272,9 @@ def test_nets_are_taken_by_their_specs_and_all_where_none_is_named(dense: list[N
 
 
 def test_tables_fit_their_declared_columns(tmp_path: Path, measured: pd.DataFrame) -> None:
-    Removal.save(measured, folder=tmp_path)
-    summary.RemovalDrops.save(summary.drop_summary(measured), folder=tmp_path)
+    for table, rows in ((Removal, measured), (summary.RemovalDrops, summary.drop_summary(measured))):
+        table.save(rows, folder=tmp_path)
+        assert len(load(tmp_path / f"{table.table_name}.csv")) == len(rows)
 
 
 def test_drops_are_averaged_over_seeds_with_students_interval() -> None:

@@ -19,6 +19,7 @@ from prunelab.studies.words.figures import nodes_figure
 from prunelab.studies.words.problems import Bound, Found, Knapsack, draw_knapsack, knapsack, queens
 from prunelab.studies.words.search import largest, search_table, summary_table
 from prunelab.studies.words.tables import Searches, SearchSummary
+from prunelab.tables import load
 
 # Ways to place n queens, n from 1 (OEIS A000170).
 PLACEMENTS = [1, 0, 0, 2, 10, 4, 40, 92]
@@ -249,8 +250,9 @@ def test_only_the_estimate_changes_an_answer(searches: pd.DataFrame) -> None:
 
 
 def test_the_tables_can_be_saved(searches: pd.DataFrame, tmp_path: Path) -> None:
-    Searches.save(searches, folder=tmp_path)
-    SearchSummary.save(summary_table(searches), folder=tmp_path)
+    for table, rows in ((Searches, searches), (SearchSummary, summary_table(searches))):
+        table.save(rows, folder=tmp_path)
+        assert len(load(tmp_path / f"{table.table_name}.csv")) == len(rows)
 
 
 def made(nodes: list[int], off: list[float], *, pruning: str = "estimate", size: int = 8) -> pd.DataFrame:

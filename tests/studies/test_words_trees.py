@@ -20,6 +20,7 @@ from prunelab import project
 from prunelab.studies.words.figures import leaves_figure
 from prunelab.studies.words.tables import Chosen, ChosenSummary, TreePath
 from prunelab.studies.words.trees import CHOICES, choose, leaf_impurity, prune_trees, summary_table
+from prunelab.tables import load
 
 HELD_OUT = 100
 
@@ -163,9 +164,10 @@ def test_a_gain_is_paired_by_seed() -> None:
 
 
 def test_the_tables_can_be_saved(tables: tuple[pd.DataFrame, pd.DataFrame], tmp_path: Path) -> None:
-    TreePath.save(tables[0], folder=tmp_path)
-    Chosen.save(tables[1], folder=tmp_path)
-    ChosenSummary.save(summary_table(tables[1]), folder=tmp_path)
+    path, chosen = tables
+    for table, rows in ((TreePath, path), (Chosen, chosen), (ChosenSummary, summary_table(chosen))):
+        table.save(rows, folder=tmp_path)
+        assert len(load(tmp_path / f"{table.table_name}.csv")) == len(rows)
 
 
 def test_the_figure_says_in_words_what_it_draws(
