@@ -15,7 +15,7 @@
 # %% tags=["parameters"]
 choices: list[str] = []  # folders of the runs that chose thresholds
 hardware: list[str] = []  # folders of the runs that timed pruned nets, one a net
-names: list[str] = []  # of each of these, what its net is called in the names of values and figures, as lenet
+names: list[str] = []  # of each of these, what its net is called in the names of figures, as lenet
 
 # %%
 from IPython.display import display

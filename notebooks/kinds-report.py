@@ -15,7 +15,7 @@
 
 # %% tags=["parameters"]
 runs: list[str] = []  # folders of the runs that compared kinds, one or more a net
-names: list[str] = []  # of each run, what its net is called in the names of values and figures, as lenet
+names: list[str] = []  # of each run, what its net is called in the names of figures, as lenet
 
 # %%
 from IPython.display import display

@@ -22,7 +22,6 @@ from prunelab import files
 # Ten digits give every float32 back exactly (nine would do) and hide the last-digit noise of another
 # processor's sums; seventeen would print 1.7699999999999982 for an error of 1.77 %.
 _FLOAT_FORMAT = "%.10g"
-_NONE = type(None)
 _MAY_BE_EMPTY = "may be empty"
 _KINDS = {bool: "boolean", int: "integer", float: "number", str: "text"}
 _DTYPES = {"boolean": "bool", "integer": "int64", "number": "float64", "text": "str"}

@@ -12,7 +12,7 @@ _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
 def slug(name: str) -> str:
-    """Write a name as part of a value's or file's name: "per position, map" is "per-position-map"."""
+    """Write a name as part of a file's name: "per position, map" is "per-position-map"."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
 
 

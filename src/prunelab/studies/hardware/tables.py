@@ -4,7 +4,7 @@ from typing import Annotated as A
 
 from prunelab.tables import Table
 
-NONE, WEIGHTS, UNITS = PRUNINGS = ("none", "weights", "units")
+NONE, WEIGHTS, UNITS = "none", "weights", "units"
 DENSE = "dense"  # the form of an unpruned net run by torch
 
 _FORM = "data model seed pruning sparsity_asked form"
