@@ -22,10 +22,10 @@ targets = ["2660", "1641"]  # labels at which masks and weights trained again ar
 
 # %%
 from prunelab import claims
-from prunelab.studies.common import runs
+from prunelab.claims import deciding
 from prunelab.studies.lenet import rules
 
-tables, where = runs.deciding(
+tables, where = deciding(
     {
         "dense": dense or [""],
         "modes": [*dense, *pruned] or [""],

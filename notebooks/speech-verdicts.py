@@ -22,7 +22,7 @@ layer_scales = [1.5, 2.0]  # other thresholds at which they are compared too
 
 # %%
 from prunelab import claims
-from prunelab.studies.common.runs import deciding
+from prunelab.claims import deciding
 from prunelab.studies.sparseness import rules, summary
 from prunelab.studies.sparseness.tables import Criteria, CriteriaChanges
 

@@ -29,7 +29,7 @@ from pathlib import Path
 from IPython.display import display
 
 from prunelab import tables
-from prunelab.studies.common.runs import suffix_of
+from prunelab.figures import suffix_of
 from prunelab.studies.units import figures, rules, summary, unit_figures
 
 measured = tables.of_runs(penalties, "penalties", run="units-penalties")

@@ -21,7 +21,7 @@ threshold_scale = 0.97  # root mean square weights; the one threshold at which t
 
 # %%
 from prunelab import claims
-from prunelab.studies.common.runs import deciding
+from prunelab.claims import deciding
 from prunelab.studies.sparseness import rules
 
 folders = {"threshold-sweep": threshold_sweep, "layer-sensitivity": layer_sensitivity, "percentile": percentile}

@@ -17,7 +17,7 @@ from pandas import DataFrame
 
 from prunelab import files, project
 from prunelab.decisions import Decision, NotCoveredError, Outcome, undecided
-from prunelab.tables import Table
+from prunelab.tables import Table, of_runs
 
 NOT_YET = "not yet decided"
 
@@ -210,6 +210,25 @@ def decide(
         if rule.table in rows:
             found.append(verdict(claim, _outcomes(rule, rows[rule.table], sort=sort), table=where[rule.table]))
     return found
+
+
+def deciding(
+    folders: Mapping[str, Sequence[str]], runs: Mapping[str, str]
+) -> tuple[dict[str, DataFrame], dict[str, str]]:
+    """Read the tables that decide a study's claims.
+
+    Args:
+        folders: table -> the runs that hold it; one with none is left out.
+        runs: table -> a run that leaves it, for the hint in the error.
+
+    Returns:
+        The tables, of all runs each; and the paths that verdicts point to, "<run>/tables/<name>.csv".
+
+    Raises:
+        FileNotFoundError: a folder is empty, or its run lacks the table.
+    """
+    found = {name: of_runs(own, name, run=runs[name]) for name, own in folders.items() if own}
+    return found, {name: f"{Path(folders[name][0]).name}/tables/{name}.csv" for name in found}
 
 
 def checked(name: str, table: DataFrame, columns: Mapping[str, Columns]) -> DataFrame:

@@ -1,7 +1,7 @@
-"""Means over seeds with their interval, and paired contrasts, by key."""
+"""Rows kept and grouped by key; means over seeds with their interval, and paired contrasts."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,19 @@ from prunelab.stats import LEVEL, Array, Interval, t_interval
 
 # Columns that a summary adds are named as here, after a prefix where there are several intervals.
 LOW, HIGH, SEEDS = "low", "high", "seeds"
+
+
+def only(table: DataFrame, **wanted: object) -> DataFrame:
+    """Keep the rows whose columns have the wanted values."""
+    for column, value in wanted.items():
+        table = table[table[column] == value]
+    return table
+
+
+def groups(table: DataFrame, key: Sequence[str]) -> Iterator[tuple[dict[str, str], DataFrame]]:
+    """Split a table by text columns, in the order of its rows."""
+    for names, rows in table.groupby(list(key), sort=False):
+        yield dict(zip(key, map(str, names), strict=True)), rows
 
 
 def over_seeds(

@@ -23,6 +23,7 @@ from prunelab import files
 # processor's sums; seventeen would print 1.7699999999999982 for an error of 1.77 %.
 _FLOAT_FORMAT = "%.10g"
 _MAY_BE_EMPTY = "may be empty"
+_NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _KINDS = {bool: "boolean", int: "integer", float: "number", str: "text"}
 _DTYPES = {"boolean": "bool", "integer": "int64", "number": "float64", "text": "str"}
 
@@ -199,6 +200,29 @@ def of_runs(folders: Sequence[str], name: str, *, run: str = "", parameter: str 
         if part.empty:
             raise ValueError(f"a run leaves rows in its tables; {name} of {folder} has none: run it again")
     return pd.concat(parts, ignore_index=True)
+
+
+def by_name(runs: Sequence[str], names: Sequence[str], *, once: bool = False) -> dict[str, list[str]]:
+    """Give the folders of each net's runs by what the net is called.
+
+    Args:
+        runs: folders.
+        names: of each, what its net is called; lower-case words joined by hyphens.
+        once: whether each net has one run.
+
+    Returns:
+        Name -> its runs, in the order given; without runs no folder of no name, which no table can be read from.
+    """
+    whole = all(_NAME.fullmatch(name) for name in names) and not (once and len(set(names)) < len(names))
+    if len(runs) != len(names) or not whole:
+        raise ValueError(
+            f"each run has a name{' of its own' if once else ''}, lower-case words joined by hyphens, as lenet; "
+            f"{len(runs)} runs have {list(names)}"
+        )
+    found: dict[str, list[str]] = {}
+    for name, run in zip(names or [""], runs or [""], strict=True):
+        found.setdefault(name, []).append(run)
+    return found
 
 
 def keep(frame: DataFrame, name: str, *, of: str | Path) -> DataFrame:

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 import made_hardware as made
 from properties import tries
 from prunelab.stats import bootstrap_interval
-from prunelab.studies.common.runs import only
 from prunelab.studies.hardware.tables import Crossovers, Latency, Times
 from prunelab.studies.hardware.times import crossover, crossover_table, latency_table, time_table
+from prunelab.summaries import only
 
 
 def test_times_without_noise_are_what_they_are_with_intervals_of_no_width() -> None:

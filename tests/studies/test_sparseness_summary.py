@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from prunelab.claims import deciding
 from prunelab.studies.common import curves
-from prunelab.studies.common.runs import deciding
 from prunelab.studies.sparseness import summary
 
 

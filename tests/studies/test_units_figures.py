@@ -15,8 +15,7 @@ from pandas import DataFrame
 
 import made_units as made
 from properties import tries
-from prunelab.figures import Saved, number, penalty_axis
-from prunelab.studies.common import runs
+from prunelab.figures import Saved, number, penalty_axis, suffix_of
 from prunelab.studies.units import figures, rules, summary, unit_figures
 
 Size = tuple[tuple[str, ...], tuple[str, ...], tuple[int, ...], int]  # scores, layers, steps, seeds
@@ -173,9 +172,9 @@ def test_what_a_correction_does_to_unpruned_nets_is_subtracted_and_said() -> Non
 def test_corrections_of_several_nets_are_told_apart_by_their_runs() -> None:
     first = "results/full/units-corrections"
 
-    assert runs.suffix_of(first, first) == ""
-    assert runs.suffix_of(f"{first}-vgg", first) == "-vgg"
-    assert runs.suffix_of("results/Mine 2", first) == "-mine-2"
+    assert suffix_of(first, first) == ""
+    assert suffix_of(f"{first}-vgg", first) == "-vgg"
+    assert suffix_of("results/Mine 2", first) == "-mine-2"
 
 
 def test_a_figure_of_two_nets_is_refused_in_one_line() -> None:

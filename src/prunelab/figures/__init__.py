@@ -38,7 +38,7 @@ from prunelab.figures.lines import (
     lines,
     palette,
 )
-from prunelab.figures.saving import Saved, drawing, save
+from prunelab.figures.saving import Saved, drawing, one_net, save, slug, suffix_of
 from prunelab.figures.scales import (
     by_error,
     log_axis,
@@ -89,6 +89,7 @@ __all__ = [
     "log_axis",
     "matrix",
     "number",
+    "one_net",
     "palette",
     "penalty_axis",
     "percent_axis",
@@ -99,6 +100,8 @@ __all__ = [
     "said",
     "save",
     "shifts",
+    "slug",
     "sparsity_axis",
     "step_axis",
+    "suffix_of",
 ]

@@ -1,5 +1,6 @@
 """Tables in, figures out: one style for every figure of the report, and what a page needs beside a drawing."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
+from pandas import DataFrame
 
 from prunelab import files
 from prunelab.figures.lines import INK, MUTED
@@ -103,3 +105,35 @@ def checked_words(name: str, what: str, *, alt: str, caption: str) -> dict[str, 
     if not caption:
         raise ValueError(f"{what} {name!r} needs a caption; got an empty one")
     return {"alt": alt, "caption": caption}
+
+
+def slug(name: str) -> str:
+    """Write a name as part of a file's name: "per position, map" is "per-position-map"."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+
+
+def suffix_of(folder: str, first: str) -> str:
+    """Tell the figures of several runs of one notebook apart by how their folders' names go on from the first's.
+
+    Args:
+        folder: of a run, as ".../units-corrections-vgg".
+        first: of the first run, as ".../units-corrections".
+
+    Returns:
+        "-vgg"; empty for the first itself.
+    """
+    name, start = Path(folder).name, Path(first).name
+    return "" if folder == first else name[len(start) :] if name.startswith(f"{start}-") else f"-{slug(name)}"
+
+
+def one_net(table: DataFrame) -> str:
+    """Say which net a table is of.
+
+    Raises:
+        ValueError: it has no rows, or those of several nets.
+    """
+    found = list(dict.fromkeys(zip(table["model"], table["data"], strict=True)))
+    if len(found) != 1:
+        named = ", ".join(f"{model} on {data}" for model, data in found) or "none"
+        raise ValueError(f"a figure on units shows one net on one data set; the table has {named}: give it one's rows")
+    return "{} on {}".format(*found[0])

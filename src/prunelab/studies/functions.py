@@ -5,9 +5,8 @@ from collections.abc import Mapping, Sequence
 from pandas import DataFrame
 
 from prunelab import claims
-from prunelab.claims import Columns, Rule
+from prunelab.claims import Columns, Rule, deciding
 from prunelab.studies.choices.rules import threshold_choice
-from prunelab.studies.common.runs import deciding
 from prunelab.studies.hardware.rules import structured_or_not
 from prunelab.studies.kinds.rules import kinds as kinds_rule
 

@@ -22,7 +22,7 @@ from prunelab.figures import (
 from prunelab.stats import t_interval
 from prunelab.studies.choices.summary import decided
 from prunelab.studies.choices.tables import SEVERAL
-from prunelab.studies.common.runs import only
+from prunelab.summaries import only
 
 _KINDS = {
     "max_drop": "accuracy lost ≤ {}",

@@ -33,6 +33,7 @@ from prunelab.figures import (
     grid,
     legend,
     log_axis,
+    one_net,
     palette,
     ribbon,
     rule,
@@ -41,8 +42,8 @@ from prunelab.figures import (
     sparsity_axis,
 )
 from prunelab.stats import t_interval
-from prunelab.studies.common.runs import one_net, only
 from prunelab.studies.hardware.tables import DENSE, NONE, UNITS, WEIGHTS
+from prunelab.summaries import only
 
 Kind = tuple[str, str]  # what was removed, and the form
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 import pandas as pd
 from pandas import DataFrame
 
-from prunelab.studies.common.runs import by_name
 from prunelab.studies.hardware.tables import Crossovers, Forms, FormsSummary, Latency, Memory, Times
 from prunelab.summaries import over_seeds
+from prunelab.tables import by_name
 
 TABLES = (Forms, Times, Latency, Crossovers, Memory)
 

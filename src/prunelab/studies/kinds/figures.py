@@ -34,8 +34,8 @@ from prunelab.figures import (
 )
 from prunelab.pruning.kinds import KINDS
 from prunelab.stats import t_interval
-from prunelab.studies.common.runs import only
 from prunelab.studies.kinds.ranking import NET, PLAIN, RANDOM, SUBJECT, kinds_in
+from prunelab.summaries import only
 
 WAYS = {False: "one-shot", True: "with retraining"}
 

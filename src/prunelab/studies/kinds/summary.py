@@ -10,9 +10,9 @@ from pandas import DataFrame
 
 from prunelab import tables
 from prunelab.pruning.kinds import find
-from prunelab.studies.common.runs import by_name
 from prunelab.studies.kinds.ranking import NET, RANDOM, kinds_in
 from prunelab.studies.kinds.tables import KindsGuide
+from prunelab.tables import by_name
 
 _RUN = "pruning-kinds"
 

@@ -36,12 +36,13 @@ from prunelab.figures import (
     said,
     save,
     shifts,
+    slug,
     sparsity_axis,
 )
 from prunelab.models import parse
-from prunelab.studies.common.runs import only, slug
 from prunelab.studies.lenet.summary import against_published, comparable
 from prunelab.studies.lenet.tables import left, short_names
+from prunelab.summaries import only
 
 STARS = "Stars: what the source printed, one run each."
 RECIPE_LINES: Mapping[str, Line] = {

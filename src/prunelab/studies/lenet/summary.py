@@ -10,10 +10,9 @@ import pandas as pd
 from pandas import DataFrame
 
 from prunelab.stats import Interval, paired, t_interval
-from prunelab.studies.common.runs import groups, only
 from prunelab.studies.lenet import tables
 from prunelab.studies.lenet.tables import net_name, short_names
-from prunelab.summaries import over_seeds
+from prunelab.summaries import groups, only, over_seeds
 from prunelab.tables import Table
 
 _NET, _DATA = "300-100", "mnist"  # what the published points were measured on

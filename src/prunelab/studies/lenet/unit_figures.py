@@ -29,10 +29,9 @@ from prunelab.figures import (
     save,
     shifts,
 )
-from prunelab.studies.common.runs import only
 from prunelab.studies.lenet.figures import by_net, compare, ends_in_words, layer_name, named, of_recipe, points, who
 from prunelab.studies.lenet.tables import DENSE, REMOVED, TREATMENTS, label_of, left
-from prunelab.summaries import over_seeds
+from prunelab.summaries import only, over_seeds
 
 HALF = (0.4, 0.6)  # "about half", as the claim is decided
 SHADED = f"about half, {HALF[0]} to {HALF[1]}"

@@ -29,8 +29,8 @@ from prunelab.speech import Corpus
 from prunelab.studies.common.nets import Net
 from prunelab.studies.common.prunings import Pruning, by_sign
 from prunelab.studies.common.recognisers import Heard, Listener
-from prunelab.studies.common.runs import only
 from prunelab.studies.outputs.tables import Correction, Histograms, Layers, Posteriors, PredictedShifts
+from prunelab.summaries import only
 
 _BINS = 40
 # Frames the moments of a layer's inputs are taken on, evenly spread over the training part: their means are then

@@ -11,8 +11,8 @@ from pandas import DataFrame
 from prunelab.figures import INK, METHODS, MUTED, interactive
 from prunelab.studies.common import figures as captions
 from prunelab.studies.common.figures import by_model
-from prunelab.studies.common.runs import only
 from prunelab.studies.outputs.figures import LAST_BIN, NAMES, SIGNS
+from prunelab.summaries import only
 
 _SHAPES = {"abs": "circle", "positive": "triangle-up", "negative": "triangle-down"}
 _KEY = ["data", "model", "method", "threshold"]

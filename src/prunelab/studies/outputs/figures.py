@@ -34,7 +34,7 @@ from prunelab.stats import t_interval
 from prunelab.studies.common import figures as captions
 from prunelab.studies.common.curves import at_scale
 from prunelab.studies.common.figures import by_model
-from prunelab.studies.common.runs import only
+from prunelab.summaries import only
 
 SIGNS = ("abs", "positive", "negative")
 LAST_BIN = "The last bin of a ReLU holds all larger outputs too."

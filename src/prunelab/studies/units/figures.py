@@ -27,6 +27,7 @@ from prunelab.figures import (
     grid,
     legend,
     lines,
+    one_net,
     palette,
     penalty_axis,
     said,
@@ -34,7 +35,6 @@ from prunelab.figures import (
     step_axis,
 )
 from prunelab.stats import t_interval
-from prunelab.studies.common.runs import one_net
 from prunelab.studies.units.rules import ALL, NOTHING, REFERENCE, layers_of, place_of, scores_of, second_convolution
 from prunelab.studies.units.summary import HALVES, ONE, SIDES
 

@@ -17,11 +17,10 @@ from numpy.typing import ArrayLike
 from pandas import DataFrame
 
 from prunelab import claims, stats
-from prunelab.claims import Columns, Rule
+from prunelab.claims import Columns, Rule, deciding
 from prunelab.decisions import NotCoveredError, Outcome, Side, decide, describe, every, joint, side_by_side
 from prunelab.pruning import kinds
 from prunelab.stats import Array, Interval
-from prunelab.studies.common.runs import deciding
 
 STUDY = "mean-replacement"
 ALL = "all"  # in `layer`: the units of every site removed at once

@@ -34,6 +34,7 @@ from prunelab.figures import (
     legend,
     log_axis,
     number,
+    one_net,
     penalty_axis,
     place_labels,
     rule,
@@ -42,7 +43,6 @@ from prunelab.figures import (
     step_axis,
 )
 from prunelab.stats import t_interval
-from prunelab.studies.common.runs import one_net
 from prunelab.studies.units.figures import PARTS, label_of, layer_name, line_of, of_part
 from prunelab.studies.units.rules import ALL, layers_of, scores_of, second_convolution
 from prunelab.studies.units.summary import ONE, SIDES

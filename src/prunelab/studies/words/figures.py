@@ -27,9 +27,9 @@ from prunelab.figures import (
     rule,
     save,
 )
-from prunelab.studies.common.runs import only
 from prunelab.studies.words.search import largest
 from prunelab.studies.words.trees import BEST, ONE_SE, UNPRUNED
+from prunelab.summaries import only
 
 # The dash sets what is no bound apart.
 _LINES = {
