@@ -1,9 +1,6 @@
 """Intervals over seeds, paired tests, and what is read off one curve of error against sparsity."""
 
-import warnings
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -47,55 +44,6 @@ def t_interval(values: ArrayLike, *, level: float = LEVEL) -> Interval:
         return Interval(value=mean, low=np.nan, high=np.nan, n=1, level=level, method="t")
     half = float(stats.t.ppf((1 + level) / 2, n - 1)) * float(sample.std(ddof=1)) / np.sqrt(n)
     return Interval(value=mean, low=float(mean - half), high=float(mean + half), n=n, level=level, method="t")
-
-
-def bootstrap_interval(
-    values: ArrayLike,
-    statistic: Callable[..., Any] = np.mean,
-    *,
-    seed: int,
-    method: Literal["BCa", "percentile"] = "BCa",
-    level: float = LEVEL,
-    resamples: int = 9999,
-) -> Interval:
-    """Give a statistic and its bootstrap interval.
-
-    Args:
-        values: shape (n,), n >= 1, independent.
-        statistic: (n,) -> number; where it takes `axis`, all resamples are computed at once.
-        seed: of the resampling.
-        method: "BCa" (bias-corrected and accelerated) or "percentile".
-        level: confidence, (0, 1).
-        resamples: how often the values are drawn again.
-
-    Returns:
-        The interval; its bounds are NaN with one value, and the value itself where all values are equal.
-
-    Raises:
-        ValueError: there is no value, one is not finite, or BCa has no interval for this statistic.
-    """
-    sample = _sample(values)
-    _check_level(level)
-    estimate, n = float(statistic(sample)), len(sample)
-    name = f"bootstrap {method}"
-    if n == 1:
-        return Interval(value=estimate, low=np.nan, high=np.nan, n=1, level=level, method=name)
-    if np.all(sample == sample[0]):
-        return Interval(value=estimate, low=estimate, high=estimate, n=n, level=level, method=name)
-    # A degenerate distribution is said below, as an error with its fix.
-    with np.errstate(invalid="ignore", divide="ignore"), warnings.catch_warnings():
-        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
-        bounds = stats.bootstrap(
-            (sample,),
-            statistic,
-            n_resamples=resamples,
-            confidence_level=level,
-            method=method,
-            rng=np.random.default_rng(seed),
-        ).confidence_interval
-    if np.isnan(bounds.low) or np.isnan(bounds.high):
-        raise ValueError(f'{method} has no interval for this statistic of {n} values; take method="percentile"')
-    return Interval(value=estimate, low=float(bounds.low), high=float(bounds.high), n=n, level=level, method=name)
 
 
 def paired(a: ArrayLike, b: ArrayLike, *, level: float = LEVEL) -> Interval:

@@ -87,7 +87,7 @@ def test_the_crossover_is_marked_in_its_panel_and_nowhere_else(monkeypatch: pyte
             uprights.append([float(100 - x[0]) for x in own])
         plt.close(figure)
 
-    monkeypatch.setattr(figures, "save", look)
+    monkeypatch.setattr(figures.draw, "save", look)
     latency(rounds)
 
     assert uprights == [[pytest.approx(84.0, abs=0.05)], []]

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import bootstrap
 
 import made_hardware as made
 from properties import tries
-from prunelab.stats import bootstrap_interval
 from prunelab.studies.hardware.tables import Crossovers, Latency, Times
 from prunelab.studies.hardware.times import crossover, crossover_table, latency_table, time_table
 from prunelab.summaries import only
@@ -59,7 +59,7 @@ def test_the_interval_of_one_net_is_the_bootstrap_of_the_median() -> None:
     rows = made.rounds(seeds=1, sparsities=(0.5,), batches=(1,), threads=(1,), count=25, noise=0.2)
     row = only(time_table(rows), pruning="none", form="onnx").iloc[0]
     own = 1000 * only(rows, pruning="none", form="onnx")["seconds"].to_numpy()
-    wanted = bootstrap_interval(own, np.median, seed=5, method="percentile")
+    wanted = bootstrap((own,), np.median, method="percentile", rng=np.random.default_rng(5)).confidence_interval
 
     assert row["milliseconds"] == pytest.approx(float(np.median(own)))
     assert row["low"] == pytest.approx(wanted.low, rel=0.03)

@@ -41,7 +41,7 @@ def kept(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
         found.append(figure)
         return save(figure, name, **words)
 
-    monkeypatch.setattr(figures, "save", keep)
+    monkeypatch.setattr(figures.draw, "save", keep)
     return found
 
 

@@ -2,7 +2,7 @@
 
 import math
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -41,39 +41,6 @@ def sparse_state(model: nn.Module) -> dict[str, Tensor]:
         else:
             state[name] = tensor.detach().cpu().contiguous()
     return state
-
-
-def dense_state(state: Mapping[str, Tensor], model: nn.Module) -> dict[str, Tensor]:
-    """Give the parameters back that `sparse_state` laid out.
-
-    Args:
-        state: as it gives them.
-        model: any net of the same shapes.
-
-    Returns:
-        Parameter name -> tensor, for `load_state_dict`.
-
-    Raises:
-        ValueError: the parts do not fit the net.
-    """
-    dense = {}
-    for name, like in model.state_dict().items():
-        if name in state:
-            dense[name] = state[name]
-            continue
-        parts = [state.get(f"{name}.{part}") for part in _PARTS]
-        if any(part is None for part in parts):
-            raise ValueError(f"a sparse net holds every parameter, whole or as values, columns and rows; {name} lacks")
-        values, columns, rows = (part.numpy() for part in parts if part is not None)
-        shape = (len(like), math.prod(like.shape[1:]))
-        try:
-            array = scipy.sparse.csr_array((values, columns, rows), shape=shape)
-            array.check_format(full_check=True)  # else columns out of range are read from wherever they point
-        except ValueError as error:
-            reason = " ".join(str(error).split())
-            raise ValueError(f"sparse rows fit the weight they hold; {name} {shape}: {reason}") from error
-        dense[name] = torch.from_numpy(array.toarray()).view(like.shape)
-    return dense
 
 
 def sparse_steps(model: nn.Module, library: Library) -> list[Callable[[Tensor], Tensor]]:

@@ -2,23 +2,7 @@
 
 from pandas import DataFrame
 
-from prunelab.figures import (
-    BARS,
-    GREY,
-    Line,
-    Saved,
-    bars,
-    categories,
-    drawing,
-    grid,
-    legend,
-    lines,
-    log_axis,
-    places,
-    said,
-    save,
-    shifts,
-)
+from prunelab import figures as draw
 from prunelab.stats import t_interval
 from prunelab.studies.choices.summary import decided
 from prunelab.studies.choices.tables import SEVERAL
@@ -36,8 +20,8 @@ _KINDS = {
 _LOWEST = 0.1  # % of the weights left, drawn
 
 
-@drawing()
-def found_by_bound(choices: DataFrame) -> Saved:
+@draw.drawing()
+def found_by_bound(choices: DataFrame) -> draw.Saved:
     """Draw the weights left by bound and family, mean and interval over seeds, one panel a net."""
     rows = decided(choices)
     if not rows["found"].any():
@@ -46,33 +30,35 @@ def found_by_bound(choices: DataFrame) -> Saved:
         left=100 - rows["sparsity_percent"],
         search=[_KINDS.get(kind, f"{kind} {{}}").format(asked) for kind, asked in rows[["kind", "asked"]].to_numpy()],
     )
-    known = lines("family")
-    others = {name: Line(label=name, colour=GREY, marker="p") for name in sorted(set(rows["family"]) - set(known))}
+    known = draw.lines("family")
+    unknown = sorted(set(rows["family"]) - set(known))
+    others = {name: draw.Line(label=name, colour=draw.GREY, marker="p") for name in unknown}
     families = {name: line for name, line in (known | others).items() if name in set(rows["family"])}
     nets = list(rows[["model", "data"]].drop_duplicates().itertuples(index=False, name=None))
-    figure, axes = grid(
+    figure, axes = draw.grid(
         [f"{model} on {data}" for model, data in nets], height=3.8, width=7.8, ylabel="weights left (%)"
     )
     words = []
     for axis, (model, data) in zip(axes, nets, strict=True):
         own = only(rows, model=model, data=data)
         names, lowest = list(dict.fromkeys(own["search"])), 100.0
-        for (family, line), shift in zip(families.items(), shifts(len(families)), strict=True):
+        for (family, line), shift in zip(families.items(), draw.shifts(len(families)), strict=True):
             found = own[own["found"] & (own["family"] == family)]
             left = {str(name): t_interval(each) for name, each in found.groupby("search", sort=False)["left"]}
-            bars(axis, places(names, left, shift), line=line)
-            told = ", ".join(f"{name} {said(left[name], 1)}" for name in names if name in left)
+            draw.bars(axis, draw.places(names, left, shift), line=line)
+            told = ", ".join(f"{name} {draw.said(left[name], 1)}" for name in names if name in left)
             words.append(f"{model}, {line.label}: {told or 'none found'}")
             lowest = min([lowest, *(interval.value for interval in left.values())])
-        categories(axis, names)
+        draw.categories(axis, names)
         axis.set_ylim(max(_LOWEST, 0.7 * lowest), 120)
-        log_axis(axis)
-    legend(figure)
-    return save(
+        draw.log_axis(axis)
+    draw.legend(figure)
+    return draw.save(
         figure,
         "found-by-bound",
         alt=f"Weights left (%) by bound and family of prunings, mean and 95 % interval over seeds. {'; '.join(words)}.",
         caption="Weights left by the pruning that each search found, of the bound named beneath, on a logarithmic "
-        f"scale: lower is pruned further. {BARS} A mark is missing where no pruning of the family meets the bound.",
+        f"scale: lower is pruned further. {draw.BARS} A mark is missing where no pruning of the family meets the "
+        "bound.",
         table="threshold-choices",
     )

@@ -7,65 +7,34 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from prunelab.figures import (
-    BAND,
-    BARS,
-    BLUE,
-    GREEN,
-    INK,
-    LONG,
-    MUTED,
-    VERMILION,
-    Line,
-    Saved,
-    band,
-    bars,
-    by_error,
-    categories,
-    depths,
-    drawing,
-    grid,
-    interval_of,
-    legend,
-    lines,
-    log_axis,
-    place_labels,
-    places,
-    ribbon,
-    rule,
-    said,
-    save,
-    shifts,
-    slug,
-    sparsity_axis,
-)
+from prunelab import figures as draw
 from prunelab.models import parse
 from prunelab.studies.lenet.summary import against_published, comparable
 from prunelab.studies.lenet.tables import left, short_names
 from prunelab.summaries import only
 
 STARS = "Stars: what the source printed, one run each."
-RECIPE_LINES: Mapping[str, Line] = {
-    "source": Line(label="source's recipe", colour=VERMILION, marker="s", dash=LONG),
-    "strong": Line(label="strong recipe", colour=BLUE, marker="o"),
+RECIPE_LINES: Mapping[str, draw.Line] = {
+    "source": draw.Line(label="source's recipe", colour=draw.VERMILION, marker="s", dash=draw.LONG),
+    "strong": draw.Line(label="strong recipe", colour=draw.BLUE, marker="o"),
 }
-BUDGET_LINES = lines("budget")
+BUDGET_LINES = draw.lines("budget")
 LAYER_NAMES = {"all": "all layers", "fc1": "first layer", "fc2": "second layer", "fc3": "third layer"}
 
 _KINDS = {
-    "pruned": Line(label="started wider, pruned", colour=BLUE, marker="o"),
-    "dense": Line(label="dense net of about as many weights", colour=GREEN, marker="D"),
+    "pruned": draw.Line(label="started wider, pruned", colour=draw.BLUE, marker="o"),
+    "dense": draw.Line(label="dense net of about as many weights", colour=draw.GREEN, marker="D"),
 }
 _ROUNDS = {
-    "error_pruned_percent": Line(label="right after pruning", colour=VERMILION, marker="^", dash=LONG),
-    "error_percent": Line(label="after training again", colour=BLUE, marker="o"),
+    "error_pruned_percent": draw.Line(label="right after pruning", colour=draw.VERMILION, marker="^", dash=draw.LONG),
+    "error_percent": draw.Line(label="after training again", colour=draw.BLUE, marker="o"),
 }
 _STAGES = {"pruned": "right after the last pruning", "trained": "after the final training"}
-_OURS = Line(label="ours, last epoch", colour=BLUE, marker="o")
+_OURS = draw.Line(label="ours, last epoch", colour=draw.BLUE, marker="o")
 _EPOCHS = {
-    "final": Line(label="published, last epoch", colour=INK, marker="s"),
-    "best": Line(label="published, best epoch on the test part", colour=VERMILION, marker="^"),
-    "unstated": Line(label="published, epoch not stated", colour=GREEN, marker="D"),
+    "final": draw.Line(label="published, last epoch", colour=draw.INK, marker="s"),
+    "best": draw.Line(label="published, best epoch on the test part", colour=draw.VERMILION, marker="^"),
+    "unstated": draw.Line(label="published, epoch not stated", colour=draw.GREEN, marker="D"),
 }
 _LABELS = {  # column -> what an axis says
     "net": "hidden units of the net",
@@ -80,50 +49,50 @@ _DIFFERS = 0.01  # of the weights left; less is not drawn twice
 _MANY = 3  # points of one method that each get its name
 
 
-@drawing()
-def dense_accuracy(accuracies: DataFrame, variants: DataFrame) -> Saved:
+@draw.drawing()
+def dense_accuracy(accuracies: DataFrame, variants: DataFrame) -> draw.Saved:
     """Draw the accuracy of the dense nets by width under every recipe, the source's accuracies as stars."""
     rows = named(accuracies)
     kinds = {recipe: RECIPE_LINES.get(recipe, RECIPE_LINES["strong"]) for recipe in recipes(rows)}
     parts = {f"dense nets on {rows['data'].iloc[0]}": rows}
     figure, [axis], words = compare(parts, "accuracy_percent", "recipe", kinds)
     starred = stars(axis, rows, only(variants, stage="dense"))
-    legend(figure)
-    return save(
+    draw.legend(figure)
+    return draw.save(
         figure,
         "dense-accuracy",
         alt=f"Test accuracy (%) of dense nets by their hidden units, mean with 95 % interval. {words}",
-        caption=f"Test accuracy of dense nets after the last epoch. {BARS} {STARS if starred else ''}",
+        caption=f"Test accuracy of dense nets after the last epoch. {draw.BARS} {STARS if starred else ''}",
         table="accuracies",
     )
 
 
-@drawing()
-def round_by_round(rounds: DataFrame, recipe: str) -> Saved:
+@draw.drawing()
+def round_by_round(rounds: DataFrame, recipe: str) -> draw.Saved:
     """Draw the error of every round of one threshold with masks, before and after training again, one panel a net."""
     nets = by_net(of_recipe(rounds, recipe, mode="masked", budget="global"))
     titles = [f"{net} on {part['data'].iloc[0]}" for net, part in nets.items()]
-    figure, axes = grid(titles, xlabel="weights left", ylabel="test error (%)")
+    figure, axes = draw.grid(titles, xlabel="weights left", ylabel="test error (%)")
     for axis, part in zip(axes, nets.values(), strict=True):
         for column, line in _ROUNDS.items():
-            band(axis, part, "kept", column, along="kept_asked", line=line)
-        log_axis(axis, "xy")
+            draw.band(axis, part, "kept", column, along="kept_asked", line=line)
+        draw.log_axis(axis, "xy")
         axis.invert_xaxis()
-    legend(figure)
-    return save(
+    draw.legend(figure)
+    return draw.save(
         figure,
         f"rounds-{recipe}",
         alt=f"Test error against the weights left in every round, {who(recipe)}, one panel a net, two "
         f"curves: right after pruning and after training again. In the sparsest round: "
         f"{'; '.join(f'{net} {_sparsest_in_words(part)}' for net, part in nets.items())}.",
         caption=f"Test error of every round of pruning by one global threshold, {who(recipe)}, both axes "
-        f"logarithmic, fewer weights to the right. {BAND}",
+        f"logarithmic, fewer weights to the right. {draw.BAND}",
         table="rounds",
     )
 
 
-@drawing()
-def kept_by_layer(layers: DataFrame) -> Saved:
+@draw.drawing()
+def kept_by_layer(layers: DataFrame) -> draw.Saved:
     """Draw the share of each layer's weights that every round with masks keeps, one panel a net and budget."""
     rows = some(only(layers, mode="masked"), "mode 'masked'")
     key = ["recipe", "budget", "model", "target", "round", "seed"]
@@ -138,28 +107,28 @@ def kept_by_layer(layers: DataFrame) -> Saved:
         for budget in BUDGET_LINES
         if len(part := only(own, recipe=recipe, budget=budget))
     }
-    kinds = depths({layer: layer_name(layer) for layer in sorted(set(rows["layer"]))})
-    figure, axes = grid(list(every), xlabel="weights left in the whole net (%)", ylabel="left in the layer (%)")
+    kinds = draw.depths({layer: layer_name(layer) for layer in sorted(set(rows["layer"]))})
+    figure, axes = draw.grid(list(every), xlabel="weights left in the whole net (%)", ylabel="left in the layer (%)")
     for axis, part in zip(axes, every.values(), strict=True):
         for layer, line in kinds.items():
-            band(axis, only(part, layer=layer), "whole", "percent", along="step", line=line)
-        log_axis(axis, "xy")
+            draw.band(axis, only(part, layer=layer), "whole", "percent", along="step", line=line)
+        draw.log_axis(axis, "xy")
         axis.invert_xaxis()
-    legend(figure)
-    return save(
+    draw.legend(figure)
+    return draw.save(
         figure,
         "kept-by-layer",
         alt=f"Share of each layer's weights left against the share left in the whole net in every round, "
         f"one panel a net and way of sharing out the weights. In the sparsest round: "
         f"{'; '.join(f'{title}: {_layers_in_words(part)}' for title, part in every.items())}.",
         caption=f"Weights left by layer in every round, masked, both axes logarithmic, fewer weights "
-        f"to the right. {BAND}",
+        f"to the right. {draw.BAND}",
         table="layers",
     )
 
 
-@drawing()
-def width_question(budget: DataFrame, variants: DataFrame, target: str) -> Saved:
+@draw.drawing()
+def width_question(budget: DataFrame, variants: DataFrame, target: str) -> draw.Saved:
     """Draw the accuracy at one number of weights left by the width the net started with, one panel a recipe.
 
     The source's accuracies at this number of weights are drawn in the first.
@@ -172,40 +141,40 @@ def width_question(budget: DataFrame, variants: DataFrame, target: str) -> Saved
     figure, axes, words = compare(parts, "accuracy_percent", "kind", _KINDS)
     starred = stars(axes[0], pruned, printed)
     for axis in axes:
-        by_error(axis)
-    legend(figure)
-    return save(
+        draw.by_error(axis)
+    draw.legend(figure)
+    return draw.save(
         figure,
-        f"width-{slug(target)}",
+        f"width-{draw.slug(target)}",
         alt=f"Test accuracy (%) by the hidden units the net started with, at {left(target)}, mean with "
         f"95 % interval. {words}",
         caption=f"Test accuracy at {left(target)}, masked, one global threshold; "
-        f"each recipe on its own scale, logarithmic in the error. {BARS} {STARS if starred else ''}",
+        f"each recipe on its own scale, logarithmic in the error. {draw.BARS} {STARS if starred else ''}",
         table="budget",
     )
 
 
-@drawing()
-def masked_against_regrown(regrow: DataFrame) -> Saved:
+@draw.drawing()
+def masked_against_regrown(regrow: DataFrame) -> draw.Saved:
     """Draw what training removed weights again gains over masks, right after the last pruning and in the end."""
     rows = named(some(regrow, "regrown nets"))
     rows = rows.assign(series=rows["recipe"] + rows["target"])
     kinds = {
-        recipe + target: Line(label=f"{who(recipe)}, {target}", colour=RECIPE_LINES[recipe].colour, marker=marker)
+        recipe + target: draw.Line(label=f"{who(recipe)}, {target}", colour=RECIPE_LINES[recipe].colour, marker=marker)
         for recipe in recipes(rows)
         for target, marker in zip(dict.fromkeys(rows["target"]), _MARKERS, strict=False)
     }
     parts = {time: only(rows, stage=stage) for stage, time in _STAGES.items()}
     figure, axes, _ = compare(parts, "gain", "series", kinds)
     for axis in axes:
-        rule(axis, y=0)
-    legend(figure)
+        draw.rule(axis, y=0)
+    draw.legend(figure)
     words = "; ".join(
         f"{time}, {line.label}: {_gains_in_words(only(part, series=name))}"
         for time, part in parts.items()
         for name, line in kinds.items()
     )
-    return save(
+    return draw.save(
         figure,
         "masked-against-regrown",
         alt="Accuracy of nets whose removed weights were trained again minus that of masked nets, in points, "
@@ -216,8 +185,8 @@ def masked_against_regrown(regrow: DataFrame) -> Saved:
     )
 
 
-@drawing()
-def accuracy_by_budget(allocation: DataFrame) -> Saved:
+@draw.drawing()
+def accuracy_by_budget(allocation: DataFrame) -> draw.Saved:
     """Draw the accuracy each way of sharing out the weights comes to with masks, one panel a recipe and target."""
     rows = named(some(only(allocation, mode="masked"), "mode 'masked'"))
     rows = rows.drop_duplicates(["recipe", "budget", "model", "target"])
@@ -228,38 +197,38 @@ def accuracy_by_budget(allocation: DataFrame) -> Saved:
     }
     figure, axes, words = compare(parts, "accuracy_percent", "budget", BUDGET_LINES)
     for axis in axes:
-        by_error(axis)
-    legend(figure)
-    return save(
+        draw.by_error(axis)
+    draw.legend(figure)
+    return draw.save(
         figure,
         "accuracy-by-budget",
         alt=f"Test accuracy (%) by net and by how the weights left are shared out over the layers. {words}",
         caption=f"Test accuracy by how the weights left are shared out over the layers, on a scale logarithmic in "
-        f"the error. {BARS}",
+        f"the error. {draw.BARS}",
         table="allocation",
     )
 
 
-@drawing()
-def frontier_figure(frontier: DataFrame, published: DataFrame) -> Saved:
+@draw.drawing()
+def frontier_figure(frontier: DataFrame, published: DataFrame) -> draw.Saved:
     """Draw error against sparsity, logarithmic in the weights left, beside the published points of the same net."""
     curves = by_net(frontier)
     theirs = published if len(comparable(frontier)) else published.iloc[:0]
-    figure, [axis] = grid([""], height=4.8, width=7.8, xlabel="weights removed (%)", ylabel="test error (%)")
+    figure, [axis] = draw.grid([""], height=4.8, width=7.8, xlabel="weights removed (%)", ylabel="test error (%)")
     for net, rows in curves.items():
         _ours(axis, rows, f"{net}, " if len(curves) > 1 else "")
     _theirs(axis, theirs)
     columns = ("sparsity_percent", "effective_sparsity_percent")
-    sparsity_axis(axis, [*frontier[columns[0]], *frontier[columns[1]], *theirs[columns[0]]])
-    legend(figure, columns=2)
-    place_labels(axis, _methods(theirs), keep_clear=[spot for rows in curves.values() for spot in _along(rows)])
-    return save(
+    draw.sparsity_axis(axis, [*frontier[columns[0]], *frontier[columns[1]], *theirs[columns[0]]])
+    draw.legend(figure, columns=2)
+    draw.place_labels(axis, _methods(theirs), keep_clear=[spot for rows in curves.values() for spot in _along(rows)])
+    return draw.save(
         figure,
         "frontier",
         alt=f"Test error against the share of weights removed. "
         f"{' '.join(_curve_in_words(net, rows) for net, rows in curves.items())} {_met_in_words(frontier, theirs)}",
         caption="Test error after the last epoch against sparsity, on an axis logarithmic in the weights left. "
-        f"{BAND} Dashed: the same errors against the effective sparsity, "
+        f"{draw.BAND} Dashed: the same errors against the effective sparsity, "
         "which counts weights off every live path as removed, where it differs. "
         + ("Others' points as published, one run each unless they say otherwise." if len(theirs) else ""),
         table="frontier",
@@ -319,10 +288,10 @@ def of_recipe(table: DataFrame, recipe: str, **wanted: str) -> DataFrame:
 
 
 def compare(
-    parts: Mapping[str, DataFrame], column: str, series: str, kinds: Mapping[str, Line], *, x: str = "net"
+    parts: Mapping[str, DataFrame], column: str, series: str, kinds: Mapping[str, draw.Line], *, x: str = "net"
 ) -> tuple[Figure, list[Axes], str]:
     """Draw a panel of `points` a title and its rows; give the figure, its panels, and all of it in words."""
-    figure, axes = grid(list(parts), xlabel=_LABELS[x], ylabel=_LABELS[column])
+    figure, axes = draw.grid(list(parts), xlabel=_LABELS[x], ylabel=_LABELS[column])
     there = {name for rows in parts.values() for name in rows[series]}
     drawn = {name: line for name, line in kinds.items() if name in there}
     words = [
@@ -332,7 +301,7 @@ def compare(
     return figure, axes, " ".join(words)
 
 
-def points(axis: Axes, rows: DataFrame, column: str, series: str, kinds: Mapping[str, Line], *, x: str) -> str:
+def points(axis: Axes, rows: DataFrame, column: str, series: str, kinds: Mapping[str, draw.Line], *, x: str) -> str:
     """Draw a mean with its interval at each place, series side by side, and say them in words.
 
     Args:
@@ -345,12 +314,12 @@ def points(axis: Axes, rows: DataFrame, column: str, series: str, kinds: Mapping
     """
     names = list(dict.fromkeys(rows[x]))
     words = []
-    for (name, line), shift in zip(kinds.items(), shifts(len(kinds)), strict=True):
-        found = {str(row[x]): interval_of(row, column) for row in only(rows, **{series: name}).to_dict("records")}
-        bars(axis, places(names, found, shift), line=line)
+    for (name, line), shift in zip(kinds.items(), draw.shifts(len(kinds)), strict=True):
+        found = {str(row[x]): draw.interval_of(row, column) for row in only(rows, **{series: name}).to_dict("records")}
+        draw.bars(axis, draw.places(names, found, shift), line=line)
         if found:
-            words.append(f"{line.label}: {', '.join(f'{at} {said(found[at])}' for at in names if at in found)}")
-    categories(axis, names)
+            words.append(f"{line.label}: {', '.join(f'{at} {draw.said(found[at])}' for at in names if at in found)}")
+    draw.categories(axis, names)
     return "; ".join(words)
 
 
@@ -360,13 +329,13 @@ def stars(axis: Axes, rows: DataFrame, printed: DataFrame) -> int:
     here = printed[printed["net"].isin(names)]
     if len(here):
         at = [names.index(net) for net in here["net"]]
-        axis.plot(at, here["test_accuracy_percent"], "*", color=INK, markersize=9, label="source, one run")
+        axis.plot(at, here["test_accuracy_percent"], "*", color=draw.INK, markersize=9, label="source, one run")
     return len(here)
 
 
 def _ours(axis: Axes, rows: DataFrame, name: str) -> None:
     kept, effective = (100 - rows[column] for column in ("sparsity_percent", "effective_sparsity_percent"))
-    ribbon(axis, kept, rows["error_percent"], rows["low"], rows["high"], line=_OURS, label=f"{name}{_OURS.label}")
+    draw.ribbon(axis, kept, rows["error_percent"], rows["low"], rows["high"], line=_OURS, label=f"{name}{_OURS.label}")
     if ((kept - effective) > _DIFFERS * kept).any():
         line = _OURS.dashed("ours, by effective sparsity")
         axis.plot(effective, rows["error_percent"], **line.look(marker="", linewidth=1))
@@ -380,7 +349,7 @@ def _theirs(axis: Axes, published: DataFrame) -> None:
             axis.plot(at, part["error_percent"], **line.look(linestyle="none", markersize=5))
     for _, part in published.groupby(["method", "epoch"]):
         if len(part) > _MANY:  # not each of these has its name beside it
-            axis.plot(100 - part["sparsity_percent"], part["error_percent"], color=MUTED, linewidth=0.5, zorder=1)
+            axis.plot(100 - part["sparsity_percent"], part["error_percent"], color=draw.MUTED, linewidth=0.5, zorder=1)
 
 
 def _methods(published: DataFrame) -> list[tuple[float, float, str]]:

@@ -10,25 +10,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from pandas import DataFrame
 
-from prunelab.figures import (
-    BARS,
-    BLUE,
-    INK,
-    METHODS,
-    Line,
-    Saved,
-    depths,
-    drawing,
-    edges,
-    grid,
-    legend,
-    listed,
-    log_axis,
-    matrix,
-    palette,
-    save,
-    shifts,
-)
+from prunelab import figures as draw
 from prunelab.studies.lenet.figures import by_net, compare, ends_in_words, layer_name, named, of_recipe, points, who
 from prunelab.studies.lenet.tables import DENSE, REMOVED, TREATMENTS, label_of, left
 from prunelab.summaries import only, over_seeds
@@ -37,9 +19,9 @@ HALF = (0.4, 0.6)  # "about half", as the claim is decided
 SHADED = f"about half, {HALF[0]} to {HALF[1]}"
 BOUNDS = {"last": 1.0, "first": 10.0}  # points; the claim: the last costs less, the first more
 
-_TREATED = palette({name: name for name in TREATMENTS})
-_CHANGED = palette({name: "nothing removed" if name == "none" else f"{name} removed" for name in REMOVED})
-_STAR: dict[str, Any] = {"marker": "*", "markersize": 10, "markeredgecolor": INK, "linestyle": "none"}
+_TREATED = draw.palette({name: name for name in TREATMENTS})
+_CHANGED = draw.palette({name: "nothing removed" if name == "none" else f"{name} removed" for name in REMOVED})
+_STAR: dict[str, Any] = {"marker": "*", "markersize": 10, "markeredgecolor": draw.INK, "linestyle": "none"}
 _STAGE = ["data", "recipe", "mode", "budget", "target"]
 _DENSE = "#a6a6a6"
 _GREY = "#ececec"
@@ -48,12 +30,12 @@ _FEWEST = 3  # attainable fractions in a drawn bin: with fewer, some bins would 
 _WIDE = 8.0  # largest to smallest mean error from which an axis is logarithmic
 
 
-@drawing()
-def weight_histograms(histograms: DataFrame, recipe: str) -> Saved:
+@draw.drawing()
+def weight_histograms(histograms: DataFrame, recipe: str) -> draw.Saved:
     """Draw the weights of the dense nets of one recipe, all together and by layer."""
     rows = of_recipe(histograms, recipe, target=DENSE)
     figure, layers, words = _histograms(rows, rows.iloc[:0], _mode_in_words)
-    return save(
+    return draw.save(
         figure,
         f"weights-dense-{recipe}",
         alt=f"Histograms of the weights of dense nets, {who(recipe)}, one row a net and one column each for {layers}. "
@@ -64,13 +46,13 @@ def weight_histograms(histograms: DataFrame, recipe: str) -> Saved:
     )
 
 
-@drawing()
-def pruned_histograms(histograms: DataFrame, recipe: str) -> Saved:
+@draw.drawing()
+def pruned_histograms(histograms: DataFrame, recipe: str) -> draw.Saved:
     """Draw the weights left by masks under one threshold and training again over the weights before, by layer."""
     before = of_recipe(histograms, recipe, target=DENSE)
     after = of_recipe(histograms, recipe, mode="masked", budget="global")
     figure, layers, words = _histograms(before, after, _centre_in_words)
-    return save(
+    return draw.save(
         figure,
         f"weights-pruned-{recipe}",
         alt=f"Histograms of the weights left after pruning (masked, {who(recipe)}) over those of the dense nets, one "
@@ -82,18 +64,18 @@ def pruned_histograms(histograms: DataFrame, recipe: str) -> Saved:
     )
 
 
-@drawing()
-def pixel_weights(pixels: DataFrame, recipe: str) -> Saved:
+@draw.drawing()
+def pixel_weights(pixels: DataFrame, recipe: str) -> draw.Saved:
     """Draw the mean magnitude of the first layer's weights from every pixel, one image a dense net."""
     rows = of_recipe(pixels, recipe)
     images, top = by_net(rows), float(rows["mean_magnitude"].max())
-    figure, axes = grid(list(images), columns=3, height=2.4, xlabel="column (pixels)", ylabel="row (pixels)")
+    figure, axes = draw.grid(list(images), columns=3, height=2.4, xlabel="column (pixels)", ylabel="row (pixels)")
     for axis, part in zip(axes, images.values(), strict=True):
         square = part.pivot_table("mean_magnitude", index="row", columns="column")
         image = axis.imshow(square.to_numpy(), cmap="cividis", vmin=0, vmax=top, interpolation="nearest")
         axis.grid(visible=False)
     figure.colorbar(image, ax=axes, label="mean |weight| (weight units)", aspect=30)
-    return save(
+    return draw.save(
         figure,
         f"pixel-weights-{recipe}",
         alt=f"Images of the mean magnitude of the first layer's weights from each pixel of {rows['data'].iloc[0]}, "
@@ -105,19 +87,19 @@ def pixel_weights(pixels: DataFrame, recipe: str) -> Saved:
     )
 
 
-@drawing()
-def chosen_image(chosen: DataFrame) -> Saved:
+@draw.drawing()
+def chosen_image(chosen: DataFrame) -> draw.Saved:
     """Draw the chosen test image."""
     values = chosen.pivot_table("value", index="row", columns="column")
     name, index, lit = chosen["class_name"].iloc[0], chosen["index"].iloc[0], int((chosen["value"] > 0).sum())
     height, width = values.shape
     rows, columns = (np.flatnonzero((values > 0).any(axis=along).to_numpy()) for along in (1, 0))
     title = f"class {name}, image {index}: {lit} nonzero pixels"
-    figure, (axis,) = grid([title], width=4.2, height=3.1, xlabel="column (pixels)", ylabel="row (pixels)")
+    figure, (axis,) = draw.grid([title], width=4.2, height=3.1, xlabel="column (pixels)", ylabel="row (pixels)")
     drawn = axis.imshow(values.to_numpy(), cmap="gray_r", vmin=0, vmax=1, interpolation="nearest")
     axis.grid(visible=False)
     figure.colorbar(drawn, ax=axis, label="pixel value")
-    return save(
+    return draw.save(
         figure,
         "chosen-image",
         alt=f"Image of {height} by {width} pixels in shades of grey, of class {name}. {lit} pixels are nonzero; "
@@ -128,8 +110,8 @@ def chosen_image(chosen: DataFrame) -> Saved:
     )
 
 
-@drawing()
-def active_by_width(means: DataFrame, compared: DataFrame) -> Saved:
+@draw.drawing()
+def active_by_width(means: DataFrame, compared: DataFrame) -> draw.Saved:
     """Draw the mean fraction active of each net, a panel a recipe and hidden layer, the source's counts beside it."""
     rows = _stages(means)
     names, kinds = list(by_net(rows)), _lines(rows)
@@ -143,28 +125,28 @@ def active_by_width(means: DataFrame, compared: DataFrame) -> Saved:
     figure, axes, _ = compare(titled, "active_fraction", "pruning", kinds)
     for axis, (recipe, layer) in zip(axes, parts, strict=True):
         _half(axis, np.nanmax([*rows["active_fraction"], *rows["high"], *beside["fraction"]]))
-        for (name, line), shift in zip(kinds.items(), shifts(len(kinds)), strict=True):
+        for (name, line), shift in zip(kinds.items(), draw.shifts(len(kinds)), strict=True):
             theirs = only(beside, recipe=recipe, layer=layer, pruning=name)
             axis.plot(
                 [names.index(net) + shift for net in theirs["net"]], theirs["fraction"], color=line.colour, **_STAR
             )
     if len(beside):  # one entry for stars of every colour
         axes[0].plot([], [], color="white", label="source, one image", **_STAR)
-    legend(figure)
+    draw.legend(figure)
     told = (f"{str(recipe).capitalize()} recipe. {_means_in_words(own)}" for recipe, own in rows.groupby("recipe"))
-    return save(
+    return draw.save(
         figure,
         "active-by-width",
         alt=f"Mean fraction of units active against the net ({_nets_in_words(rows)}), a panel a recipe and "
         f"layer. {' '.join(told)} {_source_in_words(beside)}",
         caption="Fraction of all units of a layer with output above 0, mean over the test images and seeds. "
-        f"{BARS} Stars: the source's count on its one image of a 6 from MNIST. Shaded: {SHADED}.",
+        f"{draw.BARS} Stars: the source's count on its one image of a 6 from MNIST. Shaded: {SHADED}.",
         table="active-means",
     )
 
 
-@drawing()
-def active_distribution(images: DataFrame, means: DataFrame, recipe: str = "strong") -> Saved:
+@draw.drawing()
+def active_distribution(images: DataFrame, means: DataFrame, recipe: str = "strong") -> draw.Saved:
     """Draw how the fraction active spreads over the test images, a row a net and a column a hidden layer."""
     images, means = (_stages(of_recipe(table, recipe)) for table in (images, means))
     units, kinds = means.groupby(["net", "layer"])["units"].first(), _lines(images)
@@ -178,12 +160,12 @@ def active_distribution(images: DataFrame, means: DataFrame, recipe: str = "stro
                 axis.stairs(*bins, color=line.colour, linestyle=line.dash, linewidth=1.6, label=line.label)
         axis.set_xlim(0, 1)
         axis.set_ylim(bottom=0)
-    legend(figure)
-    return save(
+    draw.legend(figure)
+    return draw.save(
         figure,
         f"active-distribution-{recipe}",
         alt=f"Histograms of the fraction of a hidden layer's units active on a test image, {recipe} recipe, a row "
-        f"a net ({_nets_in_words(images)}), a column a layer, one curve each for {listed(list(kinds))}. "
+        f"a net ({_nets_in_words(images)}), a column a layer, one curve each for {draw.listed(list(kinds))}. "
         f"{_means_in_words(means)}",
         caption=f"Fraction of all units of a layer with output above 0: share of the test images per 0.02, mean "
         f"over seeds, {recipe} recipe. Shaded: {SHADED}.",
@@ -191,8 +173,8 @@ def active_distribution(images: DataFrame, means: DataFrame, recipe: str = "stro
     )
 
 
-@drawing()
-def active_by_class(classes: DataFrame, recipe: str = "strong") -> Saved:
+@draw.drawing()
+def active_by_class(classes: DataFrame, recipe: str = "strong") -> draw.Saved:
     """Draw the mean fraction active on each class, a row a net and a column a hidden layer."""
     classes = _stages(of_recipe(classes, recipe))
     rows = over_seeds(classes, ["layer", "net", "pruning", "class_name"], "active_fraction")
@@ -201,21 +183,21 @@ def active_by_class(classes: DataFrame, recipe: str = "strong") -> Saved:
     for (net, layer), axis in panels.items():
         _half(axis, classes["active_fraction"].max())
         points(axis, only(rows, net=net, layer=layer), "active_fraction", "pruning", kinds, x="class_name")
-    legend(figure)
-    return save(
+    draw.legend(figure)
+    return draw.save(
         figure,
         f"active-by-class-{recipe}",
         alt=f"Mean fraction of units active on the test images of each class, {recipe} recipe, a row a net "
-        f"({_nets_in_words(classes)}), a column a layer, one series each for {listed(list(kinds))}. "
+        f"({_nets_in_words(classes)}), a column a layer, one series each for {draw.listed(list(kinds))}. "
         f"{_extremes_in_words(rows)}",
         caption="Fraction of all units of a layer with output above 0, mean over a class's test images and seeds, "
-        f"{recipe} recipe. {BARS} Shaded: {SHADED}.",
+        f"{recipe} recipe. {draw.BARS} Shaded: {SHADED}.",
         table="active-classes",
     )
 
 
-@drawing()
-def removal_drops(removal: DataFrame) -> Saved:
+@draw.drawing()
+def removal_drops(removal: DataFrame) -> draw.Saved:
     """Draw the error by what is removed, one colour a treatment, one panel a net and pruning.
 
     Where some nets got more treatments than others, these alone are drawn; `removal_by_net` has the others.
@@ -227,27 +209,27 @@ def removal_drops(removal: DataFrame) -> Saved:
     kinds = {name: line for name, line in _TREATED.items() if name in set(rows["treatment"])}
     figure, axes, words = compare(parts, "error_percent", "treatment", kinds, x="removed")
     for axis, part in zip(axes, parts.values(), strict=True):
-        for treatment, shift in zip(kinds, shifts(len(kinds)), strict=True):
+        for treatment, shift in zip(kinds, draw.shifts(len(kinds)), strict=True):
             start = only(part, treatment=treatment, removed="none")["error_percent"]
             for removed, more in BOUNDS.items() if len(start) else ():
                 x = REMOVED.index(removed) + shift
                 ends = [x - 0.08, x + 0.08], [start.item() + more] * 2
-                axis.plot(*ends, color=INK, linewidth=1.8, label="bound of the claim")
+                axis.plot(*ends, color=draw.INK, linewidth=1.8, label="bound of the claim")
     _error_axes(axes, rows)
-    legend(figure)
-    return save(
+    draw.legend(figure)
+    return draw.save(
         figure,
         "removal-drops",
         alt=f"Test error by the hidden activation removed, in {_count(axes)}. {words}",
         caption=f"Test error with none, the first, the last and both hidden activations replaced by the identity. "
-        f"{BARS} Black dashes stand 1 point (last) and 10 points (first) above the same treatment with "
+        f"{draw.BARS} Black dashes stand 1 point (last) and 10 points (first) above the same treatment with "
         "nothing removed: the claim puts the last below its dash and the first above.",
         table="removal",
     )
 
 
-@drawing()
-def removal_by_net(removal: DataFrame) -> Saved:
+@draw.drawing()
+def removal_by_net(removal: DataFrame) -> draw.Saved:
     """Draw the error of every net as trained, one colour a removal, one panel a recipe and pruning.
 
     A table without nets as trained is drawn by the first treatment it has.
@@ -257,18 +239,18 @@ def removal_by_net(removal: DataFrame) -> Saved:
     parts = {_title(part, "all nets"): named(part) for _, part in rows.groupby(_STAGE, sort=False)}
     figure, axes, _ = compare(parts, "error_percent", "removed", _CHANGED)
     _error_axes(axes, rows)
-    legend(figure)
+    draw.legend(figure)
     ranges = {
         title: ", ".join(f"{name} {ends_in_words(only(part, removed=name), 'error_percent')}" for name in REMOVED)
         for title, part in parts.items()
     }
-    return save(
+    return draw.save(
         figure,
         "removal-by-net",
         alt=f"Test error of each net, {treatment}, with none, the first, the last and both hidden activations "
         f"removed (%), in {_count(axes)}. {' '.join(f'{title}: {said}.' for title, said in ranges.items())}",
         caption=f"Test error with hidden activations replaced by the identity, nets {treatment}, by their hidden "
-        f"widths. {BARS}",
+        f"widths. {draw.BARS}",
         table="removal",
     )
 
@@ -283,7 +265,7 @@ def joined_bins(part: DataFrame, units: int) -> tuple[NDArray[np.float64], NDArr
     whole = [count for count in range(1, bins + 1) if bins % count == 0]
     joined = next((count for count in whole if units * count >= _FEWEST * bins), bins)
     shares = part["share_percent"].to_numpy(dtype=float).reshape(-1, joined).mean(1)  # (bins / joined,)
-    return shares, edges(part, "bin_left", "bin_right")[::joined]
+    return shares, draw.edges(part, "bin_left", "bin_right")[::joined]
 
 
 def _stages(table: DataFrame) -> DataFrame:
@@ -292,15 +274,15 @@ def _stages(table: DataFrame) -> DataFrame:
     return named(table.assign(pruning=[label_of(*stage) for stage in stages]))
 
 
-def _lines(rows: DataFrame) -> dict[str, Line]:
+def _lines(rows: DataFrame) -> dict[str, draw.Line]:
     """Give each pruning in a table its line, dense nets first."""
-    return depths({name: name for name in sorted(dict.fromkeys(rows["pruning"]), key=lambda name: name != DENSE)})
+    return draw.depths({name: name for name in sorted(dict.fromkeys(rows["pruning"]), key=lambda name: name != DENSE)})
 
 
 def _by_layer(rows: DataFrame, *, xlabel: str, ylabel: str) -> tuple[Figure, dict[tuple[str, str], Axes]]:
     """Lay out a row a net and a column a hidden layer; (net, layer) -> its panel, where the net has it."""
     nets, layers = list(by_net(rows)), list(dict.fromkeys(rows["layer"]))
-    figure, every = matrix(nets, layers, height=1.5, xlabel=xlabel, ylabel=ylabel)
+    figure, every = draw.matrix(nets, layers, height=1.5, xlabel=xlabel, ylabel=ylabel)
     there = set(zip(rows["net"], rows["layer"], strict=True))
     panels = dict(zip(product(nets, layers), chain.from_iterable(every), strict=True))
     for place in panels.keys() - there:
@@ -315,19 +297,19 @@ def _histograms(filled: DataFrame, over: DataFrame, words: Callable[[DataFrame],
     """
     drawn = over if len(over) else filled
     nets, layers = by_net(drawn), sorted(dict.fromkeys(drawn["layer"]))  # all layers together come first
-    colour, label = (_DENSE, DENSE) if len(over) else (BLUE, "")
-    figure, axes = matrix(list(nets), list(map(layer_name, layers)), height=1.3, xlabel="weight")
+    colour, label = (_DENSE, DENSE) if len(over) else (draw.BLUE, "")
+    figure, axes = draw.matrix(list(nets), list(map(layer_name, layers)), height=1.3, xlabel="weight")
     for row, part in zip(axes, nets.values(), strict=True):
         for axis, layer in zip(row, layers, strict=True):
             dense = only(filled, layer=layer, model=part["model"].iloc[0])
             if len(dense):
                 axis.stairs(*_relative(dense), fill=True, color=colour, label=label)
             own = only(part, layer=layer).groupby("target", sort=False) if len(over) else ()
-            for (target, bins), line in zip(own, METHODS.values(), strict=False):
+            for (target, bins), line in zip(own, draw.METHODS.values(), strict=False):
                 axis.stairs(*_relative(bins), color=line.colour, label=left(str(target)), linewidth=1.1)
     for column, layer in enumerate(layers):
         _one_range([row[column] for row in axes], only(drawn, layer=layer))
-    legend(figure)
+    draw.legend(figure)
     of = "; ".join(f"{net} {words(only(part, layer=layers[0]))}" for net, part in nets.items())
     return figure, ", ".join(map(layer_name, layers)), f"{layer_name(layers[0])}: {of}"
 
@@ -335,7 +317,7 @@ def _histograms(filled: DataFrame, over: DataFrame, words: Callable[[DataFrame],
 def _relative(rows: DataFrame) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Give heights relative to the fullest bin, since nets and layers differ in their bins, and the bins' edges."""
     rows = rows.sort_values("left")
-    ends = edges(rows)
+    ends = draw.edges(rows)
     density = rows["share_percent"].to_numpy(dtype=float) / np.diff(ends)
     return density / (density.max() or 1.0), ends
 
@@ -366,7 +348,7 @@ def _error_axes(axes: Sequence[Axes], rows: DataFrame) -> None:
     for axis in axes:
         if low > 0 and high > _WIDE * low:
             axis.set_ylim(low / 1.6, max(100.0, high * 1.1))
-            log_axis(axis)
+            draw.log_axis(axis)
         else:
             top = min(100.0, float(np.nanmax([high, *rows["high"]])))
             axis.set_ylim(0, 1.05 * max(top, high + 1, 1.0))
@@ -403,7 +385,7 @@ def _lit_in_words(rows: DataFrame) -> str:
 
 
 def _nets_in_words(rows: DataFrame) -> str:
-    return f"{listed(list(by_net(rows)))} on {rows['data'].iloc[0]}"
+    return f"{draw.listed(list(by_net(rows)))} on {rows['data'].iloc[0]}"
 
 
 def _curves(rows: DataFrame) -> Iterator[tuple[str, DataFrame]]:

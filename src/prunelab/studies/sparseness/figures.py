@@ -9,33 +9,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from prunelab.figures import (
-    BAND,
-    BARS,
-    BLUE,
-    DOTTED,
-    GREEN,
-    INK,
-    LONG,
-    METHODS,
-    MIXED,
-    ORANGE,
-    SHORT,
-    Line,
-    Saved,
-    band,
-    bars,
-    categories,
-    depths,
-    drawing,
-    grid,
-    legend,
-    percent_axis,
-    place_labels,
-    places,
-    rule,
-    save,
-)
+from prunelab import figures as draw
 from prunelab.stats import LEVEL, Interval, t_interval
 from prunelab.studies.common.curves import at_scale
 from prunelab.studies.common.figures import by_model, ends_in_words, knees_in_words, names, titles
@@ -48,12 +22,16 @@ _UNPRUNED = "Dotted: the unpruned nets."
 _REMOVED = "weights removed (%)"
 _FEW = 3  # layers whose bands can be told apart in one panel; of more the means alone are drawn
 _SIGNS = ("abs", "positive", "negative")
-_PRINTED = Line(label="", colour=INK, marker="o")
+_PRINTED = draw.Line(label="", colour=draw.INK, marker="o")
 _RESCALED = {
-    "trained": Line(label="one threshold, layers as trained", colour=BLUE, marker="o"),
-    "equal": Line(label="one threshold, layers of equal scale", colour=INK, marker="D", dash=LONG),
-    "rising": Line(label="one threshold, scale rising with depth", colour=ORANGE, marker="^", dash=SHORT),
-    "falling": Line(label="one threshold, scale falling with depth", colour=GREEN, marker="v", dash=MIXED),
+    "trained": draw.Line(label="one threshold, layers as trained", colour=draw.BLUE, marker="o"),
+    "equal": draw.Line(label="one threshold, layers of equal scale", colour=draw.INK, marker="D", dash=draw.LONG),
+    "rising": draw.Line(
+        label="one threshold, scale rising with depth", colour=draw.ORANGE, marker="^", dash=draw.SHORT
+    ),
+    "falling": draw.Line(
+        label="one threshold, scale falling with depth", colour=draw.GREEN, marker="v", dash=draw.MIXED
+    ),
 }
 
 
@@ -78,82 +56,90 @@ def source_table(path: Path) -> DataFrame:
     return pd.read_csv(path)
 
 
-@drawing()
-def error_against_threshold(table: DataFrame, source: DataFrame, task: Task = IMAGES) -> Saved:
+@draw.drawing()
+def error_against_threshold(table: DataFrame, source: DataFrame, task: Task = IMAGES) -> draw.Saved:
     """Draw error against threshold for both signs and for each alone, beside the source's curves."""
     figure, axes = source_panels(table, source, _SIGNS, ("threshold", task.threshold), along="threshold", task=task)
     _threshold_labels(axes, task)
-    return save(
+    return draw.save(
         figure,
         "error-against-threshold",
         alt=f"Error against pruning threshold in {len(axes)} panels: the source's word error and the {task.error} of "
         f"{names(table)}, each with three curves: pruning both signs, positive weights only, negative weights only. "
         f"{knees_in_words(table)}",
-        caption=f"Error against the pruning threshold. {BAND} {_UNPRUNED} {_ONE_RUN}",
+        caption=f"Error against the pruning threshold. {draw.BAND} {_UNPRUNED} {_ONE_RUN}",
         table="threshold-sweep",
     )
 
 
-@drawing()
-def error_against_sparsity(table: DataFrame, source: DataFrame, task: Task = IMAGES) -> Saved:
+@draw.drawing()
+def error_against_sparsity(table: DataFrame, source: DataFrame, task: Task = IMAGES) -> draw.Saved:
     """Draw error against the sparsity that each threshold gives, beside the source's curves."""
     figure, axes = source_panels(table, source, _SIGNS, along="threshold", task=task)
-    return save(
+    return draw.save(
         figure,
         "error-against-sparsity",
         alt=f"Error against the share of weights removed in {len(axes)} panels: the source's word error and the "
         f"{task.error} of {names(table)}, each with three curves: pruning both signs, positive weights only, negative "
         f"weights only. {knees_in_words(table)}",
-        caption=f"Error against sparsity, each task on its own scale. {BAND} {_UNPRUNED} {_ONE_RUN}",
+        caption=f"Error against sparsity, each task on its own scale. {draw.BAND} {_UNPRUNED} {_ONE_RUN}",
         table="threshold-sweep",
     )
 
 
-@drawing()
-def positive_against_negative(table: DataFrame, source: DataFrame, task: Task = IMAGES) -> Saved:
+@draw.drawing()
+def positive_against_negative(table: DataFrame, source: DataFrame, task: Task = IMAGES) -> draw.Saved:
     """Draw the error of negative-only minus positive-only pruning at the same threshold, beside the source's."""
     paired = _negative_minus_positive(table, ["data", "model", "seed", "threshold", "scale"], "error_percent")
     printed = _negative_minus_positive(source[source["experiment"].isin([2, 3])], ["threshold"], "wer_percent")
-    figure, axes = grid([SOURCE_TITLE, *titles(table)], ylabel="negative − positive (points)")
+    figure, axes = draw.grid([SOURCE_TITLE, *titles(table)], ylabel="negative − positive (points)")
     axes[0].plot(printed["threshold"], printed["difference"], **_PRINTED.look())
     for axis, (_, rows) in zip(axes[1:], by_model(paired), strict=True):
-        band(axis, rows, task.threshold, "difference", along="threshold", line=METHODS["abs"])
+        draw.band(axis, rows, task.threshold, "difference", along="threshold", line=draw.METHODS["abs"])
     for axis in axes:
-        rule(axis, y=0)
+        draw.rule(axis, y=0)
     _threshold_labels(axes, task)
-    return save(
+    return draw.save(
         figure,
         "positive-against-negative",
         alt="Difference in error between removing only negative and only positive weights, against the threshold, for "
         f"the source's recogniser and for {names(table)}. Below the zero line negative pruning does better.",
         caption=f"Word error (source) and {task.error} (ours) of pruning negatives minus that of pruning positives at "
-        f"one threshold, paired by net. {BAND} Below zero, pruning negatives costs less. {_ONE_RUN}",
+        f"one threshold, paired by net. {draw.BAND} Below zero, pruning negatives costs less. {_ONE_RUN}",
         table="threshold-sweep",
     )
 
 
-@drawing()
-def two_intervals(table: DataFrame) -> Saved:
+@draw.drawing()
+def two_intervals(table: DataFrame) -> draw.Saved:
     """Draw word error against sparsity under abs with both kinds of interval: over seeds, and over utterances."""
     both = _percent(table[table["method"] == "abs"])
     over_seeds = "mean over seeds, 95 % t interval"
-    over_utterances = Line(label="one net, 95 % bootstrap over utterances", colour=INK, marker="s")
+    over_utterances = draw.Line(label="one net, 95 % bootstrap over utterances", colour=draw.INK, marker="s")
     widths = []
-    figure, axes = grid(titles(table), xlabel=_REMOVED, ylabel="word error (%)")
+    figure, axes = draw.grid(titles(table), xlabel=_REMOVED, ylabel="word error (%)")
     for axis, (model, rows) in zip(axes, by_model(both), strict=True):
-        band(axis, rows, "sparsity_percent", "error_percent", along="threshold", line=METHODS["abs"], label=over_seeds)
+        draw.band(
+            axis,
+            rows,
+            "sparsity_percent",
+            "error_percent",
+            along="threshold",
+            line=draw.METHODS["abs"],
+            label=over_seeds,
+        )
         one = rows[rows["seed"] == rows["seed"].min()]
         cells = one[["sparsity_percent", "error_percent", "wer_low", "wer_high"]].itertuples(index=False)
         points = [
             (at, Interval(value=error, low=low, high=high, n=1, level=LEVEL, method="bootstrap"))
             for at, error, low, high in cells
         ]
-        bars(axis, points, line=over_utterances)
+        draw.bars(axis, points, line=over_utterances)
         _error_axis(axis, rows, along=["threshold"])
         half = (one["wer_high"] - one["wer_low"]) / 2
         widths.append(f"{model}: {half.min():.1f} to {half.max():.1f} points")
-    legend(figure)
-    return save(
+    draw.legend(figure)
+    return draw.save(
         figure,
         "two-intervals",
         alt=f"Word error against the share of weights removed, both signs, for {names(table)}: the mean over seeds "
@@ -165,22 +151,22 @@ def two_intervals(table: DataFrame) -> Saved:
     )
 
 
-@drawing()
-def layer_error(table: DataFrame, task: Task = IMAGES) -> Saved:
+@draw.drawing()
+def layer_error(table: DataFrame, task: Task = IMAGES) -> draw.Saved:
     """Draw error against threshold when one layer alone is pruned."""
     few = table.groupby("model")["layer"].nunique().max() <= _FEW
-    drawn = BAND if few else "Lines: means over seeds; dotted: the unpruned nets."
-    figure, axes = grid(titles(table), xlabel="threshold (root mean square weights)", ylabel=f"{task.error} (%)")
+    drawn = draw.BAND if few else "Lines: means over seeds; dotted: the unpruned nets."
+    figure, axes = draw.grid(titles(table), xlabel="threshold (root mean square weights)", ylabel=f"{task.error} (%)")
     for axis, (_, rows) in zip(axes, by_model(table), strict=True):
         lines = layers_of(rows)
         for name, line in lines.items():
             part = rows[rows["layer"] == name]
             if len(lines) > _FEW:
                 part = part.groupby("threshold")[["scale", "error_percent"]].mean().reset_index().assign(seed=0)
-            band(axis, part, "scale", "error_percent", along="threshold", line=line)
+            draw.band(axis, part, "scale", "error_percent", along="threshold", line=line)
         _error_axis(axis, rows, along=["layer", "threshold"])
-    legend(figure)
-    return save(
+    draw.legend(figure)
+    return draw.save(
         figure,
         "layer-error",
         alt=f"{task.error.capitalize()} against threshold with one layer pruned at a time, one panel each for "
@@ -191,8 +177,8 @@ def layer_error(table: DataFrame, task: Task = IMAGES) -> Saved:
     )
 
 
-@drawing()
-def layer_sparsity(table: DataFrame, source: DataFrame, threshold_scale: float, task: Task = IMAGES) -> Saved:
+@draw.drawing()
+def layer_sparsity(table: DataFrame, source: DataFrame, threshold_scale: float, task: Task = IMAGES) -> draw.Saved:
     """Draw, at one threshold, the error each layer costs against the sparsity it gains, beside the source's layers.
 
     Args:
@@ -203,20 +189,20 @@ def layer_sparsity(table: DataFrame, source: DataFrame, threshold_scale: float, 
     """
     printed = source[source["experiment"] == 5]
     nearest = at_scale(table, threshold_scale)
-    figure, axes = grid([SOURCE_TITLE, *titles(table)], xlabel="weights removed, of the whole net (%)")
+    figure, axes = draw.grid([SOURCE_TITLE, *titles(table)], xlabel="weights removed, of the whole net (%)")
     axes[0].plot(printed["sparsity_percent"], printed["wer_percent"], **_PRINTED.look(linestyle="none"))
     _name_errors(axes, task)
     for axis, (_, rows) in zip(axes[1:], by_model(_percent(nearest)), strict=True):
         for name, line in layers_of(rows).items():
             part = rows[rows["layer"] == name]
             removed = float(part["sparsity_percent"].mean())
-            bars(axis, [(removed, t_interval(part["error_percent"].to_numpy()))], line=line)
+            draw.bars(axis, [(removed, t_interval(part["error_percent"].to_numpy()))], line=line)
     for axis in axes:
         axis.margins(0.18)
-    legend(figure)
+    draw.legend(figure)
     spots = printed[["sparsity_percent", "wer_percent", "layer"]].itertuples(index=False, name=None)
-    place_labels(axes[0], list(spots))
-    return save(
+    draw.place_labels(axes[0], list(spots))
+    return draw.save(
         figure,
         "layer-sparsity",
         alt="Error paid against sparsity gained by pruning each layer alone at one threshold: the source's seven "
@@ -226,8 +212,8 @@ def layer_sparsity(table: DataFrame, source: DataFrame, threshold_scale: float, 
     )
 
 
-@drawing()
-def layer_costs(table: DataFrame, source: DataFrame, threshold_scale: float) -> Saved:
+@draw.drawing()
+def layer_costs(table: DataFrame, source: DataFrame, threshold_scale: float) -> draw.Saved:
     """Draw the word error that pruning each layer alone costs at one threshold, the source's layers beside ours.
 
     Args:
@@ -237,21 +223,21 @@ def layer_costs(table: DataFrame, source: DataFrame, threshold_scale: float) -> 
     """
     printed = source[source["experiment"] == 5]
     nearest = at_scale(table, threshold_scale)
-    figure, axes = grid([SOURCE_TITLE, *titles(table)], ylabel="word error (%)")
-    categories(axes[0], list(printed["layer"]))
+    figure, axes = draw.grid([SOURCE_TITLE, *titles(table)], ylabel="word error (%)")
+    draw.categories(axes[0], list(printed["layer"]))
     axes[0].plot(range(len(printed)), printed["wer_percent"], **_PRINTED.look(linestyle="none"))
     axes[0].set_ylim(0, 1.06 * float(printed["wer_percent"].max()))
     for axis, (_, rows) in zip(axes[1:], by_model(nearest), strict=True):
         lines = layers_of(rows)
         costs = {name: t_interval(own["error_percent"].to_numpy()) for name, own in rows.groupby("layer", sort=False)}
         for name, line in lines.items():
-            bars(axis, places(list(lines), {name: costs[name]}), line=line)
-        categories(axis, list(lines))
+            draw.bars(axis, draw.places(list(lines), {name: costs[name]}), line=line)
+        draw.categories(axis, list(lines))
         _unpruned(axis, rows)
         # A wide interval of few seeds does not press all layers to the floor.
         means = [cost.value for cost in costs.values()]
         axis.set_ylim(0, 1.06 * min(max([*means, *(cost.high for cost in costs.values())]), max(100.0, *means)))
-    return save(
+    return draw.save(
         figure,
         "layer-costs",
         alt="Word error with one layer pruned, layer by layer from the first to the last: the source's seven layers, "
@@ -261,41 +247,41 @@ def layer_costs(table: DataFrame, source: DataFrame, threshold_scale: float) -> 
     )
 
 
-@drawing()
-def global_against_percentile(table: DataFrame, source: DataFrame, task: Task = IMAGES) -> Saved:
+@draw.drawing()
+def global_against_percentile(table: DataFrame, source: DataFrame, task: Task = IMAGES) -> draw.Saved:
     """Draw error against sparsity for one global threshold and for the same fraction of each layer and sign."""
     compared = source[source["experiment"] == 6]
     figure, _ = source_panels(table, compared, ("abs", "percentile"), along="setting", task=task)
-    return save(
+    return draw.save(
         figure,
         "global-against-percentile",
         alt="Error against the share of weights removed, for one global threshold and for the same percentile of "
         f"every layer and sign, in the source's recogniser and in {names(table)}. {knees_in_words(table)}",
         caption="One global threshold against the same fraction of each layer's positive and negative weights. "
-        f"{BAND} {_UNPRUNED} {_ONE_RUN}",
+        f"{draw.BAND} {_UNPRUNED} {_ONE_RUN}",
         table="percentile",
     )
 
 
-@drawing()
-def rescaled_curves(table: DataFrame) -> Saved:
+@draw.drawing()
+def rescaled_curves(table: DataFrame) -> draw.Saved:
     """Draw word error against sparsity for one global threshold on rescaled layers, and for percentiles."""
-    figure, axes = grid(titles(table), width=7.8, xlabel=_REMOVED, ylabel="word error (%)")
+    figure, axes = draw.grid(titles(table), width=7.8, xlabel=_REMOVED, ylabel="word error (%)")
     for axis, (_, rows) in zip(axes, by_model(_percent(table)), strict=True):
         own = {name: rows[(rows["method"] == "abs") & (rows["rescaling"] == name)] for name in _RESCALED}
         layered = rows[(rows["method"] == "percentile") & (rows["rescaling"] == "trained")]
-        for part, line in ((layered, METHODS["percentile"]), *((own[name], _RESCALED[name]) for name in own)):
-            band(axis, part, "sparsity_percent", "error_percent", along="setting", line=line)
+        for part, line in ((layered, draw.METHODS["percentile"]), *((own[name], _RESCALED[name]) for name in own)):
+            draw.band(axis, part, "sparsity_percent", "error_percent", along="setting", line=line)
         _error_axis(axis, rows, along=["rescaling", "method", "setting"])
-    legend(figure, beside=True)
-    return save(
+    draw.legend(figure, beside=True)
+    return draw.save(
         figure,
         "rescaled",
         alt=f"Word error against the share of weights removed for {names(table)}: the same percentile of every layer "
         "and sign, and one global threshold on four versions of the nets that compute the same, with layers of other "
         f"scale. {_knees_by_rescaling(table)}",
         caption="The same nets, their layers given other scales without changing what they compute. Percentiles "
-        f"remove the same weights from all of them; one global threshold does not. {BAND} {_UNPRUNED}",
+        f"remove the same weights from all of them; one global threshold does not. {draw.BAND} {_UNPRUNED}",
         table="rescaled",
     )
 
@@ -319,26 +305,26 @@ def source_panels(
         along: column of ours that names a setting.
         task: what ours measure.
     """
-    figure, axes = grid([SOURCE_TITLE, *titles(table)], xlabel=_REMOVED)
+    figure, axes = draw.grid([SOURCE_TITLE, *titles(table)], xlabel=_REMOVED)
     printed = source[source["layer"] == "all"].drop_duplicates(["method", "threshold"])
     for method in methods:
         part = printed[printed["method"] == method].sort_values(columns[0])
-        axes[0].plot(part[columns[0]], part["wer_percent"], **METHODS[method].look(label=""))
-    percent_axis(axes[0])
+        axes[0].plot(part[columns[0]], part["wer_percent"], **draw.METHODS[method].look(label=""))
+    draw.percent_axis(axes[0])
     axes[0].set_xlim(left=0)
     for axis, (_, rows) in zip(axes[1:], by_model(_percent(table)), strict=True):
         for method in methods:
             part = rows[rows["method"] == method]
-            band(axis, part, columns[1], "error_percent", along=along, line=METHODS[method])
+            draw.band(axis, part, columns[1], "error_percent", along=along, line=draw.METHODS[method])
         _error_axis(axis, rows, along=["method", along])
     _name_errors(axes, task)
-    legend(figure)
+    draw.legend(figure)
     return figure, axes
 
 
-def layers_of(rows: DataFrame) -> dict[str, Line]:
+def layers_of(rows: DataFrame) -> dict[str, draw.Line]:
     """Give the layers of a table in the net's order, each with its line."""
-    return depths({name: name for name in dict.fromkeys(rows["layer"])})
+    return draw.depths({name: name for name in dict.fromkeys(rows["layer"])})
 
 
 def _percent(table: DataFrame) -> DataFrame:
@@ -346,13 +332,13 @@ def _percent(table: DataFrame) -> DataFrame:
 
 
 def _unpruned(axis: Axes, rows: DataFrame) -> None:
-    rule(axis, y=rows["baseline_error_percent"].mean(), dash=DOTTED)
+    draw.rule(axis, y=rows["baseline_error_percent"].mean(), dash=draw.DOTTED)
 
 
 def _error_axis(axis: Axes, rows: DataFrame, *, along: Sequence[str]) -> None:
     """Draw the unpruned error, and show errors up to the largest mean of a setting, however wide its interval."""
     _unpruned(axis, rows)
-    percent_axis(axis, float(rows.groupby(list(along))["error_percent"].mean().max()))
+    draw.percent_axis(axis, float(rows.groupby(list(along))["error_percent"].mean().max()))
     axis.set_xlim(left=0)
 
 
@@ -373,7 +359,7 @@ def _threshold_labels(axes: Sequence[Axes], task: Task) -> None:
 def _at_one(threshold_scale: float) -> str:
     return (
         f"One layer pruned at a time at one threshold: 0.15 in the source, {threshold_scale:g} root mean square "
-        f"weights in our nets. {BARS}"
+        f"weights in our nets. {draw.BARS}"
     )
 
 

@@ -10,48 +10,25 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
-from prunelab.figures import (
-    BAND,
-    BLUE,
-    CUT,
-    DOTTED,
-    GREY,
-    INK,
-    ORANGE,
-    WIDTH,
-    Line,
-    Saved,
-    band,
-    columns_for,
-    drawing,
-    grid,
-    legend,
-    lines,
-    one_net,
-    palette,
-    penalty_axis,
-    said,
-    save,
-    step_axis,
-)
+from prunelab import figures as draw
 from prunelab.stats import t_interval
 from prunelab.studies.units.rules import ALL, NOTHING, REFERENCE, layers_of, place_of, scores_of, second_convolution
 from prunelab.studies.units.summary import HALVES, ONE, SIDES
 
-SCORE_LINES: Mapping[str, Line] = {
-    **lines("score"),
-    REFERENCE: Line(label="exact loss change", colour=GREY, marker="*"),
-    NOTHING: Line(label="nothing removed", colour=GREY, marker="", dash=DOTTED),
+SCORE_LINES: Mapping[str, draw.Line] = {
+    **draw.lines("score"),
+    REFERENCE: draw.Line(label="exact loss change", colour=draw.GREY, marker="*"),
+    NOTHING: draw.Line(label="nothing removed", colour=draw.GREY, marker="", dash=draw.DOTTED),
 }
-PART_LINES = palette({"train": "training", "validation": "validation", "test": "test"})
+PART_LINES = draw.palette({"train": "training", "validation": "validation", "test": "test"})
 PARTS = {part: f"{line.label} examples" for part, line in PART_LINES.items()}
 # Dash and filling of the marker are kept for the replacement: solid and filled with it, dashed and open without.
 WAYS = {"none": "set to zero", "mean": "replaced by their mean"}
 COMPARISONS = (("norm", "random"), ("mrs-abs", "taylor-abs"))
 
 _OTHERWISE = (("mrs-abs", "norm"),)  # where those were not measured
-_PAIR_LINES = (Line(label="", colour=BLUE, marker="o"), Line(label="", colour=ORANGE, marker="^"))
-_REPLACED = Line(label=WAYS["mean"], colour=INK, marker="o")
+_PAIR_LINES = (draw.Line(label="", colour=draw.BLUE, marker="o"), draw.Line(label="", colour=draw.ORANGE, marker="^"))
+_REPLACED = draw.Line(label=WAYS["mean"], colour=draw.INK, marker="o")
 _WAY_LINES = (_REPLACED, _REPLACED.dashed(WAYS["none"]))
 _LAYERS = {ALL: "all layers at once", ONE: "one layer at a time"}
 _KINDS = {"conv": "convolution", "fc": "linear layer"}
@@ -71,9 +48,9 @@ def label_of(score: str) -> str:
     return line_of(score).label
 
 
-def line_of(score: str, replacement: str = "mean") -> Line:
+def line_of(score: str, replacement: str = "mean") -> draw.Line:
     """Give a score's line; one that is not known is drawn in the reference's colour, under its own name."""
-    line = SCORE_LINES.get(score, Line(label=score, colour=GREY, marker="p"))
+    line = SCORE_LINES.get(score, draw.Line(label=score, colour=draw.GREY, marker="p"))
     return line if replacement == "mean" or score == NOTHING else line.dashed()
 
 
@@ -85,15 +62,15 @@ def layer_name(layer: str) -> str:
     return f"{_ORDINALS[number - 1]} {_KINDS[word]}"
 
 
-@drawing()
-def penalties_along_training(pairs: DataFrame, part: str, *, suffix: str = "") -> Saved:
+@draw.drawing()
+def penalties_along_training(pairs: DataFrame, part: str, *, suffix: str = "") -> draw.Saved:
     """Draw the penalty along training, a row a layer, without replacement at the left and with it at the right.
 
     Of more than four layers, four are drawn: evenly spaced ones, and all at once.
     """
-    net, layers, scores = one_net(pairs), _some(layers_of(pairs)), scores_of(pairs)
+    net, layers, scores = draw.one_net(pairs), _some(layers_of(pairs)), scores_of(pairs)
     titles = [f"{layer_name(layer)}, {way}" for layer in layers for way in WAYS.values()]
-    figure, axes = grid(titles, height=1.95, xlabel="training step", ylabel=_PENALTY)
+    figure, axes = draw.grid(titles, height=1.95, xlabel="training step", ylabel=_PENALTY)
     words, most = [], 1
     for row, layer in enumerate(layers):
         rows, beside = pairs[pairs["layer"] == layer], axes[2 * row : 2 * row + 2]
@@ -102,43 +79,44 @@ def penalties_along_training(pairs: DataFrame, part: str, *, suffix: str = "") -
         for axis, (replacement, side) in zip(beside, SIDES.items(), strict=True):
             for score in scores:
                 own, line = drawn[drawn["score"] == score], line_of(score, replacement)
-                means += band(axis, own, "step", side, line=line, level=_LEVEL)
-            step_axis(axis)
+                means += draw.band(axis, own, "step", side, line=line, level=_LEVEL)
+            draw.step_axis(axis)
             axis.tick_params(labelbottom=layer == layers[-1])
-        penalty_axis(beside, means, inches=1.4)
+        draw.penalty_axis(beside, means, inches=1.4)
         words.append(f"{layer_name(layer)}: {_means_in_words(rows, scores)}")
-    legend(figure, [*map(line_of, scores), *_WAY_LINES])
+    draw.legend(figure, [*map(line_of, scores), *_WAY_LINES])
     left = len(layers_of(pairs)) - len(layers)
-    return save(
+    return draw.save(
         figure,
         f"penalties-along-training{suffix}",
         alt=f"Penalty of removing units along training, {net}, {PARTS[part]}, a row a layer, without mean replacement "
         f"at the left and with it at the right. Mean over training in nats, set to zero then replaced. "
         f"{'; '.join(words)}.",
         caption=f"Penalty right after the removal along training, {net}, {PARTS[part]}; both panels of a row have one "
-        f"scale. {_SOURCES} {_together(most)} {CUT}" + (f" {left} further layers are in the table." if left else ""),
+        f"scale. {_SOURCES} {_together(most)} {draw.CUT}"
+        + (f" {left} further layers are in the table." if left else ""),
         table=f"pairs{suffix}",
     )
 
 
-@drawing()
-def training_curves(curves: DataFrame, *, suffix: str = "") -> Saved:
+@draw.drawing()
+def training_curves(curves: DataFrame, *, suffix: str = "") -> draw.Saved:
     """Draw loss and accuracy of the unpruned nets along training."""
-    net, words = one_net(curves), []
-    figure, axes = grid(["loss", "accuracy"], height=2.7, xlabel="training step")
+    net, words = draw.one_net(curves), []
+    figure, axes = draw.grid(["loss", "accuracy"], height=2.7, xlabel="training step")
     for part in [name for name in PART_LINES if name in set(curves["part"])]:
         rows = curves[curves["part"] == part]
         for axis, column in zip(axes, ("loss", "accuracy_percent"), strict=True):
-            band(axis, rows, "step", column, line=PART_LINES[part], level=_LEVEL)
+            draw.band(axis, rows, "step", column, line=PART_LINES[part], level=_LEVEL)
         last = rows[rows["step"] == rows["step"].max()]
         loss, accuracy = (t_interval(last[column].to_numpy()) for column in ("loss", "accuracy_percent"))
-        words.append(f"{PARTS[part]} loss {said(loss, 3)} nats, accuracy {said(accuracy)} %")
+        words.append(f"{PARTS[part]} loss {draw.said(loss, 3)} nats, accuracy {draw.said(accuracy)} %")
     for axis, label in zip(axes, ("cross-entropy (nats)", "accuracy (%)"), strict=True):
         axis.set_ylabel(label)
-        step_axis(axis, 5)
+        draw.step_axis(axis, 5)
     axes[0].set_ylim(bottom=0)
-    legend(figure)
-    return save(
+    draw.legend(figure)
+    return draw.save(
         figure,
         f"curves{suffix}",
         alt=f"Loss and accuracy of the unpruned nets along training, {net}. At step {curves['step'].max():,}, mean "
@@ -148,34 +126,34 @@ def training_curves(curves: DataFrame, *, suffix: str = "") -> Saved:
     )
 
 
-@drawing()
-def one_layer(pairs: DataFrame, part: str) -> Saved:
+@draw.drawing()
+def one_layer(pairs: DataFrame, part: str) -> draw.Saved:
     """Draw the penalty along training of the second convolution alone, both ways, a panel a score."""
-    net, layer = one_net(pairs), second_convolution(pairs)
+    net, layer = draw.one_net(pairs), second_convolution(pairs)
     rows = pairs[pairs["layer"] == layer]
     scores, (drawn, most), means = scores_of(rows), _neighbours(rows), []
-    titles, columns = list(map(label_of, scores)), columns_for(len(scores))
-    figure, axes = grid(titles, columns=columns, height=2.1, same=True, xlabel="training step", ylabel=_PENALTY)
+    titles, columns = list(map(label_of, scores)), draw.columns_for(len(scores))
+    figure, axes = draw.grid(titles, columns=columns, height=2.1, same=True, xlabel="training step", ylabel=_PENALTY)
     for axis, score in zip(axes, scores, strict=True):
         for replacement, side in SIDES.items():
-            means += band(axis, drawn[drawn["score"] == score], "step", side, line=line_of(score, replacement))
-        step_axis(axis, 5 - columns)
-    penalty_axis(axes, means, inches=1.4)
-    legend(figure, _WAY_LINES)
-    return save(
+            means += draw.band(axis, drawn[drawn["score"] == score], "step", side, line=line_of(score, replacement))
+        draw.step_axis(axis, 5 - columns)
+    draw.penalty_axis(axes, means, inches=1.4)
+    draw.legend(figure, _WAY_LINES)
+    return draw.save(
         figure,
         "one-layer",
         alt=f"Penalty of removing units of the {layer_name(layer)} along training, {net}, {PARTS[part]}, a panel a "
         f"score. Mean over training in nats, set to zero then replaced: {_means_in_words(rows, scores)}.",
         caption=f"Penalty of removing units of the {layer_name(layer)} alone, with and without mean replacement, "
-        f"{net}, {PARTS[part]}. {BAND} {_together(most)} {CUT}",
+        f"{net}, {PARTS[part]}. {draw.BAND} {_together(most)} {draw.CUT}",
         table="pairs",
     )
 
 
-def scatter_replacement(pairs: DataFrame, *, suffix: str = "") -> Saved:
+def scatter_replacement(pairs: DataFrame, *, suffix: str = "") -> draw.Saved:
     """Draw every penalty with replacement against the one without, a panel a score."""
-    net, parts = one_net(pairs), {label_of(score): pairs[pairs["score"] == score] for score in scores_of(pairs)}
+    net, parts = draw.one_net(pairs), {label_of(score): pairs[pairs["score"] == score] for score in scores_of(pairs)}
     return _scatter(
         parts,
         f"scatter-replacement{suffix}",
@@ -188,9 +166,9 @@ def scatter_replacement(pairs: DataFrame, *, suffix: str = "") -> Saved:
     )
 
 
-def scatter_by_layer(pairs: DataFrame, *, suffix: str = "") -> Saved:
+def scatter_by_layer(pairs: DataFrame, *, suffix: str = "") -> draw.Saved:
     """Draw every penalty with replacement against the one without, a panel a layer pruned, coloured by score."""
-    net, parts = one_net(pairs), {layer_name(layer): pairs[pairs["layer"] == layer] for layer in layers_of(pairs)}
+    net, parts = draw.one_net(pairs), {layer_name(layer): pairs[pairs["layer"] == layer] for layer in layers_of(pairs)}
     return _scatter(
         parts,
         f"scatter-by-layer{suffix}",
@@ -201,12 +179,12 @@ def scatter_by_layer(pairs: DataFrame, *, suffix: str = "") -> Saved:
     )
 
 
-def scatter_tuned(tuned: DataFrame, half: str) -> Saved:
+def scatter_tuned(tuned: DataFrame, half: str) -> draw.Saved:
     """Draw penalties after tuning with replacement against those without, a panel a number of tuning steps.
 
     The units were removed in one half of the training, "early" or "late".
     """
-    net, rows = one_net(tuned), tuned[tuned["half"] == half]
+    net, rows = draw.one_net(tuned), tuned[tuned["half"] == half]
     if rows.empty:
         raise ValueError(f"the halves of a training are {list(HALVES)}; no unit was removed in half {half!r}")
     counts = sorted(set(rows["tuning_steps"]))
@@ -233,13 +211,13 @@ def comparisons_in(tuned: DataFrame) -> list[tuple[str, str]]:
     return found[: len(_PAIR_LINES)] or [(scores[1], scores[0])]
 
 
-@drawing()
-def methods_by_tuning(tuned: DataFrame, comparisons: Sequence[tuple[str, str]] = COMPARISONS) -> Saved:
+@draw.drawing()
+def methods_by_tuning(tuned: DataFrame, comparisons: Sequence[tuple[str, str]] = COMPARISONS) -> draw.Saved:
     """Draw the penalty of one score against that of another, both with replacement, a panel a number of tuning steps.
 
     Comparisons are up to two pairs of scores, (up, across), each in its own colour.
     """
-    net, counts = one_net(tuned), sorted(set(tuned["tuning_steps"]))
+    net, counts = draw.one_net(tuned), sorted(set(tuned["tuning_steps"]))
     if not 1 <= len(comparisons) <= len(_PAIR_LINES):
         raise ValueError(f"one or two comparisons are told apart by colour; got {len(comparisons)}: draw two figures")
     if missing := sorted({score for pair in comparisons for score in pair} - set(tuned["score"])):
@@ -257,8 +235,10 @@ def methods_by_tuning(tuned: DataFrame, comparisons: Sequence[tuple[str, str]] =
     for place, rows in enumerate(drawn):
         panel, which = divmod(place, len(comparisons))
         _points(axes[panel], rows, _PAIR_LINES[which], many=len(rows) > _MANY)
-    legend(figure, [replace(line, label=label) for line, label in zip(_PAIR_LINES, labels, strict=False)], dots=True)
-    return save(
+    draw.legend(
+        figure, [replace(line, label=label) for line, label in zip(_PAIR_LINES, labels, strict=False)], dots=True
+    )
+    return draw.save(
         figure,
         "methods-by-tuning",
         alt=f"Penalty by one score against penalty by another, units replaced by their mean, {net}, a panel a number "
@@ -270,34 +250,34 @@ def methods_by_tuning(tuned: DataFrame, comparisons: Sequence[tuple[str, str]] =
     )
 
 
-@drawing()
-def iterative_figure(iterative: DataFrame, part: str = "test") -> Saved:
+@draw.drawing()
+def iterative_figure(iterative: DataFrame, part: str = "test") -> draw.Saved:
     """Draw loss and accuracy against the share of units removed, a column a schedule."""
-    net, rows = one_net(iterative), of_part(iterative, part)
+    net, rows = draw.one_net(iterative), of_part(iterative, part)
     schedules, many = list(dict.fromkeys(rows["schedule"])), rows["schedule"].nunique()
     controlled = NOTHING in set(rows["score"])
     scores = [*scores_of(rows), *([NOTHING] if controlled else [])]
-    figure, axes = grid([*schedules, *[""] * many], columns=many, height=2.6, xlabel="units removed (%)")
+    figure, axes = draw.grid([*schedules, *[""] * many], columns=many, height=2.6, xlabel="units removed (%)")
     losses: list[float] = []
     for place, schedule in enumerate(schedules):
         own = rows[rows["schedule"] == schedule]
         losses += _by_share(axes[place], own, scores, "loss")
         _by_share(axes[many + place], own, scores, "accuracy_percent")
         axes[many + place].set_ylim(0, 103)
-    penalty_axis(axes[:many], losses, inches=2)
+    draw.penalty_axis(axes[:many], losses, inches=2)
     for axis in axes:
         axis.set_xlim(0, 1.03 * float(rows["removed_percent"].max()))
     axes[0].set_ylabel(f"{PART_LINES[part].label} loss (nats)")
     axes[many].set_ylabel(f"{PART_LINES[part].label} accuracy (%)")
-    legend(figure, [*map(line_of, scores), *_WAY_LINES])
+    draw.legend(figure, [*map(line_of, scores), *_WAY_LINES])
     words = "; ".join(_ends_in_words(rows[rows["schedule"] == schedule], schedule) for schedule in schedules)
-    return save(
+    return draw.save(
         figure,
         "iterative",
         alt=f"Loss and accuracy on {PARTS[part]} against the share of units removed, {net}, a column a schedule. "
         f"{words}.",
         caption=f"Loss (logarithmic scale) and accuracy on {PARTS[part]} by the share of the units of every layer "
-        f"removed, {net}. {BAND} {CUT} {'Dotted: nets tuned as often with nothing removed.' * controlled}",
+        f"removed, {net}. {draw.BAND} {draw.CUT} {'Dotted: nets tuned as often with nothing removed.' * controlled}",
         table="iterative",
     )
 
@@ -334,7 +314,7 @@ def _means_in_words(rows: DataFrame, scores: Sequence[str]) -> str:
     return ", ".join(f"{label} {mean['zeroed']:.4f} and {mean['replaced']:.4f}" for label, mean in each)
 
 
-@drawing()
+@draw.drawing()
 def _scatter(
     parts: Mapping[str, DataFrame],
     name: str,
@@ -345,7 +325,7 @@ def _scatter(
     when: str = "",
     more: str = "",
     by_score: bool = True,
-) -> Saved:
+) -> draw.Saved:
     """Draw pairs with against without replacement, a panel a set of them, and say how many lie below the diagonal."""
     below = ", ".join(f"{title} {sides_in_words(rows)} of {len(rows):,}" for title, rows in parts.items())
     titles = [f"{title}\n{sides_in_words(rows)}" for title, rows in parts.items()]
@@ -357,8 +337,8 @@ def _scatter(
                 drawn = rows[rows["score"] == score].iloc[turn::turns]
                 _points(axis, drawn, line_of(score), many=len(rows) > _MANY)
     if by_score:
-        legend(figure, list(map(line_of, scores_of(pd.concat(parts.values())))), dots=True)
-    return save(
+        draw.legend(figure, list(map(line_of, scores_of(pd.concat(parts.values())))), dots=True)
+    return draw.save(
         figure,
         name,
         alt=f"Penalty{when} with removed units replaced by their mean against penalty with them set to zero, {what}. "
@@ -370,22 +350,22 @@ def _scatter(
 
 def _squares(titles: Sequence[str], parts: Sequence[DataFrame], xlabel: str, ylabel: str) -> tuple[Figure, list[Axes]]:
     """Lay out square panels for penalties, all on one scale, with the line where both sides are alike."""
-    columns = columns_for(len(titles))
-    side = min(WIDTH / columns - 0.45, 4.0)  # about, inches
-    sizes: dict[str, Any] = {"columns": columns, "height": side + 0.75, "width": WIDTH, "same": True}
-    figure, axes = grid(titles, **sizes, xlabel=xlabel, ylabel=ylabel)
+    columns = draw.columns_for(len(titles))
+    side = min(draw.WIDTH / columns - 0.45, 4.0)  # about, inches
+    sizes: dict[str, Any] = {"columns": columns, "height": side + 0.75, "width": draw.WIDTH, "same": True}
+    figure, axes = draw.grid(titles, **sizes, xlabel=xlabel, ylabel=ylabel)
     values = np.concatenate([part[list(SIDES.values())].to_numpy().ravel() for part in parts])
-    penalty_axis(axes, values, inches=side, both=True)
+    draw.penalty_axis(axes, values, inches=side, both=True)
     for axis in axes:
         ends = axis.get_xlim()
-        axis.plot(ends, ends, color=INK, linewidth=0.8, zorder=3)  # straight: the scale bends alike on both axes
+        axis.plot(ends, ends, color=draw.INK, linewidth=0.8, zorder=3)  # straight: the scale bends alike on both axes
         axis.set_xlim(*ends)
         axis.set_ylim(*ends)
         axis.set_box_aspect(1)
     return figure, axes
 
 
-def _points(axis: Axes, rows: DataFrame, line: Line, *, many: bool) -> None:
+def _points(axis: Axes, rows: DataFrame, line: draw.Line, *, many: bool) -> None:
     """Draw pairs, columns zeroed (across) and replaced (up), as points; smaller where there are many."""
     looks: dict[str, Any] = {"s": 7.0 if many else 12.0, "marker": line.marker, "color": line.colour, "alpha": 0.55}
     # As pixels: thousands of shapes would make pages slow.
@@ -409,7 +389,7 @@ def _by_share(axis: Axes, rows: DataFrame, scores: Sequence[str], column: str) -
     for score in scores:
         for replacement in SIDES:
             own = rows[(rows["score"] == score) & (rows["replacement"] == replacement)]
-            means += band(axis, own, "removed_percent", column, line=line_of(score, replacement))
+            means += draw.band(axis, own, "removed_percent", column, line=line_of(score, replacement))
     return means
 
 

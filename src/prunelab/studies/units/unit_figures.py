@@ -11,50 +11,20 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 from pandas import DataFrame
 
-from prunelab.figures import (
-    BAND,
-    BARS,
-    BLUE,
-    DASHED,
-    INK,
-    MUTED,
-    SHORT,
-    VERMILION,
-    WIDTH,
-    Line,
-    Saved,
-    band,
-    bars,
-    categories,
-    columns_for,
-    drawing,
-    edges,
-    grid,
-    interval_of,
-    legend,
-    log_axis,
-    number,
-    one_net,
-    penalty_axis,
-    place_labels,
-    rule,
-    said,
-    save,
-    step_axis,
-)
+from prunelab import figures as draw
 from prunelab.stats import t_interval
 from prunelab.studies.units.figures import PARTS, label_of, layer_name, line_of, of_part
 from prunelab.studies.units.rules import ALL, layers_of, scores_of, second_convolution
 from prunelab.studies.units.summary import ONE, SIDES
 
-_POINT = Line(label="", colour=BLUE, marker="o")
+_POINT = draw.Line(label="", colour=draw.BLUE, marker="o")
 _EVERY = 12  # points between two markers of a profile
 _CLEAR = 0.25  # of an axis, between "silent" and the first number
 _NEAR = 0.1  # costs that differ by less share a place
 
 # Of the three steps:
-_REMOVED = VERMILION  # a heavy outline, and later a dashed one, say it again
-_CHANGED = BLUE
+_REMOVED = draw.VERMILION  # a heavy outline, and later a dashed one, say it again
+_CHANGED = draw.BLUE
 _PALE = "#c9c9c9"
 _TITLES = ("(1) choose units", "(2) multiply", "(3) add to the next biases")
 _WIDTHS = (2.35, 2.75, 2.8)  # of the panels, inches
@@ -65,65 +35,65 @@ _GAP = 0.23  # from the middle of a unit to the words beside it, inches
 _MOST, _MOST_REMOVED = 8, 2  # units of a layer that can be told apart, and that can be written out
 
 
-@drawing()
-def choices_figure(choices: DataFrame) -> Saved:
+@draw.drawing()
+def choices_figure(choices: DataFrame) -> draw.Saved:
     """Draw the share of the second convolution's units that each score chose at least once."""
-    net, layer = one_net(choices), second_convolution(choices)
+    net, layer = draw.one_net(choices), second_convolution(choices)
     rows = choices[choices["layer"] == layer]
     rows = rows.assign(ever=100 * rows["chosen_fraction"], late=100 * rows["late_fraction"])
     scores, last = scores_of(rows), rows[rows["step"] == rows["step"].max()]
     titles, words = ["since the first checkpoint", "since the first third of the training"], []
     ylabel = "units chosen at least once (%)"
-    figure, axes = grid(titles, height=3.1, same=True, xlabel="training step", ylabel=ylabel)
+    figure, axes = draw.grid(titles, height=3.1, same=True, xlabel="training step", ylabel=ylabel)
     for axis, column, since in zip(axes, ("ever", "late"), ("the start", "the first third"), strict=True):
         ends = []
         for score in scores:
-            band(axis, rows[rows["score"] == score], "step", column, line=line_of(score))
+            draw.band(axis, rows[rows["score"] == score], "step", column, line=line_of(score))
             values = last.loc[last["score"] == score, column].dropna()
             if len(values):
-                ends.append(f"{label_of(score)} {said(t_interval(values.to_numpy()), 1)}")
+                ends.append(f"{label_of(score)} {draw.said(t_interval(values.to_numpy()), 1)}")
         words.append(f"since {since}: {', '.join(ends) or 'not measured'}")
-        step_axis(axis)
+        draw.step_axis(axis)
         axis.set_ylim(0, 103)
-    legend(figure, list(map(line_of, scores)))
-    return save(
+    draw.legend(figure, list(map(line_of, scores)))
+    return draw.save(
         figure,
         "choices",
         alt=f"Share of the units of the {layer_name(layer)} that a score chose for removal at least once, {net}. At "
         f"step {int(rows['step'].max()):,}, mean with 95 % interval in %, {'; '.join(words)}.",
         caption=f"Units of the {layer_name(layer)} chosen for removal at least once, from the first checkpoint on and "
-        f"from after the first third of the training on, {net}. {BAND}",
+        f"from after the first third of the training on, {net}. {draw.BAND}",
         table="choices",
     )
 
 
-@drawing()
-def squares_figure(bins: DataFrame, deciles: DataFrame) -> Saved:
+@draw.drawing()
+def squares_figure(bins: DataFrame, deciles: DataFrame) -> draw.Saved:
     """Draw the histogram of the mean squared activations of one layer's units that each score chose."""
-    net, scores, layer = one_net(bins), scores_of(bins), layer_name(str(bins["layer"].iloc[0]))
+    net, scores, layer = draw.one_net(bins), scores_of(bins), layer_name(str(bins["layer"].iloc[0]))
     upper = {str(score): float(value) for score, value in zip(deciles["score"], deciles["decile"], strict=True)}
     silent = bins[bins["left"] == 0].set_index("score")["share_percent"]
     heard = bins[bins["left"] > 0].sort_values("left")
     mean = heard.groupby("left")["share_percent"].mean()
-    ends = np.log10(edges(heard[heard["score"] == scores[0]]))
+    ends = np.log10(draw.edges(heard[heard["score"] == scores[0]]))
     wide, gap = ends[1] - ends[0], 1.5 * (ends[1] - ends[0])  # between the silent units and the others
-    columns = columns_for(len(scores))
+    columns = draw.columns_for(len(scores))
     powers = range(int(np.ceil(ends[0])), int(np.floor(ends[-1])) + 1)
     shown = [power for power in powers if power - ends[0] > _CLEAR * (ends[-1] - ends[0])]
     shown = shown[:: -(-len(shown) // (6 - columns))] if shown else []
     labels: dict[str, Any] = {"xlabel": "mean square", "ylabel": "chosen units (%)"}
-    figure, axes = grid(list(map(label_of, scores)), columns=columns, height=2.1, same=True, **labels)
+    figure, axes = draw.grid(list(map(label_of, scores)), columns=columns, height=2.1, same=True, **labels)
     for axis, score in zip(axes, scores, strict=True):
         colour, own = line_of(score).colour, heard[heard["score"] == score]["share_percent"]
         axis.stairs(own.to_numpy(), ends, fill=True, color=colour, alpha=0.75)
-        axis.stairs(mean.to_numpy(), ends, color=INK, linewidth=0.8)
+        axis.stairs(mean.to_numpy(), ends, color=draw.INK, linewidth=0.8)
         axis.bar(ends[0] - gap, silent[score], width=wide, color=colour, alpha=0.75)
         if upper[score] > 10 ** ends[0]:
-            rule(axis, x=float(np.log10(upper[score])), dash=SHORT, colour=INK)
-        axis.set_xticks([ends[0] - gap, *shown], ["silent", *(number(10.0**power) for power in shown)])
+            draw.rule(axis, x=float(np.log10(upper[score])), dash=draw.SHORT, colour=draw.INK)
+        axis.set_xticks([ends[0] - gap, *shown], ["silent", *(draw.number(10.0**power) for power in shown)])
     axes[0].set_ylim(0, 1.05 * float(bins["share_percent"].max()))  # of all: they share it
     words = [f"{label_of(score)} {upper[score]:.3g} ({silent[score]:.0f} % silent)" for score in scores]
-    return save(
+    return draw.save(
         figure,
         "squared-activations",
         alt=f"Histograms of the mean squared activation of the units of the {layer} that each score chose, {net}. "
@@ -135,14 +105,14 @@ def squares_figure(bins: DataFrame, deciles: DataFrame) -> Saved:
     )
 
 
-@drawing()
-def profiles_figure(profiles: DataFrame, areas: DataFrame, *, suffix: str = "") -> Saved:
+@draw.drawing()
+def profiles_figure(profiles: DataFrame, areas: DataFrame, *, suffix: str = "") -> draw.Saved:
     """Draw the performance profile of every score with and without replacement, the areas in the legend."""
-    net, scores = one_net(profiles), scores_of(profiles)
+    net, scores = draw.one_net(profiles), scores_of(profiles)
     found = areas.set_index(["score", "replacement"])["area"]
     xlabel = "T: threshold from the worst method's penalty (0) to the best's (1)"
     ylabel = "measurements within the threshold (%)"
-    figure, [axis] = grid([""], columns=1, height=4.2, width=WIDTH, xlabel=xlabel, ylabel=ylabel)
+    figure, [axis] = draw.grid([""], columns=1, height=4.2, width=draw.WIDTH, xlabel=xlabel, ylabel=ylabel)
     for replacement, side in SIDES.items():  # the columns of the legend
         for place, score in enumerate(scores):
             rows = profiles[(profiles["score"] == score) & (profiles["replacement"] == replacement)]
@@ -151,10 +121,10 @@ def profiles_figure(profiles: DataFrame, areas: DataFrame, *, suffix: str = "") 
             axis.plot(rows["t"], rows["share_percent"], **looks)
     axis.set_xlim(0, 1)
     axis.set_ylim(0, 102)
-    legend(figure, columns=2, title="area under the profile")
+    draw.legend(figure, columns=2, title="area under the profile")
     words = [f"{label_of(name)} {found[(name, 'none')]:.3f} and {found[(name, 'mean')]:.3f}" for name in scores]
     n = int(areas["measurements"].max())
-    return save(
+    return draw.save(
         figure,
         f"profiles{suffix}",
         alt=f"Performance profiles of scores with and without mean replacement, {net}, over {n:,} measurements. Area "
@@ -166,47 +136,47 @@ def profiles_figure(profiles: DataFrame, areas: DataFrame, *, suffix: str = "") 
     )
 
 
-@drawing()
-def which_mean(means: DataFrame, part: str, *, suffix: str = "") -> Saved:
+@draw.drawing()
+def which_mean(means: DataFrame, part: str, *, suffix: str = "") -> draw.Saved:
     """Draw the mean penalty of each correction, a panel a layer."""
     rows = of_part(means, part)
-    net, corrections = one_net(rows), list(dict.fromkeys(rows["correction"]))
+    net, corrections = draw.one_net(rows), list(dict.fromkeys(rows["correction"]))
     layers, words = [layer for layer in layers_of(rows, "layers") if layer != ONE], []
     titles, height = [layer_name(layer) for layer in layers], 0.75 + 0.2 * len(corrections)
-    figure, axes = grid(titles, height=height, width=WIDTH, xlabel="mean penalty (nats)")
+    figure, axes = draw.grid(titles, height=height, width=draw.WIDTH, xlabel="mean penalty (nats)")
     for place, (axis, layer) in enumerate(zip(axes, layers, strict=True)):
         own = {
-            str(row["correction"]): interval_of(row, "penalty")
+            str(row["correction"]): draw.interval_of(row, "penalty")
             for row in rows[rows["layers"] == layer].to_dict("records")
         }
-        bars(axis, [(found, float(corrections.index(name))) for name, found in own.items()], line=_POINT)
-        categories(axis, corrections, upright=True)
+        draw.bars(axis, [(found, float(corrections.index(name))) for name, found in own.items()], line=_POINT)
+        draw.categories(axis, corrections, upright=True)
         axis.tick_params(labelleft=place % 2 == 0)
         axis.locator_params(axis="x", nbins=4)
-        rule(axis, x=0, colour=INK)
+        draw.rule(axis, x=0, colour=draw.INK)
         first, best = next(iter(own)), min(own, key=lambda name: own[name].value)
-        ends = f"{first} {said(own[first], 4)}, lowest {best} {said(own[best], 4)}"
+        ends = f"{first} {draw.said(own[first], 4)}, lowest {best} {draw.said(own[best], 4)}"
         words.append(f"{layer_name(layer)}: {ends}")
-    return save(
+    return draw.save(
         figure,
         f"which-mean{suffix}",
         alt=f"Mean penalty by what is done about the removed units, {net}, {PARTS[part]}, a panel a layer; nats with "
         f"95 % interval. {'; '.join(words)}.",
         caption=f"Mean penalty by what is done about the removed units, {net}, {PARTS[part]}, over scores; each panel "
-        f"on its own scale. {BARS}{_controls_in_words(rows)}",
+        f"on its own scale. {draw.BARS}{_controls_in_words(rows)}",
         table=f"corrections{suffix}",
     )
 
 
-@drawing()
-def penalty_against_cost(means: DataFrame, part: str, *, suffix: str = "") -> Saved:
+@draw.drawing()
+def penalty_against_cost(means: DataFrame, part: str, *, suffix: str = "") -> draw.Saved:
     """Draw the mean penalty of each correction against the operations it costs, points named.
 
     What costs nothing is a line across. Layers pruned one at a time are averaged; where all were pruned at once only,
     that is drawn.
     """
     rows = of_part(means, part)
-    net, group = one_net(rows), ONE if ONE in set(rows["layers"]) else ALL
+    net, group = draw.one_net(rows), ONE if ONE in set(rows["layers"]) else ALL
     rows = rows[rows["layers"] == group]
     paid, free = rows[rows["operations"] > 0], rows[rows["operations"] <= 0]
     if paid.empty:
@@ -214,41 +184,44 @@ def penalty_against_cost(means: DataFrame, part: str, *, suffix: str = "") -> Sa
     least, most = float(paid["operations"].min()), float(paid["operations"].max())
     room = max((most / least) ** 0.12, 1.5)
     xlabel = "cost (floating-point operations, in those of one training step)"
-    figure, [axis] = grid([""], columns=1, height=4.6, width=WIDTH, xlabel=xlabel, ylabel="mean penalty (nats)")
+    figure, [axis] = draw.grid(
+        [""], columns=1, height=4.6, width=draw.WIDTH, xlabel=xlabel, ylabel="mean penalty (nats)"
+    )
     axis.set_xlim(least / room, most * room)
-    log_axis(axis, "x")
-    penalty_axis([axis], rows[["penalty", "low", "high"]], inches=3.6)
-    points = [(float(row["operations"]), interval_of(row, "penalty")) for row in paid.to_dict("records")]
-    bars(axis, points, line=_POINT)
+    draw.log_axis(axis, "x")
+    draw.penalty_axis([axis], rows[["penalty", "low", "high"]], inches=3.6)
+    points = [(float(row["operations"]), draw.interval_of(row, "penalty")) for row in paid.to_dict("records")]
+    draw.bars(axis, points, line=_POINT)
     clear = []
     for row in free.to_dict("records"):
-        rule(axis, y=row["penalty"], dash=DASHED)
+        draw.rule(axis, y=row["penalty"], dash=draw.DASHED)
         places: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
         words = f"{row['correction']}, no cost"
-        axis.annotate(words, (1, row["penalty"]), (-4, 3), ha="right", fontsize=8, color=INK, **places)
+        axis.annotate(words, (1, row["penalty"]), (-4, 3), ha="right", fontsize=8, color=draw.INK, **places)
         clear += [(float(at), float(row["penalty"])) for at in np.geomspace(*axis.get_xlim(), 60)]
     for cost, found in points:
         clear += [(cost, float(end)) for end in np.linspace(found.low, found.high, 9) if found.n > 1]
     named = [(row["operations"], row["penalty"], str(row["correction"])) for row in _named(paid).to_dict("records")]
-    place_labels(axis, named, keep_clear=clear)
+    draw.place_labels(axis, named, keep_clear=clear)
     costs = "; ".join(
-        f"{row['correction']} {row['operations']:.3g} training steps, {said(interval_of(row, 'penalty'), 4)} nats"
+        f"{row['correction']} {row['operations']:.3g} training steps, "
+        f"{draw.said(draw.interval_of(row, 'penalty'), 4)} nats"
         for row in rows.to_dict("records")
     )
-    return save(
+    return draw.save(
         figure,
         f"penalty-against-cost{suffix}",
         alt=f"Mean penalty against the cost of what is done about the removed units, {net}, {PARTS[part]}, "
         f"{layer_name(group)}: {costs}.",
         caption=f"Mean penalty against what lowering it costs, {net}, {PARTS[part]}, {layer_name(group)}, over "
-        f"scores. {BARS} Dashed: what costs nothing beyond setting units to zero. Of several at one cost the best and "
-        f"the worst are named.{_controls_in_words(rows)}",
+        f"scores. {draw.BARS} Dashed: what costs nothing beyond setting units to zero. Of several at one cost the best "
+        f"and the worst are named.{_controls_in_words(rows)}",
         table=f"corrections{suffix}",
     )
 
 
-@drawing()
-def steps_figure(steps: DataFrame, losses: DataFrame, part: str = "test") -> Saved:
+@draw.drawing()
+def steps_figure(steps: DataFrame, losses: DataFrame, part: str = "test") -> draw.Saved:
     """Draw the units and weights of both layers three times: chosen, multiplied, added."""
     units = steps.drop_duplicates("unit").sort_values("unit")
     following = steps.drop_duplicates("next_unit").sort_values("next_unit")
@@ -278,7 +251,7 @@ def steps_figure(steps: DataFrame, losses: DataFrame, part: str = "test") -> Sav
         axis.text(0.06, 0.06, f"loss {loss[state]:.2f} nats, {words}", fontsize=9, va="bottom")
     score = label_of(str(steps["score"].iloc[0]))
     model, data = steps["model"].iloc[0], steps["data"].iloc[0]
-    return save(
+    return draw.save(
         figure,
         "three-steps",
         alt=f"Two layers of {model} on {data}, {len(units)} units that lead to {len(following)}, drawn three "
@@ -369,10 +342,10 @@ def _places(count: int, height: float) -> list[float]:
 
 def _unit(axis: Axes, x: float, y: float, kind: str) -> None:
     looks: dict[str, dict[str, Any]] = {
-        "kept": {"facecolor": "white", "edgecolor": INK, "linewidth": 1.1},
+        "kept": {"facecolor": "white", "edgecolor": draw.INK, "linewidth": 1.1},
         "pale": {"facecolor": "white", "edgecolor": _PALE, "linewidth": 1.1},
-        "removed": {"facecolor": _REMOVED, "edgecolor": INK, "linewidth": 2.0},
-        "gone": {"facecolor": "white", "edgecolor": MUTED, "linewidth": 1.0, "linestyle": (0, (2, 2))},
+        "removed": {"facecolor": _REMOVED, "edgecolor": draw.INK, "linewidth": 2.0},
+        "gone": {"facecolor": "white", "edgecolor": draw.MUTED, "linewidth": 1.0, "linestyle": (0, (2, 2))},
         "changed": {"facecolor": "#d6e8f5", "edgecolor": _CHANGED, "linewidth": 1.8},
     }
     axis.add_patch(Circle((x, y), _RADIUS, zorder=3, **looks[kind]))
@@ -386,18 +359,18 @@ def _edge(axis: Axes, start: float, end: float, *, removed: bool) -> None:
 def _heading(axis: Axes, before: str, behind: str) -> None:
     """Name the numbers beside the units."""
     y = axis.get_ylim()[1] - 0.5
-    axis.text(_LEFT - _GAP, y, before, ha="right", va="center", fontsize=8.5, color=MUTED)
-    axis.text(_RIGHT + _GAP, y, behind, va="center", fontsize=8.5, color=MUTED)
+    axis.text(_LEFT - _GAP, y, before, ha="right", va="center", fontsize=8.5, color=draw.MUTED)
+    axis.text(_RIGHT + _GAP, y, behind, va="center", fontsize=8.5, color=draw.MUTED)
 
 
 def _before(axis: Axes, y: float, words: str, *, removed: bool) -> None:
-    colour, weight = (_REMOVED, "bold") if removed else (INK, "normal")
+    colour, weight = (_REMOVED, "bold") if removed else (draw.INK, "normal")
     axis.text(_LEFT - _GAP, y, words, ha="right", va="center", fontsize=9, color=colour, weight=weight)
 
 
 def _behind(axis: Axes, y: float, words: Sequence[str], *, result: str = "") -> None:
     """Write lines at a unit's right, what they come to last."""
-    lines = [*((line, INK, "normal") for line in words), *([(f"= {result}", _CHANGED, "bold")] if result else [])]
+    lines = [*((line, draw.INK, "normal") for line in words), *([(f"= {result}", _CHANGED, "bold")] if result else [])]
     for place, (line, colour, weight) in enumerate(lines):
         height = y + 0.145 * ((len(lines) - 1) / 2 - place)
         axis.text(_RIGHT + _GAP, height, line, va="center", fontsize=8.5, color=colour, weight=weight)

@@ -4,43 +4,21 @@ import numpy as np
 from matplotlib.ticker import LogLocator, StrMethodFormatter
 from pandas import DataFrame
 
-from prunelab.figures import (
-    BLUE,
-    DOTTED,
-    GREEN,
-    INK,
-    LONG,
-    MIXED,
-    MUTED,
-    ORANGE,
-    PURPLE,
-    SHORT,
-    SKY,
-    VERMILION,
-    Line,
-    Saved,
-    band,
-    drawing,
-    grid,
-    legend,
-    log_axis,
-    rule,
-    save,
-)
+from prunelab import figures as draw
 from prunelab.studies.words.search import largest
 from prunelab.studies.words.trees import BEST, ONE_SE, UNPRUNED
 from prunelab.summaries import only
 
 # The dash sets what is no bound apart.
 _LINES = {
-    "none": Line(label="no pruning", colour=INK, marker="o"),
-    "feasibility": Line(label="feasibility", colour=BLUE, marker="s"),
-    "propagation": Line(label="constraint propagation", colour=GREEN, marker="^"),
-    "optimality": Line(label="optimality (bound)", colour=ORANGE, marker="D"),
-    "best-first": Line(label="heuristic (bound, best first)", colour=PURPLE, marker="v", dash=MIXED),
-    "bidirectional": Line(label="bidirectional", colour=SKY, marker="P"),
-    "heuristic": Line(label="heuristic (A*)", colour=PURPLE, marker="X"),
-    "estimate": Line(label="estimate, no bound", colour=VERMILION, marker="*", dash=SHORT),
+    "none": draw.Line(label="no pruning", colour=draw.INK, marker="o"),
+    "feasibility": draw.Line(label="feasibility", colour=draw.BLUE, marker="s"),
+    "propagation": draw.Line(label="constraint propagation", colour=draw.GREEN, marker="^"),
+    "optimality": draw.Line(label="optimality (bound)", colour=draw.ORANGE, marker="D"),
+    "best-first": draw.Line(label="heuristic (bound, best first)", colour=draw.PURPLE, marker="v", dash=draw.MIXED),
+    "bidirectional": draw.Line(label="bidirectional", colour=draw.SKY, marker="P"),
+    "heuristic": draw.Line(label="heuristic (A*)", colour=draw.PURPLE, marker="X"),
+    "estimate": draw.Line(label="estimate, no bound", colour=draw.VERMILION, marker="*", dash=draw.SHORT),
 }
 _PROBLEMS = {
     "queens": ("n queens, all solutions", "rows of the board"),
@@ -49,18 +27,18 @@ _PROBLEMS = {
     "puzzle": ("eight-puzzle, shortest path", "moves to the goal"),
 }
 _PARTS = {
-    "train": Line(label="training part", colour=BLUE, marker="o"),
-    "validation": Line(label="validation part, which chooses", colour=ORANGE, marker="s", dash=LONG),
-    "test": Line(label="test part", colour=GREEN, marker="^", dash=SHORT),
+    "train": draw.Line(label="training part", colour=draw.BLUE, marker="o"),
+    "validation": draw.Line(label="validation part, which chooses", colour=draw.ORANGE, marker="s", dash=draw.LONG),
+    "test": draw.Line(label="test part", colour=draw.GREEN, marker="^", dash=draw.SHORT),
 }
 _CHOICES = {UNPRUNED: "unpruned", BEST: "best", ONE_SE: "one standard error"}
 
 
-@drawing()
-def nodes_figure(summary: DataFrame) -> Saved:
+@draw.drawing()
+def nodes_figure(summary: DataFrame) -> draw.Saved:
     """Draw the nodes of each search by the size of the problem, one panel a problem."""
     problems = list(dict.fromkeys(summary["problem"]))
-    figure, axes = grid([_PROBLEMS[problem][0] for problem in problems])
+    figure, axes = draw.grid([_PROBLEMS[problem][0] for problem in problems])
     words = []
     for axis, problem in zip(axes, problems, strict=True):
         own, (title, size) = only(summary, problem=problem), _PROBLEMS[problem]
@@ -71,15 +49,15 @@ def nodes_figure(summary: DataFrame) -> Saved:
         axis.set_xticks(np.unique(own["size"]))
         axis.set_xlabel(size)
         axis.set_ylabel("nodes looked at")
-        log_axis(axis)
+        draw.log_axis(axis)
         told = []
         for row in only(largest(summary), problem=problem).to_dict("records"):
             lost = row["instances"] - row["same_answers"]
             other = f" with another answer in {lost} of {row['instances']}" if lost else ""
             told.append(f"{_LINES[row['pruning']].label} {row['nodes']:,.0f}{other}")
         words.append(f"{title}, {own['size'].max()} {size}, {', '.join(told)}")
-    legend(figure)
-    return save(
+    draw.legend(figure)
+    return draw.save(
         figure,
         "nodes",
         alt="Nodes looked at by searches with and without pruning, on a logarithmic scale, by the size of the "
@@ -90,16 +68,16 @@ def nodes_figure(summary: DataFrame) -> Saved:
     )
 
 
-@drawing()
-def leaves_figure(path: DataFrame, chosen: DataFrame) -> Saved:
+@draw.drawing()
+def leaves_figure(path: DataFrame, chosen: DataFrame) -> draw.Saved:
     """Draw the accuracy on each part by the leaves left, the trees chosen marked."""
     data, seeds, words = path["data"].iloc[0], path["seed"].nunique(), []
-    figure, [axis] = grid([f"decision trees on {data}"], height=3.2, xlabel="leaves left", ylabel="accuracy (%)")
+    figure, [axis] = draw.grid([f"decision trees on {data}"], height=3.2, xlabel="leaves left", ylabel="accuracy (%)")
     for part, line in _PARTS.items():
-        band(axis, path, "leaves", f"{part}_percent", along="step", line=line)
+        draw.band(axis, path, "leaves", f"{part}_percent", along="step", line=line)
     for choice, label in _CHOICES.items():
         own = only(chosen, choice=choice).mean(numeric_only=True)
-        rule(axis, x=own["leaves"], dash=DOTTED, colour=MUTED)
+        draw.rule(axis, x=own["leaves"], dash=draw.DOTTED, colour=draw.MUTED)
         axis.annotate(
             label,
             (own["leaves"], 0),
@@ -115,8 +93,8 @@ def leaves_figure(path: DataFrame, chosen: DataFrame) -> Saved:
     axis.set_xscale("log")
     axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     axis.xaxis.set_major_formatter(StrMethodFormatter("{x:g}"))
-    legend(figure)
-    return save(
+    draw.legend(figure)
+    return draw.save(
         figure,
         "leaves",
         alt=f"Accuracy on training, validation and test part of decision trees on {data} by their leaves, from the "
