@@ -16,6 +16,7 @@ from jupyter_client.kernelspec import KernelSpec
 from jupyter_client.manager import KernelManager
 from nbformat import NotebookNode
 
+from prunelab.report import warm
 from prunelab.report.normalise import complaints
 
 _SAMPLING_SECONDS = 0.5  # a look at the process tree costs some milliseconds
@@ -92,6 +93,7 @@ def running(*, folder: Path, environment: Mapping[str, str]) -> Iterator[Kernel]
             language="python",
             name="python3",
         )
+        kernel.provisioner = warm.Provisioner(kernel_id="", kernel_spec=kernel.kernel_spec, parent=kernel)
         kernel.log_file = Path(scratch, "kernel.log")
         done = threading.Event()
         watch = threading.Thread(target=_watch, args=(kernel, done), daemon=True)

@@ -133,7 +133,7 @@ def execute(
         try:
             started = time.perf_counter()
             nb, peak_memory = executed(
-                nb, given, folder=staging, environment=_environment(threads), progress=run if progress else None
+                nb, given, folder=staging, environment=environment(threads), progress=run if progress else None
             )
             seconds = time.perf_counter() - started
             outside = provenance.outside_paths(in_effect, staging)
@@ -186,9 +186,13 @@ def from_caller(parameters: Mapping[str, object], caller: Path, staging: Path) -
     return {name: with_texts(value, rewritten) for name, value in parameters.items()}
 
 
-def _environment(threads: int) -> dict[str, str]:
-    """Return the kernel's environment: the caller's, less what would make runs differ."""
-    environment = {
+def environment(threads: int) -> dict[str, str]:
+    """Return a kernel's environment: the caller's, less what would make runs differ.
+
+    Args:
+        threads: of the numerical libraries, 1 or more.
+    """
+    found = {
         **os.environ,
         "PRUNELAB_ROOT": str(project.root()),
         **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), str(threads)),
@@ -203,8 +207,8 @@ def _environment(threads: int) -> dict[str, str]:
     }
     data = os.environ.get("PRUNELAB_DATA")
     if data:
-        environment["PRUNELAB_DATA"] = str(Path(data).expanduser().absolute())
-    return environment
+        found["PRUNELAB_DATA"] = str(Path(data).expanduser().absolute())
+    return found
 
 
 def _from_here(parameters: Mapping[str, object], staging: Path) -> dict[str, str]:

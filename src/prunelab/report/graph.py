@@ -5,14 +5,14 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import psutil
 
 from prunelab import project
-from prunelab.report import book, notebooks, parameters, profiles, runs
-from prunelab.report.execute import RunError, stops_raised
+from prunelab.report import book, notebooks, parameters, profiles, runs, warm
+from prunelab.report.execute import RunError, environment, stops_raised
 
 _BOOK = "quick"  # the profile whose runs the book's pages are written for
 # Seconds after Ctrl-C in which Snakemake leaves when the terminal told it too, and when it is told again.
@@ -59,7 +59,8 @@ def build(profile: str, cores: int, targets: Sequence[str] = (), *, keep_going: 
         runs.error(run).unlink(missing_ok=True)
     book.error(profile).unlink(missing_ok=True)
     stamps = [runs.stamp(plan.run(name)) for name in targets] or [book.stamp(profile)]
-    code = _snakemake(profile, cores, stamps, keep_going=keep_going)
+    with warm.started(environment(threads=1)) as kernels:
+        code = _snakemake(profile, cores, stamps, kernels, keep_going=keep_going)
     failed = [run for run in plan.runs if runs.error(run).is_file()]
     if failed:
         reasons = "; ".join(runs.error(run).read_text(encoding="utf-8").strip() for run in failed)
@@ -88,15 +89,15 @@ def _check_book(plan: profiles.Profile) -> None:
         )
 
 
-def _snakemake(profile: str, cores: int, stamps: Sequence[Path], *, keep_going: bool) -> int:
-    """Call Snakemake in this terminal and return its exit code."""
+def _snakemake(profile: str, cores: int, stamps: Sequence[Path], found: Mapping[str, str], *, keep_going: bool) -> int:
+    """Call Snakemake in this terminal, with the variables `found` in its environment, and return its exit code."""
     root = project.root()
     targets = [os.path.relpath(path, root) for path in stamps]
     start = [sys.executable, "-m", "prunelab.report.start", "snakemake.cli"]
     command = [*start, "--cores", str(cores), "--config", f"profile={profile}"]
     # The jobs tell of themselves. The workflow's settings say keep-going: to stop early, do without them.
     settings = ["--quiet", "all", *([] if keep_going else _STOP_EARLY)]
-    driver = subprocess.Popen([*command, *settings, "--", *targets], cwd=root)
+    driver = subprocess.Popen([*command, *settings, "--", *targets], cwd=root, env=os.environ | found)
     try:
         with stops_raised():
             return driver.wait()
