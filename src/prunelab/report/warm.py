@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_client.connect import KernelConnectionInfo
-from jupyter_client.provisioning import LocalProvisioner
+from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 SOCKET = "PRUNELAB_KERNELS"  # the environment variable that names the socket
 # What is read when a package is imported, or a process starts: a kernel that asks for another value starts anew.
@@ -128,7 +128,8 @@ class Provisioner(LocalProvisioner):
         process = _fork(cmd[3:], folder=kwargs["cwd"], environment=kwargs["env"], log=kwargs["stdout"].name)
         if process is None:
             return await super().launch_kernel(cmd, **kwargs)
-        self.process, self.pid, self.pgid, self.cwd = process, process.pid, process.pid, kwargs["cwd"]
+        self.process = process  # type: ignore[assignment]  # it does what the manager asks of one
+        self.pid, self.pgid, self.cwd = process.pid, process.pid, kwargs["cwd"]
         return self.connection_info
 
 
