@@ -52,8 +52,9 @@ rule book:
     params:
         profile=PROFILE.name,
         epoch=provenance.commit_time(),
+    threads: workflow.cores
     shell:
-        "{PYTHON:q} -m prunelab.report.start prunelab.report.book {params.profile}"
+        "{PYTHON:q} -m prunelab.report.start prunelab.report.book {params.profile} {threads}"
 
 
 def needs(wildcards):

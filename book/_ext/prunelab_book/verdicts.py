@@ -1,5 +1,6 @@
 """What the runs decided: claims and verdicts read from the project's files; knows nothing of Sphinx."""
 
+import functools
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -47,15 +48,20 @@ def findings(source: Path, study: str | None = None) -> list[Finding]:
         ResultError: no claim is of that study.
         ValueError: a file does not hold what it should, or a run decides a claim that is not listed.
     """
-    stated = claims.load(source / "published" / "claims.yml")
-    studies = {claim.study for claim in stated}
+    found = _findings(source, tuple((file, file.stat().st_mtime_ns) for file in files(source)))
+    studies = {finding.claim.study for finding in found}
     if study not in (None, *studies):
         raise results.ResultError(f"no study {study!r} in claims.yml{results.nearest(str(study), studies)}")
+    return [finding for finding in found if study in (None, finding.claim.study)]
+
+
+@functools.lru_cache(maxsize=1)  # every quote of a verdict asks for them
+def _findings(source: Path, _files: tuple[tuple[Path, int], ...]) -> list[Finding]:
+    stated = claims.load(source / "published" / "claims.yml")
     frame = claims.findings(source / results.PLACES["published"], source / results.PLACES["build"], stated)
     return [
         Finding(claim=claim, decided={place: _one(source, place, row) for place in results.PLACES})
         for claim, row in zip(stated, frame.to_dict("records"), strict=True)
-        if study in (None, claim.study)
     ]
 
 

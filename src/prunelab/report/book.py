@@ -90,10 +90,14 @@ def collect(profile: profiles.Profile) -> Path:
     return target
 
 
-def build(profile: profiles.Profile) -> Path:
+def build(profile: profiles.Profile, cores: int = 1) -> Path:
     """Build the pages from a profile's finished runs; the pages built before stand until the new ones are complete.
 
     Always from nothing: a warm build keeps stale sidebars and numbers.
+
+    Args:
+        profile: whose runs the pages show.
+        cores: pages at a time, >= 1; they are the same for any number.
 
     Returns:
         The first page.
@@ -106,26 +110,28 @@ def build(profile: profiles.Profile) -> Path:
         collect(profile)
         fresh = _emptied(root / "_build" / ".new")
         log = root / "_build" / "book.log"
-        command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", "."]
-        options = ["-W", "-n", "--keep-going", "--path-output", str(fresh.relative_to(root))]
+        command = [sys.executable, "-m", "prunelab.report.sphinx", str(root), str(fresh / "html"), str(cores)]
         # Sphinx writes some sets in the order of their hashes.
         environment = os.environ | {"SOURCE_DATE_EPOCH": str(provenance.commit_time()), "PYTHONHASHSEED": "0"}
         with log.open("w", encoding="utf-8") as output:
-            done = subprocess.run([*command, *options], cwd=root, env=environment, stdout=output, stderr=output)
+            done = subprocess.run(command, cwd=root, env=environment, stdout=output, stderr=output)
         if done.returncode != 0:
             raise BookError(f"the book was not built: {_complaint(log)}; all of it in {log.relative_to(root)}")
-        files.replace_folder(fresh / "_build" / "html", pages())
+        files.replace_folder(fresh / "html", pages())
         shutil.rmtree(fresh)
         files.write_text(stamp(profile.name), f"{_digest()}\n")
     return first_page()
 
 
 def main() -> None:
-    """Build the pages of the profile named on the command line, as the graph's job; tell of an error in one line."""
-    profile = sys.argv[1]
+    """Build the pages of the profile named on the command line on so many cores, as the graph's job.
+
+    An error is told in one line.
+    """
+    profile, cores = sys.argv[1:]
     error(profile).unlink(missing_ok=True)
     try:
-        build(profiles.read(profile))
+        build(profiles.read(profile), int(cores))
     except (BookError, ValueError, OSError) as failure:
         files.write_text(error(profile), f"{failure}\n")
         raise SystemExit(f"error: {failure}") from None
