@@ -48,7 +48,8 @@ def setup(app: Sphinx) -> dict[str, object]:
 
 def _side_by_side(app: Sphinx, _: object) -> None:
     """Let pages be read side by side: the one extension that does not say whether they may is off in this book."""
-    app.extensions["sphinx_multitoc_numbering"].parallel_read_safe = True
+    if "sphinx_multitoc_numbering" in app.extensions:
+        app.extensions["sphinx_multitoc_numbering"].parallel_read_safe = True
 
 
 def _images_in_order(_: Sphinx, env: BuildEnvironment) -> None:
