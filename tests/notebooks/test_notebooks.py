@@ -1,6 +1,7 @@
 """Every notebook runs from its own defaults' shape on tiny parameters, and leaves what the book reads."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
@@ -8,7 +9,7 @@ import pytest
 from safetensors.torch import load_file
 
 from prunelab import claims
-from prunelab.report import execute, notebooks, profiles
+from prunelab.report import execute, notebooks, profiles, warm
 from prunelab.tables import load
 
 TINY = {"models": ["mlp-8-6-relu", "mlp-8-6-tanh"], "seeds": [0, 1], "epochs": 3}
@@ -166,9 +167,15 @@ pytestmark = pytest.mark.graph
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Run the notebooks one after another, each reading what those before it left."""
-    folder = tmp_path_factory.mktemp("results")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Run the notebooks one after another, each reading what those before it left, in forked kernels."""
+    with warm.started(execute.environment(1)) as kernels, pytest.MonkeyPatch.context() as patch:
+        for name, value in kernels.items():
+            patch.setenv(name, value)
+        yield made(tmp_path_factory.mktemp("results"))
+
+
+def made(folder: Path) -> Path:
     train = {"model": "mlp-8-6-relu", "seeds": [0, 1], "epochs": 3, "learning_rates": [0.2, 0.4]}
     tables = {
         "threshold_sweep": "../threshold-sweep",

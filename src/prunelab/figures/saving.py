@@ -9,6 +9,7 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib import pyplot as plt
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 from pandas import DataFrame
 
@@ -84,9 +85,16 @@ def save(figure: Figure, name: str, *, alt: str, caption: str, table: str, folde
     """
     words = checked_words(name, "figure", alt=alt, caption=caption)
     path = folder / f"{name}.svg"
-    # Where a layout keeps everything within the figure, a tight bounding box would measure all of it once more.
-    box = None if figure.get_layout_engine() else "tight"
     with drawing(), files.replacing(path) as temporary:
+        engine, box = figure.get_layout_engine(), "tight"
+        if engine:
+            # Laid out here, at the resolution that SVG has, all lies within the figure and it is drawn once: matplotlib
+            # draws a figure with an engine twice, and a tight bounding box would measure all of it once more.
+            FigureCanvasSVG(figure)
+            figure.set_dpi(FigureCanvasSVG.fixed_dpi)
+            engine.execute(figure)
+            figure.set_layout_engine(None)
+            box = None
         figure.savefig(temporary, format="svg", bbox_inches=box, metadata={"Date": None, "Title": words["alt"]})
     plt.close(figure)
     files.write_json(path.with_suffix(".json"), {**words, "table": table})
