@@ -32,7 +32,7 @@ full: $(READY)
 	$(BIN)/prunelab build --profile full --cores $(CORES)
 
 test: $(READY)
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n $(CORES) --dist loadfile
 
 lint: $(READY)
 	$(BIN)/ruff check .
