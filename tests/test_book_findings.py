@@ -12,7 +12,7 @@ pytest.importorskip("sphinx.application", reason="the book extra is not installe
 pytest.importorskip("latex2mathml", reason="the book extra is not installed")
 pytest.importorskip("vl_convert", reason="the book extra is not installed")
 
-from made_book import CASE, ROOT, Book, words
+from made_book import CASE, CLAIMS, ROOT, Book, words
 from prunelab import claims
 from prunelab_book import results, translations, verdicts
 
@@ -41,7 +41,6 @@ CHINESE: dict[str, Any] = {
     },
     "verdicts": {"reproduced": "可复现", "not-reproduced": "不可复现", "not yet decided": "尚未判定"},
     "units": {"%": "%", "points": "个百分点", "of the units": "；占全部单元", "contrast": "；对比度"},
-    "statements": {"sparseness": {"abs-free-lunch": "三分之一的权重没有代价。", "abs-knee": "越过拐点即崩溃。"}},
 }
 
 OTHER_STUDY = """
@@ -60,6 +59,7 @@ def book(tmp_path: Path) -> Book:
 @pytest.fixture
 def chinese(book: Book) -> Book:
     book.write("book/claims-zh.yml", yaml.safe_dump(CHINESE, allow_unicode=True))
+    book.claims("    rule:", "    zh: 三分之一的权重没有代价。\n    rule:")
     book.decide(CASE)
     return book
 
@@ -86,7 +86,6 @@ def test_every_claim_is_listed_with_its_verdict_and_its_cases(book: Book) -> Non
 
 def test_findings_name_the_networks_and_data_that_decide_and_the_task_that_the_source_measured(book: Book) -> None:
     book.write("published/transfers.yml", "images: sparseness")
-    book.write("book/claim-figures.yml", "images: {abs-free-lunch: sweep/knees, abs-knee: sweep/knees}")
     book.decide(CASE, study="images")
 
     html, _ = book.build("```{findings}\n:study: images\n```")
@@ -152,18 +151,17 @@ def test_a_decided_claim_leads_to_the_place_in_its_chapter_where_its_figure_stan
 
 
 @pytest.mark.parametrize(
-    ("figures", "message"),
+    ("figure", "message"),
     [
-        ("abs-knee: sweep/knees", "no figure for sparseness: abs-free-lunch in book/claim-figures.yml"),
-        ("abs-free-lunch: sweep/knees, abs-kne: sweep/knees", "sparseness: abs-kne, no claim; nearest is 'abs-knee'"),
-        ("abs-free-lunch: sweep/knee, abs-knee: sweep/knees", "no file sweep/figures/knee.json; nearest is 'knees"),
-        ("abs-free-lunch: sweeep/knees, abs-knee: sweep/knees", "no run 'sweeep' in book/executed; nearest is 'sweep'"),
-        ("abs-free-lunch: sweep/curve, abs-knee: sweep/knees", "undefined label: 'sweep-curve'"),
+        ("{}", "no figure for sparseness: abs-free-lunch in published/claims.yml"),
+        ("sweep/knee", "no file sweep/figures/knee.json; nearest is 'knees"),
+        ("sweeep/knees", "no run 'sweeep' in book/executed; nearest is 'sweep'"),
+        ("sweep/curve", "undefined label: 'sweep-curve'"),
     ],
-    ids=["none", "of no claim", "no such figure", "no such run", "on no page"],
+    ids=["none", "no such figure", "no such run", "on no page"],
 )
-def test_the_figure_of_a_decided_claim_exists_and_stands_on_a_page(book: Book, figures: str, message: str) -> None:
-    book.write("book/claim-figures.yml", f"sparseness: {{{figures}}}")
+def test_the_figure_of_a_decided_claim_exists_and_stands_on_a_page(book: Book, figure: str, message: str) -> None:
+    book.claims("{sparseness: sweep/knees, images: sweep/knees}", figure)
     book.decide(CASE)
 
     _, warnings = book.build(FINDINGS)
@@ -172,7 +170,7 @@ def test_the_figure_of_a_decided_claim_exists_and_stands_on_a_page(book: Book, f
 
 
 def test_a_study_without_a_verdict_needs_no_figures(book: Book) -> None:
-    (book.root / "book" / "claim-figures.yml").unlink()
+    book.claims("{sparseness: sweep/knees, images: sweep/knees}", "{}")
 
     _, warnings = book.build(FINDINGS)
 
@@ -251,7 +249,6 @@ def test_a_page_is_marked_with_its_language(book: Book) -> None:
         ("verdicts", "not-reproduced", "no verdict 'not-reproduced' in claims-zh.yml"),
         ("units", "points", "no unit 'points' in claims-zh.yml"),
         ("words", "interval", "no word 'interval' in claims-zh.yml"),
-        ("statements", "sparseness", "no statement of sparseness 'abs-free-lunch' in claims-zh.yml"),
     ],
 )
 def test_a_missing_translation_is_an_error(chinese: Book, part: str, name: str, message: str) -> None:
@@ -266,8 +263,16 @@ def test_a_missing_translation_is_an_error(chinese: Book, part: str, name: str, 
 def test_a_file_of_translations_has_all_its_parts(chinese: Book) -> None:
     chinese.write("book/claims-zh.yml", "words: {}\nverdict: {}\n")
 
-    with pytest.raises(results.ResultError, match=r"it is off by \['statements', 'units', 'verdict', 'verdicts'\]"):
+    with pytest.raises(results.ResultError, match=r"it is off by \['units', 'verdict', 'verdicts'\]"):
         translations.load(chinese.root, "zh")
+
+
+def test_a_claim_that_is_not_translated_is_an_error(chinese: Book) -> None:
+    chinese.write("published/claims.yml", CLAIMS)
+
+    _, warnings = chinese.build(IN_CHINESE)
+
+    assert "no zh of sparseness: abs-free-lunch in published/claims.yml" in warnings
 
 
 def test_an_effect_that_was_not_measured_says_so_in_another_language(chinese: Book) -> None:
@@ -385,11 +390,8 @@ def test_every_study_has_its_table_on_the_pages_of_findings(page: str) -> None:
     assert len(listed) == len(set(listed))
 
 
-def test_every_claim_has_a_statement_in_chinese_and_no_other_has() -> None:
-    stated = {study: {finding.claim.id for finding in found} for study, found in verdicts.by_study(ROOT).items()}
-    chinese = translations.load(ROOT, "zh").statements
-
-    assert {study: set(entries) for study, entries in chinese.items()} == stated
+def test_every_claim_has_a_statement_in_chinese() -> None:
+    assert all(claim.translated["zh"] for claim in claims.load(ROOT / "published" / "claims.yml"))
 
 
 def test_every_published_verdict_and_unit_has_a_word_in_chinese() -> None:

@@ -5,8 +5,9 @@ The rules themselves are one module a study (`prunelab.rules`), on top of `decis
 
 import json
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated as A
 from typing import Any
@@ -34,6 +35,8 @@ class Claim:
     statement: str
     published: dict[str, Any] | None  # the figures the source gives for it
     rule: str
+    figure: str = ""  # "run/figure" that shows what decides it
+    translated: Mapping[str, str] = field(default_factory=dict)  # language -> statement
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -131,9 +134,9 @@ def load(path: Path | None = None) -> list[Claim]:
     transfers = _transfers(path.with_name("transfers.yml"), content)
     claims = []
     for study, entries in content.items():
-        own = [_claim(study, entry, path) for entry in entries]
+        claims += [_claim(study, entry, path) for entry in entries]
         names = [name for name, of in transfers.items() if of == study]
-        claims += own + [replace(claim, study=name, published=None) for name in names for claim in own]
+        claims += [replace(_claim(name, entry, path), published=None) for name in names for entry in entries]
     seen: set[tuple[str, str]] = set()
     for claim in claims:
         if (claim.study, claim.id) in seen:
@@ -418,11 +421,22 @@ def _case(subject: str, outcome: Outcome, table: str) -> Case:
 
 
 def _claim(study: str, entry: Mapping[str, Any], path: Path) -> Claim:
-    needed, allowed = {"id", "statement", "rule"}, {"id", "statement", "rule", "published"}
-    if not needed <= set(entry) <= allowed:
-        odd = sorted((needed - set(entry)) | (set(entry) - allowed))
-        raise ValueError(f"a claim has {sorted(needed)} and may have published; {study} in {path} is off by {odd}")
+    needed, others = {"id", "statement", "rule"}, {"published", "figure"}
+    languages = {name for name in entry if re.fullmatch("[a-z]{2}", name)}
+    if not needed <= set(entry) <= needed | others | languages:
+        odd = sorted((needed - set(entry)) | (set(entry) - needed - others - languages))
+        raise ValueError(
+            f"a claim has {sorted(needed)} and may have published, figure and languages of two letters; {study} in "
+            f"{path} is off by {odd}"
+        )
     published = entry.get("published")
     # A key like 150 is a number in YAML and text in JSON; text is what both sides of a file agree on.
     facts = None if published is None else {str(key): value for key, value in published.items()}
-    return Claim(study=study, id=entry["id"], statement=entry["statement"], published=facts, rule=entry["rule"])
+    figure = entry.get("figure", "")
+    return Claim(
+        **{name: entry[name] for name in sorted(needed)},
+        study=study,
+        published=facts,
+        figure=figure if isinstance(figure, str) else figure.get(study, ""),
+        translated={name: entry[name] for name in languages},
+    )

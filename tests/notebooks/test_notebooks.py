@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 
 from prunelab import claims
 from prunelab.report import execute, notebooks, profiles, warm
+from prunelab.report.parameters import with_texts
 from prunelab.tables import load
 
 TINY = {"models": ["mlp-8-6-relu", "mlp-8-6-tanh"], "seeds": [0, 1], "epochs": 3}
@@ -194,7 +195,6 @@ def made(folder: Path) -> Path:
         "threshold-sweep": {**TINY, "scales": [0.3, 1.0, 3.0]},
         "layer-sensitivity": {"nets": ["../train-lenet"], "scales": [0.5, 0.97]},
         "percentile": {**TINY, "fractions": [0.2, 0.9]},
-        "verdicts": tables,
         "images-report": {**tables, "nets": ["../train-lenet"]},
         "speech-corpus": CORPUS,
         "train-recogniser": {
@@ -208,17 +208,26 @@ def made(folder: Path) -> Path:
         "speech-layer-sensitivity": {**SPEECH, "scales": [0.97, 2.0]},
         "speech-percentile": {**SPEECH, "fractions": [0.3, 0.8]},
         "speech-rescaled": {**SPEECH, "fractions": [0.3, 0.8]},
-        "speech-verdicts": {**SPEECH_TABLES, "layer_scales": [2.0]},
         "speech-outputs": {**SPEECH, "scales": [0.4, 2.0]},
-        "outputs-verdicts": {"speech_outputs": "../speech-outputs"},
         "speech-correction": {**SPEECH, "scales": [0.4, 2.0], "threshold_sweep": "../speech-threshold-sweep"},
         "speech-report": {**SPEECH, **SPEECH_TABLES, "rescaled": "../speech-rescaled"},
         "outputs-report": {"outputs": "../speech-outputs", "correction": "../speech-correction"},
     }.items():
         run(folder / name, name, parameters)
-    for name in set(notebooks.names()) - {path.name for path in folder.iterdir()}:
-        run(folder / name, name, {})
+    for name in sorted(set(notebooks.names()) - {path.name for path in folder.iterdir()}):
+        run(folder / name, name, as_in_quick(name))
     return folder
+
+
+def as_in_quick(notebook: str) -> dict[str, object]:
+    """What the quick profile asks of a notebook, of the runs made here."""
+    quick = profiles.read("quick")
+    asked = next(run.parameters for run in quick.runs if run.notebook == notebook and not run.published)
+
+    def here(text: str) -> str:
+        return f"../{quick.run(text[1:]).notebook}" if text.startswith("@") else text
+
+    return {name: with_texts(value, here) for name, value in asked.items()}
 
 
 def run(out: Path, notebook: str, parameters: dict[str, object]) -> None:

@@ -1,9 +1,8 @@
-"""The figure that shows what decides a claim: named in book/claim-figures.yml, linked where it stands in a chapter."""
+"""The figure that shows what decides a claim: named in published/claims.yml, linked where it stands in a chapter."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.environment import BuildEnvironment
@@ -12,32 +11,26 @@ from prunelab_book import results
 from prunelab_book.tables import target
 from prunelab_book.verdicts import Finding
 
-FILE = "book/claim-figures.yml"
 
-
-def named(source: Path, found: Sequence[Finding]) -> dict[str, str]:
+def named(found: Sequence[Finding]) -> dict[str, str]:
     """Which figure belongs to each claim of a study.
 
     Args:
-        source: the book's source folder.
         found: every claim of one study.
 
     Returns:
-        claim id -> "run/figure"; without the claims of a study on which nothing is decided yet.
+        claim id -> "run/figure"; none where nothing is decided yet, and no figure there.
 
     Raises:
-        ResultError: a claim that is decided has none, or the file names a claim that the study has not.
+        ResultError: a claim of a study that is decided has none.
     """
-    study = found[0].claim.study
-    own = _content(source).get(study, {})
-    ids = {finding.claim.id for finding in found}
-    for name in own:
-        if name not in ids:
-            raise results.ResultError(f"{FILE} has a figure for {study}: {name}, no claim{results.nearest(name, ids)}")
+    figures = {finding.claim.id: finding.claim.figure for finding in found if finding.claim.figure}
     if any(any(finding.decided.values()) for finding in found):
-        for name in sorted(ids - set(own)):
-            raise results.ResultError(f"no figure for {study}: {name} in {FILE}; add the run/figure that shows it")
-    return own
+        for claim in (finding.claim for finding in found if not finding.claim.figure):
+            raise results.ResultError(
+                f"no figure for {claim.study}: {claim.id} in published/claims.yml; add the run/figure that shows it"
+            )
+    return figures
 
 
 def link(env: BuildEnvironment, figure: str) -> addnodes.pending_xref:
@@ -62,9 +55,3 @@ def link(env: BuildEnvironment, figure: str) -> addnodes.pending_xref:
         refexplicit=True,
         refwarn=True,
     )
-
-
-def _content(source: Path) -> dict[str, dict[str, str]]:
-    """The file, or nothing where there is none."""
-    file = source / FILE
-    return (yaml.safe_load(file.read_text("utf-8")) or {}) if file.is_file() else {}

@@ -53,7 +53,7 @@ class Findings(SphinxDirective):
         for file in verdicts.files(source):
             self.env.note_dependency(str(file))
         found = verdicts.findings(source, self.options["study"])
-        figures = claim_figures.named(source, found)
+        figures = claim_figures.named(found)
         if "language" in self.options:
             return [self._translated(found, figures, self.options["language"])]
         if not any(any(finding.decided.values()) for finding in found):

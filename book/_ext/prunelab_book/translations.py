@@ -15,11 +15,11 @@ from prunelab_book import results, text
 class Translation:
     """What a file of translations holds; whatever it lacks is an error when it is asked for."""
 
+    language: str
     file: str  # its name, for messages
     words: Mapping[str, str]  # phrases; {names} in braces are filled in
     verdicts: Mapping[str, str]
     units: Mapping[str, str]
-    statements: Mapping[str, Mapping[str, str]]  # study -> claim id -> statement
 
     def word(self, name: str, **parts: object) -> str:
         """A phrase with its parts filled in."""
@@ -31,7 +31,9 @@ class Translation:
 
     def statement(self, claim: Claim) -> str:
         """What a claim states."""
-        return self._found(f"statement of {claim.study}", self.statements.get(claim.study, {}), claim.id)
+        if self.language not in claim.translated:
+            raise results.ResultError(f"no {self.language} of {claim.study}: {claim.id} in published/claims.yml")
+        return text.tight(claim.translated[self.language])
 
     def unit(self, unit: str) -> tuple[str, list[str]]:
         """What follows a number, and what follows in brackets: the parts of a unit before and after the semicolon.
@@ -84,7 +86,7 @@ def load(source: Path, language: str) -> Translation:
         known = [other.stem.removeprefix("claims-") for other in file.parent.glob("claims-*.yml")]
         raise results.ResultError(f"no translation into {language!r}{results.nearest(language, known)}")
     content = yaml.safe_load(file.read_text("utf-8"))
-    parts = {"words", "verdicts", "units", "statements"}
+    parts = {"words", "verdicts", "units"}
     if set(content) != parts:
         raise results.ResultError(f"{file.name} has {sorted(parts)}; it is off by {sorted(parts ^ set(content))}")
-    return Translation(file=file.name, **content)
+    return Translation(language=language, file=file.name, **content)

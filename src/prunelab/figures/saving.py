@@ -86,7 +86,7 @@ def save(figure: Figure, name: str, *, alt: str, caption: str, table: str, folde
     words = checked_words(name, "figure", alt=alt, caption=caption)
     path = folder / f"{name}.svg"
     with drawing(), files.replacing(path) as temporary:
-        engine, box = figure.get_layout_engine(), "tight"
+        engine = figure.get_layout_engine()
         if engine:
             # Laid out here, at the resolution that SVG has, all lies within the figure and it is drawn once: matplotlib
             # draws a figure with an engine twice, and a tight bounding box would measure all of it once more.
@@ -94,8 +94,12 @@ def save(figure: Figure, name: str, *, alt: str, caption: str, table: str, folde
             figure.set_dpi(FigureCanvasSVG.fixed_dpi)
             engine.execute(figure)
             figure.set_layout_engine(None)
-            box = None
-        figure.savefig(temporary, format="svg", bbox_inches=box, metadata={"Date": None, "Title": words["alt"]})
+        figure.savefig(
+            temporary,
+            format="svg",
+            bbox_inches=None if engine else "tight",
+            metadata={"Date": None, "Title": words["alt"]},
+        )
     plt.close(figure)
     files.write_json(path.with_suffix(".json"), {**words, "table": table})
     return Saved(path=path, alt=words["alt"])
