@@ -1,10 +1,12 @@
 """Kernels forked from a warm process: each as if it had been started anew, and gone when it should be."""
 
 import json
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from prunelab.report import execute, warm
@@ -136,3 +138,24 @@ def test_without_the_process_that_forks_kernels_start_anew(forked: Path, monkeyp
     monkeypatch.setenv(warm.SOCKET, str(forked / "nobody"))
 
     assert (run("look") / "seen.json").is_file()
+
+
+def test_the_process_that_forks_leaves_with_its_builder_however_that_ends(project: Path) -> None:
+    code = (
+        "import time\n"
+        "from prunelab.report import execute, warm\n"
+        "with warm.started(execute.environment(1)):\n"
+        "    print('started', flush=True)\n"
+        "    time.sleep(600)\n"
+    )
+    builder = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
+    assert builder.stdout is not None
+    assert builder.stdout.readline() == b"started\n"
+    others = psutil.Process(builder.pid).children()
+
+    builder.kill()
+    builder.communicate()
+    _, alive = psutil.wait_procs(others, timeout=300)
+
+    assert others
+    assert not alive

@@ -21,7 +21,6 @@ from prunelab.report.normalise import complaints
 
 _SAMPLING_SECONDS = 0.5  # a look at the process tree costs some milliseconds
 _LEAVING_SECONDS = 1.0  # until a kernel asked to leave is sent SIGTERM, and as long again until SIGKILL
-_LONGEST_SOCKET_NAME = 90  # characters; the operating systems' own limits start at 104
 
 
 class Kernel(KernelManager):
@@ -85,7 +84,7 @@ def running(*, folder: Path, environment: Mapping[str, str]) -> Iterator[Kernel]
             # One ipykernel in twenty waits in vain for its own output thread when it leaves, with nothing left to do.
             shutdown_wait_time=2 * _LEAVING_SECONDS,
             # Ports are chosen before the kernel takes them, and notebooks that start together would race for them.
-            transport="ipc" if len(scratch) < _LONGEST_SOCKET_NAME and os.name == "posix" else "tcp",
+            transport="ipc" if len(scratch) < warm.LONGEST_SOCKET_NAME and os.name == "posix" else "tcp",
         )
         kernel._kernel_spec = KernelSpec(
             argv=[sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],

@@ -51,6 +51,7 @@ _IMPORTS = (
     "sklearn.datasets",
     "torch",
 )
+LONGEST_SOCKET_NAME = 90  # characters; the operating systems' own limits start at 104
 _LOOKING_SECONDS = 0.05  # between two looks at whether a kernel has ended
 
 
@@ -66,11 +67,12 @@ def started(environment: Mapping[str, str]) -> Iterator[dict[str, str]]:
     Yields:
         What the environment of jobs has to hold so that their kernels are forked; nothing where they cannot be.
     """
-    if sys.platform != "linux":  # elsewhere, system libraries do not survive a fork
-        yield {}
-        return
     with tempfile.TemporaryDirectory(prefix="prunelab-", ignore_cleanup_errors=True) as folder:
         address = str(Path(folder, "kernels"))
+        # Elsewhere than on Linux, system libraries do not survive a fork.
+        if sys.platform != "linux" or len(address) > LONGEST_SOCKET_NAME:
+            yield {}
+            return
         with socket.socket(socket.AF_UNIX) as listener:
             listener.bind(address)
             listener.listen(64)
