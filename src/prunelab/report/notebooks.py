@@ -2,6 +2,7 @@
 
 import ast
 import difflib
+import functools
 import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -114,8 +115,18 @@ def identity(notebook: str | Path, *, package: Path = PACKAGE) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def _imported(file: Path, package: Path) -> Iterator[Path]:
-    """Yield the package's modules that one file imports."""
+def _imported(file: Path, package: Path) -> tuple[Path, ...]:
+    """List the package's modules that one file imports."""
+    about = file.stat()
+    return _read_imports(file, package, (about.st_mtime_ns, about.st_size))
+
+
+@functools.cache  # every run of a profile asks for most of the modules
+def _read_imports(file: Path, package: Path, _: tuple[int, int]) -> tuple[Path, ...]:
+    return tuple(_imports(file, package))
+
+
+def _imports(file: Path, package: Path) -> Iterator[Path]:
     try:
         tree = ast.parse(file.read_text(encoding="utf-8"))
     except SyntaxError as error:
