@@ -1,0 +1,86 @@
+"""How long does a profile take on so many cores? Its measured durations, scheduled as its graph allows.
+
+A run starts when those it needs are finished and as many cores are free as it has threads; of several, the one with the
+longest way to the end first. The durations are those in the runs' records, where the profile was built here, else those
+published. What they leave out is the same for every number of cores: Snakemake's own start, and the pages.
+
+    python benchmarks/scaling.py [--profile full] [--cores 1 2 4 8 16 64] [--json FILE]
+"""
+
+import argparse
+import heapq
+import json
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from prunelab import files, project
+from prunelab.report import profiles
+from prunelab.report.profiles import Run
+
+
+def durations(plan: profiles.Profile) -> dict[str, float]:
+    """Read how long each run took, in seconds; runs that only draw published tables took no time that was recorded."""
+    places = (profiles.results(plan.name), project.published() / "results" / plan.name)
+    found = {}
+    for run in plan.runs:
+        records = [place / run.name / "provenance.json" for place in places]
+        record = next((path for path in records if path.is_file()), None)
+        found[run.name] = json.loads(record.read_text(encoding="utf-8"))["wall_seconds"] if record else 0.0
+    return found
+
+
+def ways(runs: Sequence[Run], seconds: Mapping[str, float]) -> dict[str, float]:
+    """Give each run's longest way to the end, itself included, in seconds."""
+    followers = {run.name: [other.name for other in runs if run.name in other.inputs] for run in runs}
+
+    @cache
+    def way(name: str) -> float:
+        return seconds[name] + max((way(other) for other in followers[name]), default=0.0)
+
+    return {run.name: way(run.name) for run in runs}
+
+
+def scheduled(runs: Sequence[Run], seconds: Mapping[str, float], cores: int) -> float:
+    """Give the wall time in seconds."""
+    order = ways(runs, seconds)
+    waiting = sorted(runs, key=lambda run: -order[run.name])
+    finished: set[str] = set()
+    at_work: list[tuple[float, str, int]] = []
+    now, free = 0.0, cores
+    while waiting or at_work:
+        for run in list(waiting):
+            needed = min(run.threads, cores)
+            if needed <= free and finished.issuperset(run.inputs):
+                heapq.heappush(at_work, (now + seconds[run.name], run.name, needed))
+                waiting.remove(run)
+                free -= needed
+        now, name, threads = heapq.heappop(at_work)
+        finished.add(name)
+        free += threads
+    return now
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--profile", default="full")
+    parser.add_argument("--cores", type=int, nargs="+", default=[1, 2, 4, 8, 16, 64])
+    parser.add_argument("--json", type=Path)
+    asked = parser.parse_args()
+    plan = profiles.read(asked.profile)
+    seconds = durations(plan)
+    work = sum(seconds[run.name] * run.threads for run in plan.runs)
+    longest = max(ways(plan.runs, seconds).values())
+    print(f"{plan.name}: {len(plan.runs)} runs, {work / 60:.1f} core-minutes, longest chain {longest / 60:.1f} min")
+    rows = []
+    for cores in asked.cores:
+        wall = scheduled(plan.runs, seconds, cores)
+        busy = sum(seconds[run.name] * min(run.threads, cores) for run in plan.runs) / (cores * wall)
+        rows.append({"cores": cores, "minutes": wall / 60, "efficiency": busy})
+        print(f"{cores:4d} cores  {wall / 60:7.1f} min  {100 * busy:4.0f} % of the cores at work")
+    if asked.json:
+        files.write_json(asked.json, rows)
+
+
+if __name__ == "__main__":
+    main()
