@@ -283,8 +283,12 @@ def test_after_ctrl_c_the_next_call_goes_on_where_it_stopped(held: Path):
     assert sorted(tiny.executed(held)) == ["count", "recount", "recount", "total"]
 
 
-def test_a_terminated_build_takes_snakemake_and_its_jobs_with_it(held: Path):
-    command = [sys.executable, "-m", "prunelab.cli", "build", "total"]
+# A shell lets what it starts in the background ignore what Ctrl-C sends.
+@pytest.mark.parametrize(
+    "start", [[], ["sh", "-c", 'trap "" INT; exec "$@"', "sh"]], ids=["in front", "in the background"]
+)
+def test_a_terminated_build_takes_snakemake_and_its_jobs_with_it(held: Path, start: list[str]):
+    command = [*start, sys.executable, "-m", "prunelab.cli", "build", "total"]
     environment = os.environ | {"PRUNELAB_ROOT": str(held)}
     driver = subprocess.Popen(command, cwd=held, env=environment, stderr=subprocess.PIPE, text=True)
     wait_until(lambda: "recount" in tiny.executed(held), driver)

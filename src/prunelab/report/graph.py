@@ -115,9 +115,13 @@ def _snakemake(profile: str, cores: int, stamps: Sequence[Path], found: Mapping[
 
 
 def _interrupt(driver: subprocess.Popen[bytes]) -> None:
-    """Interrupt Snakemake and its jobs, as Ctrl-C does: told alone, it waits for its jobs, however long they take."""
+    """Interrupt Snakemake and its jobs, as Ctrl-C does: told alone, it waits for its jobs, however long they take.
+
+    Started in the background of a script, all of them ignore what Ctrl-C sends, and are asked to end.
+    """
+    number = signal.SIGTERM if signal.getsignal(signal.SIGINT) is signal.SIG_IGN else signal.SIGINT
     family = psutil.Process(driver.pid).children(recursive=True)
     for process in (*family, psutil.Process(driver.pid)):
         with contextlib.suppress(ProcessLookupError, psutil.NoSuchProcess):
             if os.getpgid(process.pid) == os.getpgrp():  # kernels have groups of their own, and end with their jobs
-                process.send_signal(signal.SIGINT)
+                process.send_signal(number)
