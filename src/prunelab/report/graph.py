@@ -1,6 +1,7 @@
 """The build of a profile: Snakemake over the run graph, and what to tell of its end."""
 
 import contextlib
+import functools
 import os
 import signal
 import subprocess
@@ -50,10 +51,11 @@ def build(profile: str, cores: int, targets: Sequence[str] = (), *, keep_going: 
     plan = profiles.read(profile)
     if not targets:
         _check_book(plan)
+    read = functools.cache(notebooks.read)  # several runs of one notebook
     for run in plan.runs:
         # Before the first notebook starts: a misspelt parameter of the last run must not cost hours.
         try:
-            parameters.checked(notebooks.read(run.notebook), profiles.resolve(run))
+            parameters.checked(read(run.notebook), profiles.resolve(run))
         except (ValueError, FileNotFoundError) as error:
             raise type(error)(f"profiles/{profile}.yml, run {run.name!r}: {error}") from None
         runs.error(run).unlink(missing_ok=True)
