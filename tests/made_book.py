@@ -6,12 +6,22 @@ import sys
 from io import StringIO
 from pathlib import Path
 
+import pytest
+
+pytest.importorskip("sphinx.application", reason="the book extra is not installed")
+pytest.importorskip("latex2mathml", reason="the book extra is not installed")
+pytest.importorskip("vl_convert", reason="the book extra is not installed")
+
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
 ROOT = Path(__file__).parents[1]
 sys.path.append(str(ROOT / "book" / "_ext"))
 
+# Sphinx and docutils 0.21 warn of each other's next versions; nothing of ours.
+WITHOUT_DEPRECATIONS = [
+    pytest.mark.filterwarnings(f"ignore::{kind}") for kind in ("DeprecationWarning", "PendingDeprecationWarning")
+]
 PROVENANCE = {
     "run": "sweep",
     "notebook": "threshold-sweep",
@@ -60,10 +70,10 @@ class Book:
         self.root = root
         self.run = root / "book" / "executed" / "sweep"
         self.html = root / "_build" / "html"
-        self.write("book/executed/sweep/provenance.json", json.dumps(PROVENANCE))
+        self.write("book/executed/sweep/provenance.json", PROVENANCE)
         self.write("book/executed/sweep/tables/errors.csv", "model,error_percent\nmlp,1.25\nlenet,-3.5\n")
         columns = {"model": "spec of the net", "error_percent": "error [%]"}
-        self.write("book/executed/sweep/tables/errors.json", json.dumps({"columns": columns}))
+        self.write("book/executed/sweep/tables/errors.json", {"columns": columns})
         self.figure("curve", alt="Error rises with the threshold")
         self.figure("knees", alt="The knee of one sign lies below that of both")
         self.write("book/executed/sweep/notebook.md", "---\norphan: true\n---\n# Notebook")
@@ -72,20 +82,21 @@ class Book:
         chapter = "---\norphan: true\n---\n# Threshold pruning\n\n```{run-figure} sweep/knees\n```\n"
         self.write("book/sparseness.md", chapter)
 
-    def write(self, path: str, content: str) -> None:
+    def write(self, path: str, content: object) -> None:
+        """Write a text as it is, anything else as JSON."""
         target = self.root / path
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(content, "utf-8")
+        target.write_text(content if isinstance(content, str) else json.dumps(content), "utf-8")
 
     def figure(self, name: str, *, alt: str) -> None:
         """Write a figure of the run."""
-        self.write(f"book/executed/sweep/figures/{name}.svg", '<svg xmlns="http://www.w3.org/2000/svg"/>')
-        sidecar = {"alt": alt, "caption": "Error.", "table": "errors"}
-        self.write(f"book/executed/sweep/figures/{name}.json", json.dumps(sidecar))
+        self._shown(f"{name}.svg", '<svg xmlns="http://www.w3.org/2000/svg"/>', alt)
 
     def chart(self, name: str, *, alt: str = "Bars that grow from left to right", title: str = "a </script> b") -> str:
         """Write a chart of two bars; the directive that shows it."""
-        view = {
+        specification = {
+            "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
+            "data": {"values": [{"a": "one", "b": 1}, {"a": "two", "b": 2}]},
             "mark": "bar",
             "width": "container",
             "encoding": {
@@ -93,15 +104,14 @@ class Book:
                 "y": {"field": "b", "type": "quantitative"},
             },
         }
-        specification = {
-            "$schema": "https://vega.github.io/schema/vega-lite/v6.json",
-            "data": {"values": [{"a": "one", "b": 1}, {"a": "two", "b": 2}]},
-            **view,
-        }
-        self.write(f"book/executed/sweep/figures/{name}.vl.json", json.dumps(specification))
-        sidecar = {"alt": alt, "caption": "Error.", "table": "errors"}
-        self.write(f"book/executed/sweep/figures/{name}.json", json.dumps(sidecar))
+        self._shown(f"{name}.vl.json", specification, alt)
         return f"```{{run-chart}} sweep/{name}\n```\n"
+
+    def _shown(self, file: str, content: object, alt: str) -> None:
+        """Write what the run shows, and its words."""
+        self.write(f"book/executed/sweep/figures/{file}", content)
+        sidecar = {"alt": alt, "caption": "Error.", "table": "errors"}
+        self.write(f"book/executed/sweep/figures/{file.partition('.')[0]}.json", sidecar)
 
     def claims(self, old: str, new: str) -> None:
         """Write the claims with a part of them changed."""
@@ -112,7 +122,7 @@ class Book:
         """Write the verdict on the first claim, the first case the one least in favour."""
         head = {key: value for key, value in cases[0].items() if key != "margin"}
         verdict = {"study": study, "id": "abs-free-lunch", "published": None, **head, "cases": cases}
-        self.write("book/executed/sweep/claims.json", json.dumps([verdict]))
+        self.write("book/executed/sweep/claims.json", [verdict])
 
     def build(self, page: str | None = None) -> tuple[str, str]:
         """Build, warm after the first time; the page's HTML and the warnings."""
@@ -123,8 +133,8 @@ class Book:
             app = Sphinx(
                 self.root,
                 None,
-                self.root / "_build" / "html",
-                self.root / "_build" / "doctrees",
+                self.html,
+                self.html.with_name("doctrees"),
                 "html",
                 confoverrides={
                     "extensions": ["myst_parser", "prunelab_book"],
@@ -137,7 +147,19 @@ class Book:
                 warning=warnings,
             )
             app.build()
-        return (self.root / "_build" / "html" / "index.html").read_text("utf-8"), warnings.getvalue()
+        return (self.html / "index.html").read_text("utf-8"), warnings.getvalue()
+
+    def built(self, page: str | None = None) -> str:
+        """Build a page that nothing is wrong with; its HTML."""
+        html, warnings = self.build(page)
+        assert not warnings
+        return html
+
+    def refusal(self, page: str | None = None) -> str:
+        """Build a page with an error; what is said of it."""
+        warnings = self.build(page)[1]
+        assert "ERROR" in warnings
+        return warnings
 
 
 def words(html: str) -> str:

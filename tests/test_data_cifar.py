@@ -29,6 +29,7 @@ from made_data import (
 from prunelab import data
 from prunelab.data import cifar, own_images
 from prunelab.data import images as data_images
+from refusals import refused
 
 CLASSES = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")  # labels 0 to 9
 
@@ -199,9 +200,8 @@ def test_an_archive_that_does_not_hold_the_six_files_is_named(extra, said, batch
     del batches["test_batch.bin"]
     publish_archive(monkeypatch, tarred(own / "cifar-10-binary.tar.gz", batches, extra=extra))
 
-    with pytest.raises(ValueError, match=rf"{said}.*replace (it|the archive) with a fresh copy") as caught:
+    with refused(rf"{said}.*replace (it|the archive) with a fresh copy") as caught:
         data.load_images("cifar10")
-    assert "\n" not in str(caught.value)
     assert "own/cifar-10-binary.tar.gz" in str(caught.value)
 
 
@@ -211,9 +211,8 @@ def test_a_damaged_tar_archive_is_one_line(batches, own, monkeypatch):
     for content in (b"", b"<html>busy</html>", whole[: len(whole) // 2], whole[:9] + bytes(50) + whole[59:]):
         path.write_bytes(content)
         publish_archive(monkeypatch, path)
-        with pytest.raises(ValueError, match=r"cifar-10-binary.tar.gz: not a readable tar archive") as caught:
+        with refused(r"cifar-10-binary.tar.gz: not a readable tar archive"):
             data.load_images("cifar10")
-        assert "\n" not in str(caught.value)
 
 
 @given(labels=st.lists(st.integers(0, 255), min_size=1, max_size=5), cut=st.integers(0, 3073))

@@ -11,6 +11,7 @@ from hypothesis.extra import numpy as arrays
 from made_data import encode, pictures, write_set
 from prunelab.data import archive as data_archive
 from prunelab.data import idx
+from refusals import refused
 
 
 def read(folder, **options):
@@ -54,10 +55,8 @@ def test_no_shortened_or_lengthened_file_is_read(data):
     ids=["empty", "html", "matrix", "floats", "no images", "sizes that wrap"],
 )
 def test_a_file_of_another_kind_is_refused_in_one_line_that_names_it(content, rule, tmp_path):
-    with pytest.raises(ValueError, match=rule) as caught:
+    with refused(rule) as caught:
         idx.parse(tmp_path / "images", content, dimensions=3)
-
-    assert "\n" not in str(caught.value)
     assert str(tmp_path / "images") in str(caught.value)
 
 

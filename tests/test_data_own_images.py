@@ -9,6 +9,7 @@ from PIL import Image
 from made_data import encode, spread, zipped
 from prunelab import data
 from prunelab.data import idx, own_images
+from refusals import refused
 
 
 def picture(shade, mode="L", size=(4, 3)):
@@ -173,10 +174,8 @@ TRAIN = by_class("cat", "dog", prefix="train/")
     ],
 )
 def test_an_unusable_set_is_refused_in_one_line_that_names_the_file(members, rule, place):
-    with pytest.raises(ValueError, match=rule) as caught:
+    with refused(rule) as caught:
         own_images.load(place(members))
-
-    assert "\n" not in str(caught.value)
     assert "0x" not in str(caught.value)
 
 

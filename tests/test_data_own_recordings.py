@@ -13,6 +13,7 @@ from prunelab import data
 from prunelab.data import own_recordings, wav
 from prunelab.data.recordings import load_recordings
 from prunelab.data.spoken import RATE
+from refusals import refused
 
 SPOKEN = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
@@ -185,10 +186,8 @@ BAD_RECORDINGS = {
 
 @pytest.mark.parametrize(("content", "said"), BAD_RECORDINGS.values(), ids=BAD_RECORDINGS)
 def test_a_recording_that_cannot_be_used_is_named_in_one_line(content, said, mine):
-    with pytest.raises(ValueError, match=rf"mine/a\.wav: .*{said}") as caught:
+    with refused(rf"mine/a\.wav: .*{said}"):
         only(mine, content)
-
-    assert "\n" not in str(caught.value)
 
 
 def test_a_recording_too_short_for_its_words_is_refused(mine):
@@ -242,9 +241,8 @@ ROW_ERRORS = {
 def test_a_line_of_the_table_that_cannot_be_used_is_named(rows, said, mine):
     source = write(mine, [*THREE, *rows])
 
-    with pytest.raises(ValueError, match=said) as caught:
+    with refused(said) as caught:
         load_recordings(source)
-    assert "\n" not in str(caught.value)
     assert "transcripts.csv" in str(caught.value)
 
 
@@ -313,9 +311,8 @@ def test_a_table_of_another_shape_is_refused(content, said, mine):
     source = write(mine, THREE)
     (mine / "transcripts.csv").write_bytes(content)
 
-    with pytest.raises(ValueError, match=f"transcripts.csv: .*{said}") as caught:
+    with refused(f"transcripts.csv: .*{said}"):
         load_recordings(source)
-    assert "\n" not in str(caught.value)
 
 
 def test_too_large_a_recording_is_refused_unread(mine, monkeypatch):

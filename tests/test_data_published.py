@@ -9,6 +9,7 @@ import pytest
 from made_data import everything_in, known, load, registry, row, write_set
 from prunelab import data
 from prunelab.data import idx, images, published, recordings
+from refusals import refused
 
 IMAGES = f"{idx.FILES[0]}.gz"
 KNOWN = {**images.KNOWN, **recordings.KNOWN}
@@ -98,10 +99,9 @@ def test_a_damaged_delivery_is_reported_leaves_nothing_behind_and_the_next_mirro
     reports = []
     first = known(each.name).mirrors[0]
 
-    with pytest.raises(FileNotFoundError, match=f"could not be downloaded.*({SAID[damage][each.name]})") as caught:
+    with refused(f"could not be downloaded.*({SAID[damage][each.name]})", FileNotFoundError):
         data.get(each.name, mirrors=[first], report=lambda line: None)
     assert everything_in(cache) == []
-    assert "\n" not in str(caught.value)
 
     data.get(each.name, report=reports.append)
     assert everything_in(cache) == complete(each)

@@ -6,6 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from prunelab.report import parameters
+from refusals import refused
 
 CELL = """\
 data: str = "digits"  # where from: a name = a data set
@@ -104,10 +105,8 @@ def test_values_of_the_command_line_are_read_as_yaml_1_2_reads_them(text, value)
     ],
 )
 def test_assignments_that_cannot_be_read_are_refused_in_one_line(assignments, said):
-    with pytest.raises(ValueError, match=said) as caught:
+    with refused(said):
         parameters.parse(assignments)
-
-    assert "\n" not in str(caught.value)
 
 
 def test_a_parameter_file_reads_numbers_as_the_command_line_does(tmp_path):
@@ -178,10 +177,8 @@ def test_declared_finds_what_papermill_misses():
     ],
 )
 def test_a_parameters_cell_of_another_form_is_refused(cells, said):
-    with pytest.raises(ValueError, match=said) as caught:
+    with refused(said):
         parameters.declared(notebook(*cells))
-
-    assert "\n" not in str(caught.value)
 
 
 def test_checked_values_come_in_the_declared_order_and_type():
@@ -221,10 +218,8 @@ def test_checked_values_come_in_the_declared_order_and_type():
     ],
 )
 def test_a_value_that_does_not_fit_is_refused_with_the_likely_fix(given, said):
-    with pytest.raises(ValueError, match=said) as caught:
+    with refused(said):
         parameters.checked(notebook(CELL), given)
-
-    assert "\n" not in str(caught.value)
 
 
 def test_null_is_taken_where_the_default_is_null():
