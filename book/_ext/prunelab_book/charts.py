@@ -12,7 +12,7 @@ from sphinx.util.osutil import relative_uri
 from sphinx.writers.html5 import HTML5Translator
 
 from prunelab import files
-from prunelab_book import links, results
+from prunelab_book import links, pages, results
 from prunelab_book.figures import Shown
 
 # In the built book. Sphinx empties and fills _static by itself, on a schedule of its own.
@@ -32,7 +32,7 @@ class RunChart(Shown):
     def shown(self, folder: Path, name: str, about: Mapping[str, Any]) -> nodes.Node:
         """The chart, and what stands in its place without scripts."""
         path = folder / "figures" / f"{name}.vl.json"
-        self.env.note_dependency(str(path))
+        pages.note(self.env, path)
         compact = json.dumps(results.read_json(path), ensure_ascii=False, separators=(",", ":"))
         chart = Chart("", id_=f"chart-{folder.name}-{name}", specification=compact, alt=about["alt"])
         data = links.download(folder / "tables" / f"{about['table']}.csv", f"{about['table']}.csv", self.env)

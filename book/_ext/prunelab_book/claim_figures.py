@@ -3,11 +3,10 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from docutils import nodes
 from sphinx import addnodes
 from sphinx.environment import BuildEnvironment
 
-from prunelab_book import results
+from prunelab_book import links, results
 from prunelab_book.tables import target
 from prunelab_book.verdicts import Finding
 
@@ -45,13 +44,4 @@ def link(env: BuildEnvironment, figure: str) -> addnodes.pending_xref:
     """
     place, run, name = target(figure, {})
     results.read_json(results.run_folder(Path(env.srcdir), place, run) / "figures" / f"{name}.json")
-    return addnodes.pending_xref(
-        "",
-        nodes.inline("", name.replace("-", " ")),
-        refdomain="std",
-        reftype="ref",
-        reftarget=f"{run}-{name}",
-        refdoc=env.docname,
-        refexplicit=True,
-        refwarn=True,
-    )
+    return links.reference("ref", f"{run}-{name}", name.replace("-", " "), env, explicit=True)

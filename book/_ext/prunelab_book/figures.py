@@ -1,6 +1,6 @@
 """Directive {run-figure}: a figure of a run with its alternative text, caption, data and command."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
-from sphinx.util.docutils import SphinxDirective
+from sphinx.environment import BuildEnvironment
 
-from prunelab_book import links, results, text
+from prunelab_book import links, pages, results, text
 from prunelab_book.tables import target
 
 
-class Shown(SphinxDirective, ABC):
+class Shown(pages.ResultDirective):
     """What is common to the directives that show a figure of a run; its words come from figures/<name>.json.
 
     Figures are drawn by the build; the published ones by a run that reads the published tables, so that the only
@@ -25,22 +25,11 @@ class Shown(SphinxDirective, ABC):
     option_spec: ClassVar = {"name": directives.unchanged}
     looks: ClassVar[str]  # class of the figure
 
-    def run(self) -> list[nodes.Node]:
+    def laid_out(self) -> list[nodes.Node]:
         """The figure and, beneath it, where it comes from."""
-        try:
-            return self._nodes()
-        except results.ResultError as error:
-            raise self.error(f"{self.name}: {error}") from error
-
-    def _nodes(self) -> list[nodes.Node]:
-        """Read the sidecar and lay out."""
         place, run, name = target(self.arguments[0], self.options)
         folder = results.run_folder(Path(self.env.srcdir), place, run)
-        sidecar = folder / "figures" / f"{name}.json"
-        self.env.note_dependency(str(sidecar))
-        about = results.read_json(sidecar)
-        if not about["alt"].strip():
-            raise results.ResultError(f"{run}/figures/{name}.json has no alternative text")
+        about = sidecar(self.env, folder, name)
         shown = self.shown(folder, name, about)
         figure = nodes.figure("", shown, nodes.caption("", text.tight(about["caption"])), classes=[self.looks])
         self.options.setdefault("name", f"{run}-{name}")
@@ -59,8 +48,23 @@ class RunFigure(Shown):
 
     def shown(self, folder: Path, name: str, about: Mapping[str, Any]) -> nodes.Node:
         """The picture."""
-        picture = folder / "figures" / f"{name}.svg"
-        return nodes.image(uri=f"/{picture.relative_to(self.env.srcdir).as_posix()}", alt=about["alt"])
+        return picture(self.env, folder, name, about)
+
+
+def sidecar(env: BuildEnvironment, folder: Path, name: str) -> Mapping[str, Any]:
+    """What a run says of one of its figures; ResultError where it has no words for who cannot see it."""
+    path = folder / "figures" / f"{name}.json"
+    pages.note(env, path)
+    about: Mapping[str, Any] = results.read_json(path)
+    if not about["alt"].strip():
+        raise results.ResultError(f"{folder.name}/figures/{name}.json has no alternative text")
+    return about
+
+
+def picture(env: BuildEnvironment, folder: Path, name: str, about: Mapping[str, Any]) -> nodes.image:
+    """The picture of a figure."""
+    path = folder / "figures" / f"{name}.svg"
+    return nodes.image(uri=f"/{path.relative_to(env.srcdir).as_posix()}", alt=about["alt"])
 
 
 def setup(app: Sphinx) -> None:

@@ -7,12 +7,10 @@ from typing import ClassVar
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
-from sphinx.util.docutils import SphinxDirective
 
 from prunelab import claims
-from prunelab_book import claim_figures, links, results, tables, text, translations, verdicts
+from prunelab_book import claim_figures, links, pages, results, tables, text, translations, verdicts
 from prunelab_book.details import details
-from prunelab_book.listings import note_listing
 
 WORDS = {
     "reproduced": "reproduced",
@@ -29,7 +27,7 @@ def badge(verdict: str, word: str | None = None) -> nodes.inline:
     return nodes.inline("", word or WORDS[verdict], classes=["pl-badge", f"pl-{nodes.make_id(verdict)}"])
 
 
-class Findings(SphinxDirective):
+class Findings(pages.ResultDirective):
     """{findings}: a table of the claims of one study (option study), each with a link to the figure that shows it.
 
     Option: language, for the statements, verdicts and effects alone in another language (book/claims-<language>.yml).
@@ -37,21 +35,13 @@ class Findings(SphinxDirective):
 
     option_spec: ClassVar = {"study": directives.unchanged_required, "language": directives.unchanged_required}
 
-    def run(self) -> list[nodes.Node]:
+    def laid_out(self) -> list[nodes.Node]:
         """The table, beneath lines that say on what the claims were decided."""
-        note_listing(self.env)
-        try:
-            return self._nodes()
-        except (results.ResultError, ValueError) as error:
-            raise self.error(f"findings: {error}") from error
-
-    def _nodes(self) -> list[nodes.Node]:
-        """Read the claims, both sets of verdicts and the figures."""
+        pages.note_listing(self.env)
         source = Path(self.env.srcdir)
         if "study" not in self.options:
             raise results.ResultError("wants a study in its option of that name")
-        for file in verdicts.files(source):
-            self.env.note_dependency(str(file))
+        pages.note(self.env, *verdicts.files(source))
         found = verdicts.findings(source, self.options["study"])
         figures = claim_figures.named(found)
         if "language" in self.options:
@@ -93,7 +83,7 @@ class Findings(SphinxDirective):
     def _translated(self, found: Sequence[verdicts.Finding], figures: Mapping[str, str], language: str) -> nodes.table:
         """The table in another language: statement, verdicts and effects; the rest is a link away."""
         source = Path(self.env.srcdir)
-        self.env.note_dependency(str(translations.path(source, language)))
+        pages.note(self.env, translations.path(source, language))
         words = translations.load(source, language)
 
         def verdict(decided: verdicts.Decided | None) -> list[nodes.Node]:

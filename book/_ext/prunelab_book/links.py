@@ -7,7 +7,7 @@ from docutils import nodes
 from sphinx import addnodes
 from sphinx.environment import BuildEnvironment
 
-from prunelab_book import results
+from prunelab_book import pages, results
 
 
 def download(path: Path, text: str, env: BuildEnvironment) -> addnodes.download_reference:
@@ -16,17 +16,16 @@ def download(path: Path, text: str, env: BuildEnvironment) -> addnodes.download_
     return addnodes.download_reference("", "", nodes.Text(text), reftarget=target, refdoc=env.docname)
 
 
-def page(docname: str, text: str, env: BuildEnvironment) -> addnodes.pending_xref:
-    """A link to another page of the book; a page that is not there is a build warning."""
+def page(docname: str, text: str, env: BuildEnvironment, *, explicit: bool = True) -> addnodes.pending_xref:
+    """A link to another page of the book, by its title where the text is not `explicit`."""
+    return reference("doc", f"/{docname}", text, env, explicit=explicit)
+
+
+def reference(kind: str, target: str, text: str, env: BuildEnvironment, *, explicit: bool) -> addnodes.pending_xref:
+    """A link within the book, "doc" or "ref"; a target that is not there is a build warning."""
+    about = {"refdomain": "std", "refdoc": env.docname, "refwarn": True}
     return addnodes.pending_xref(
-        "",
-        nodes.inline("", text),
-        refdomain="std",
-        reftype="doc",
-        reftarget=f"/{docname}",
-        refdoc=env.docname,
-        refexplicit=True,
-        refwarn=True,
+        "", nodes.inline("", text), reftype=kind, reftarget=target, refexplicit=explicit, **about
     )
 
 
@@ -65,7 +64,7 @@ def provenance(env: BuildEnvironment, place: str, run: str, table: str | None) -
 def again(folder: Path, env: BuildEnvironment, label: str = "Again: ") -> list[nodes.Node]:
     """The command that makes a run again."""
     source = folder / "provenance.json"
-    env.note_dependency(str(source))
+    pages.note(env, source)
     return [nodes.Text(label), nodes.literal("", results.read_json(source)["command"])]
 
 

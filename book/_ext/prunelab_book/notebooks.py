@@ -5,7 +5,7 @@ from pathlib import Path
 from docutils import nodes
 from sphinx.application import Sphinx
 
-from prunelab_book import links, results
+from prunelab_book import links, pages, results
 
 # Before Sphinx collects titles and downloads (priority 500), so that sidebar and file links know of them.
 EARLY = 400
@@ -26,7 +26,7 @@ def _complete(app: Sphinx, doctree: nodes.document) -> None:
         picture = Path(image["uri"])
         if picture.parent.name == "figures":
             sidecar = folder / picture.with_suffix(".json")
-            env.note_dependency(str(sidecar))
+            pages.note(env, sidecar)
             place = image.parent.parent
             beneath = links.provenance(env, "build", parts[2], results.read_json(sidecar)["table"])
             place.insert(place.index(image.parent) + 1, beneath)

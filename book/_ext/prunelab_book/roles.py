@@ -7,7 +7,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxRole
 
-from prunelab_book import cells, results, text, translations, verdicts
+from prunelab_book import cells, pages, results, text, translations, verdicts
 from prunelab_book.findings import badge
 
 
@@ -38,8 +38,7 @@ class ResultRole(SphinxRole, ABC):
         if not wanted.table or not wanted.column:
             raise results.ResultError(f"wants {cells.SHAPE}, got {written!r}")
         path = cells.path(Path(self.env.srcdir), place, wanted.table)
-        for file in (path, path.with_suffix(".json")):
-            self.env.note_dependency(str(file))
+        pages.note(self.env, path, path.with_suffix(".json"))
         return path, wanted
 
     @abstractmethod
@@ -49,8 +48,7 @@ class ResultRole(SphinxRole, ABC):
     def decided(self, place: str, study: str, claim: str) -> verdicts.Decided:
         """What is decided on a claim; the page is read again when it changes."""
         source = Path(self.env.srcdir)
-        for file in verdicts.files(source):
-            self.env.note_dependency(str(file))
+        pages.note(self.env, *verdicts.files(source))
         return verdicts.find(source, place, study, claim)
 
 
@@ -75,7 +73,7 @@ class TranslatedRole(ResultRole):
     def node(self, language: str, place: str, written: str) -> nodes.Node:
         """The estimate as text."""
         source = Path(self.env.srcdir)
-        self.env.note_dependency(str(translations.path(source, language)))
+        pages.note(self.env, translations.path(source, language))
         entry = cells.entry(*self.cell(place, written))
         return nodes.inline(self.rawtext, translations.load(source, language).estimate(entry), classes=["pl-value"])
 

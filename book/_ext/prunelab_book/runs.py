@@ -7,30 +7,21 @@ from typing import Any, ClassVar
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
-from sphinx.util.docutils import SphinxDirective
 
 from prunelab import claims
-from prunelab_book import links, results, tables, text, verdicts
+from prunelab_book import links, pages, results, tables, text, verdicts
 from prunelab_book.details import details
 from prunelab_book.findings import WORDS, badge
-from prunelab_book.listings import note_listing
 
 
-class Runs(SphinxDirective):
+class Runs(pages.ResultDirective):
     """{runs}: table of the runs of this build, or of the published ones (option profile)."""
 
     option_spec: ClassVar = {"profile": directives.unchanged}
 
-    def run(self) -> list[nodes.Node]:
-        """The table of runs."""
-        try:
-            return self._nodes()
-        except (results.ResultError, ValueError) as error:
-            raise self.error(f"runs: {error}") from error
-
-    def _nodes(self) -> list[nodes.Node]:
+    def laid_out(self) -> list[nodes.Node]:
         """One row a run, from its provenance."""
-        note_listing(self.env)
+        pages.note_listing(self.env)
         place = self.options.get("profile", "build")
         names = results.run_names(Path(self.env.srcdir), place)
         if not names:
@@ -42,7 +33,7 @@ class Runs(SphinxDirective):
         """Cells of one run."""
         folder = results.run_folder(Path(self.env.srcdir), place, run)
         source = folder / "provenance.json"
-        self.env.note_dependency(str(source))
+        pages.note(self.env, source)
         about = results.read_json(source)
         title = links.page(links.notebook_page(run), run, self.env) if place == "build" else nodes.Text(run)
         command = nodes.paragraph("", "", nodes.literal("", about["command"]))
@@ -62,7 +53,7 @@ class Runs(SphinxDirective):
         """How many claims the run decided, by verdict."""
         if not path.is_file():
             return [nodes.paragraph("", "none")]
-        self.env.note_dependency(str(path))
+        pages.note(self.env, path)
         decided = claims.read(path)
         counts = Counter(entry.verdict for entry in decided)
         who = nodes.paragraph("", verdicts.subjects(entry.cases for entry in decided), classes=["pl-effect"])

@@ -8,9 +8,8 @@ from typing import ClassVar
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
-from sphinx.util.docutils import SphinxDirective
 
-from prunelab_book import cells, links, results, text
+from prunelab_book import cells, links, pages, results, text
 from prunelab_book.cells import Reference, conditions, split
 from prunelab_book.details import details
 
@@ -39,7 +38,7 @@ def is_number(cell: str) -> bool:
     return True
 
 
-class RunTable(SphinxDirective):
+class RunTable(pages.ResultDirective):
     """{run-table} run/name: a table of a run, with its download and the command that makes it again.
 
     Options: profile (build or published), where (column=text by commas), columns (names by commas), limit (at most so
@@ -64,15 +63,10 @@ class RunTable(SphinxDirective):
         "bare": directives.flag,
     }
 
-    def run(self) -> list[nodes.Node]:
+    def laid_out(self) -> list[nodes.Node]:
         """The table, the meaning of its columns, and its provenance."""
-        try:
-            return self._pivot() if "rows" in self.options else self._nodes()
-        except results.ResultError as error:
-            raise self.error(f"run-table: {error}") from error
-
-    def _nodes(self) -> list[nodes.Node]:
-        """Read, select and lay out."""
+        if "rows" in self.options:
+            return self._pivot()
         place, run, name = target(self.arguments[0], self.options)
         folder = results.run_folder(Path(self.env.srcdir), place, run)
         full = self._read(folder / "tables" / f"{name}.csv")
@@ -105,8 +99,7 @@ class RunTable(SphinxDirective):
 
     def _read(self, path: Path) -> results.Table:
         """A table; the page is read again when it changes."""
-        for file in (path, path.with_suffix(".json")):
-            self.env.note_dependency(str(file))
+        pages.note(self.env, path, path.with_suffix(".json"))
         return results.table(path)
 
     def _pivot(self) -> list[nodes.Node]:
