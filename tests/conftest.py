@@ -15,7 +15,7 @@ settings.register_profile("usual", settings.get_profile("untimed"), derandomize=
 settings.register_profile("thorough", settings.get_profile("untimed"), derandomize=False, max_examples=1000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "usual"))
 
-pytest_plugins = ("made_data",)
+pytest_plugins = ("made_data", "tiny")
 
 # Small tensors: a second thread costs more than it brings, and two test processes would fight over the cores.
 torch.set_num_threads(1)

@@ -20,12 +20,10 @@ Executions = list[dict[str, object]]
 
 
 @pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    made = tiny.make(tmp_path / "project")
-    monkeypatch.setenv("PRUNELAB_ROOT", str(made))
+def root(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("COLUMNS", "200")
-    monkeypatch.chdir(made)
-    return made
+    monkeypatch.chdir(root)
+    return root
 
 
 @pytest.fixture

@@ -66,16 +66,12 @@ def kernels():
 
 
 @pytest.fixture(params=["started anew", "forked"])
-def project(request, kernels, tmp_path, monkeypatch):
+def project(request, kernels, bare, monkeypatch):
     if request.param == "forked":
         monkeypatch.setenv(warm.SOCKET, kernels[warm.SOCKET])
-    for name in ("profiles", "notebooks"):
-        (tmp_path / name).mkdir()
-    (tmp_path / "_config.yml").touch()
-    (tmp_path / "notebooks/sweep.py").write_text(SWEEP, encoding="utf-8")
-    monkeypatch.setenv("PRUNELAB_ROOT", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+    (bare / "notebooks/sweep.py").write_text(SWEEP, encoding="utf-8")
+    monkeypatch.chdir(bare)
+    return bare
 
 
 def run(mode="quiet", **parameters):

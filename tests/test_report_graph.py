@@ -49,6 +49,15 @@ def wait_until(condition: Callable[[], bool], driver: subprocess.Popen[Any]) -> 
         time.sleep(0.05)
 
 
+def append(file: Path, text: str) -> None:
+    file.write_text(file.read_text() + text)
+
+
+def exchange(file: Path, old: str, new: str) -> None:
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new))
+
+
 def written(root: Path) -> dict[Path, int]:
     """When each file of the results and of the book was written."""
     folders = (root / "results", root / "_build", root / "book")
@@ -121,8 +130,7 @@ def test_two_builds_of_the_book_are_the_same_bytes(project: Path):
 
 
 def test_a_changed_parameter_runs_its_run_and_those_that_read_it_alone(project: Path):
-    path = project / "profiles/quick.yml"
-    path.write_text(path.read_text().replace("[4, 5]", "[4, 5, 6]"))
+    exchange(project / "profiles/quick.yml", "[4, 5]", "[4, 5, 6]")
 
     finish(project, TOTAL)
 
@@ -131,8 +139,7 @@ def test_a_changed_parameter_runs_its_run_and_those_that_read_it_alone(project: 
 
 
 def test_a_changed_module_of_the_package_is_an_input_of_the_run_that_imports_it(project: Path):
-    with (project / "notebooks/total.py").open("a") as notebook:
-        notebook.write("\nimport prunelab.files\n")
+    append(project / "notebooks/total.py", "\nimport prunelab.files\n")
 
     sources = runs.sources_of(profiles.read("quick").run("total"))
 
@@ -158,10 +165,8 @@ def test_damaged_results_are_made_again_and_what_reads_them_stays_when_they_come
 
 def test_a_failed_run_leaves_earlier_results_and_the_others_finish(project: Path):
     before = files.digest(project / "results/quick/one")
-    with (project / "notebooks/count.py").open("a") as notebook:
-        notebook.write('raise ValueError("no more numbers")\n')
-    with (project / "notebooks/recount.py").open("a") as notebook:
-        notebook.write("print('changed')\n")
+    append(project / "notebooks/count.py", 'raise ValueError("no more numbers")\n')
+    append(project / "notebooks/recount.py", "print('changed')\n")
 
     with pytest.raises(
         execute.RunError, match=r"^1 of 3 runs of profile 'quick' failed: one: .*no more numbers.*failed"
@@ -175,8 +180,7 @@ def test_a_failed_run_leaves_earlier_results_and_the_others_finish(project: Path
 
 def test_a_book_that_warns_fails_in_one_line_and_leaves_the_pages_that_stand(project: Path):
     before = files.digest(book.pages())
-    with (project / "book/index.md").open("a") as page:
-        page.write("\n[nowhere](missing.md)\n")
+    append(project / "book/index.md", "\n[nowhere](missing.md)\n")
 
     with pytest.raises(execute.RunError, match=r"^the book was not built: book/index\.md:3: WARNING: .*; all of it in"):
         graph.build("quick", 1)
@@ -185,8 +189,7 @@ def test_a_book_that_warns_fails_in_one_line_and_leaves_the_pages_that_stand(pro
 
 
 def test_a_build_tells_of_an_error_once(project: Path):
-    with (project / "book/index.md").open("a") as page:
-        page.write("\n[nowhere](missing.md)\n")
+    append(project / "book/index.md", "\n[nowhere](missing.md)\n")
     command = [sys.executable, "-m", "prunelab.cli", "build"]
 
     done = subprocess.run(command, cwd=project, capture_output=True, text=True)
@@ -206,8 +209,7 @@ def test_a_profile_that_lacks_runs_of_the_book_is_refused_before_it_starts_unles
 
 
 def test_a_run_named_by_a_path_that_leads_nowhere_stops_a_build_before_it_starts(project: Path):
-    path = project / "profiles/quick.yml"
-    path.write_text(path.read_text().replace('"@two"', "./none"))
+    exchange(project / "profiles/quick.yml", '"@two"', "./none")
 
     with pytest.raises(FileNotFoundError, match=r"profiles/quick\.yml, run 'total': nothing at '\./none'"):
         graph.build("quick", 1)
@@ -223,8 +225,7 @@ def test_ctrl_c_while_programs_are_still_being_imported_leaves_no_traceback(tmp_
 
 
 def test_a_parameter_that_a_notebook_does_not_declare_stops_a_build_before_it_starts(project: Path):
-    path = project / "profiles/quick.yml"
-    path.write_text(path.read_text().replace("numbers: [4, 5]", "nubmers: [4, 5]"))
+    exchange(project / "profiles/quick.yml", "numbers: [4, 5]", "nubmers: [4, 5]")
 
     with pytest.raises(ValueError, match=r"run 'two'.*no parameter 'nubmers'; did you mean 'numbers'\?"):
         graph.build("quick", 1)
@@ -234,8 +235,7 @@ def test_a_parameter_that_a_notebook_does_not_declare_stops_a_build_before_it_st
 def held(tmp_path: Path) -> Iterator[Path]:
     """A fresh project whose run `two` is at work until it is released."""
     root = tiny.make(tmp_path / "held")
-    with (root / "notebooks/recount.py").open("a") as notebook:
-        notebook.write("\nwhile not Path('../../../released').exists():\n    time.sleep(0.05)\n")
+    append(root / "notebooks/recount.py", "\nwhile not Path('../../../released').exists():\n    time.sleep(0.05)\n")
     yield root
     release(root)
 

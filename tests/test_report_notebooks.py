@@ -26,14 +26,10 @@ print(seeds)
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
-    for name in ("profiles", "notebooks"):
-        (tmp_path / name).mkdir()
-    (tmp_path / "_config.yml").touch()
-    (tmp_path / "notebooks/sweep.py").write_text(TEXT, encoding="utf-8")
-    (tmp_path / "notebooks/nets.py").write_text("# %%\n1\n", encoding="utf-8")
-    monkeypatch.setenv("PRUNELAB_ROOT", str(tmp_path))
-    return tmp_path
+def folder(bare):
+    (bare / "notebooks/sweep.py").write_text(TEXT, encoding="utf-8")
+    (bare / "notebooks/nets.py").write_text("# %%\n1\n", encoding="utf-8")
+    return bare
 
 
 def test_names_are_those_of_the_text_notebooks_in_order(folder):

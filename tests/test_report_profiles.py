@@ -4,17 +4,10 @@ from pathlib import Path
 
 import pytest
 
-import tiny
 from prunelab import files
 from prunelab.report import profiles
 from prunelab.report import runs as report_runs
 from refusals import refused
-
-
-@pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("PRUNELAB_ROOT", str(tmp_path / "project"))
-    return tiny.make(tmp_path / "project")
 
 
 def write(root: Path, runs: str, name: str = "mine") -> None:

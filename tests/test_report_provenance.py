@@ -9,13 +9,10 @@ from prunelab.report import provenance
 
 
 @pytest.fixture
-def folder(tmp_path, monkeypatch):
-    for name in ("profiles", "notebooks", "results/quick/.sweep.tmp/tables"):
-        (tmp_path / name).mkdir(parents=True)
-    (tmp_path / "_config.yml").touch()
-    (tmp_path / "notebooks/sweep.py").write_text("# %%\n1\n", encoding="utf-8")
-    monkeypatch.setenv("PRUNELAB_ROOT", str(tmp_path))
-    return tmp_path / "results/quick/.sweep.tmp"
+def folder(bare):
+    (bare / "results/quick/.sweep.tmp/tables").mkdir(parents=True)
+    (bare / "notebooks/sweep.py").write_text("# %%\n1\n", encoding="utf-8")
+    return bare / "results/quick/.sweep.tmp"
 
 
 def collected(folder, parameters):
@@ -119,17 +116,14 @@ def test_a_dependency_that_is_not_installed_is_left_out(monkeypatch):
     assert provenance.packages().keys() == {"torch"}
 
 
-def test_the_commit_time_is_that_of_the_last_commit_and_1980_without_any(tmp_path, monkeypatch):
-    for mark in ("_config.yml", "profiles"):
-        (tmp_path / mark).mkdir()
-    monkeypatch.setenv("PRUNELAB_ROOT", str(tmp_path))
-    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(tmp_path.parent))
+def test_the_commit_time_is_that_of_the_last_commit_and_1980_without_any(bare, monkeypatch):
+    monkeypatch.setenv("GIT_CEILING_DIRECTORIES", str(bare.parent))
 
     assert provenance.commit_time() == 315532800
     who = ["-c", "user.name=n", "-c", "user.email=e@example.org", "-c", "commit.gpgsign=false"]
-    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    subprocess.run(["git", "init", "-q"], cwd=bare, check=True)
     assert provenance.commit_time() == 315532800
     environment = {**os.environ, "GIT_COMMITTER_DATE": "1234567890 +0000"}
     command = ["git", *who, "commit", "-q", "--allow-empty", "-m", "first"]
-    subprocess.run(command, cwd=tmp_path, env=environment, check=True)
+    subprocess.run(command, cwd=bare, env=environment, check=True)
     assert provenance.commit_time() == 1234567890

@@ -7,7 +7,6 @@ from typing import Annotated as A
 
 import pytest
 
-import tiny
 from prunelab import files
 from prunelab.report import profiles, publish, runs
 from prunelab.tables import Table
@@ -32,13 +31,11 @@ def finish(run: profiles.Run) -> None:
 
 
 @pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def root(root: Path) -> Path:
     """A project whose runs are all finished."""
-    monkeypatch.setenv("PRUNELAB_ROOT", str(tmp_path / "project"))
-    made = tiny.make(tmp_path / "project")
     for run in profiles.read("quick").runs:
         finish(run)
-    return made
+    return root
 
 
 def names(folder: Path) -> list[str]:

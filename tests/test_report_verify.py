@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import tiny
 from prunelab import files
 from prunelab.report import runs, verify
 from prunelab.report.profiles import Run
@@ -155,16 +154,14 @@ def test_two_numbers_are_within_a_tolerance_exactly_when_their_distance_is(old: 
 
 
 @pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("PRUNELAB_ROOT", str(tmp_path / "project"))
-
+def root(root: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     def executed(run: Run, out: Path, *, inputs: Path | None = None) -> Path:
         """Stand in for the execution of a run: the same table each time."""
         assert all(((inputs or run.folder.parent) / name).is_dir() for name in run.inputs)
         return write(out, ROWS)
 
     monkeypatch.setattr(runs, "execute_run", executed)
-    return tiny.make(tmp_path / "project")
+    return root
 
 
 def test_a_profile_is_run_again_and_its_scratch_folder_removed_when_all_agrees(root: Path):

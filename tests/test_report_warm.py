@@ -72,15 +72,11 @@ Path("drawn.json").write_text(json.dumps([random.random(), numpy.random.random()
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for folder in ("notebooks", "profiles"):
-        (tmp_path / folder).mkdir()
-    (tmp_path / "_config.yml").touch()
+def project(bare: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, text in (("mess", MESS), ("look", LOOK)):
-        (tmp_path / "notebooks" / f"{name}.py").write_text(text, encoding="utf-8")
-    monkeypatch.setenv("PRUNELAB_ROOT", str(tmp_path))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+        (bare / "notebooks" / f"{name}.py").write_text(text, encoding="utf-8")
+    monkeypatch.chdir(bare)
+    return bare
 
 
 @pytest.fixture

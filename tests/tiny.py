@@ -3,6 +3,8 @@
 import shutil
 from pathlib import Path
 
+import pytest
+
 REPOSITORY = Path(__file__).parents[1]
 # Libraries that take long to import, for what answers at once to do without.
 HEAVY = {"torch", "scipy", "sklearn", "matplotlib", "altair", "nbclient", "papermill", "snakemake", "sphinx"}
@@ -86,3 +88,20 @@ def executed(root: Path) -> list[str]:
     """List the notebooks that were started, in order, each as often as it was."""
     log = root / "executed.log"
     return log.read_text().split() if log.exists() else []
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Write the project, and let it be the one that is meant."""
+    monkeypatch.setenv("PRUNELAB_ROOT", str(tmp_path / "project"))
+    return make(tmp_path / "project")
+
+
+@pytest.fixture
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let a project be meant that has nothing yet."""
+    for folder in ("notebooks", "profiles"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "_config.yml").touch()
+    monkeypatch.setenv("PRUNELAB_ROOT", str(tmp_path))
+    return tmp_path
