@@ -32,6 +32,15 @@ def sixteen_bit(samples, rate=RATE):
     return encoded(np.rint(samples * 2**15).astype(np.int16), rate)
 
 
+def twenty_four_bit(numbers):
+    """Encode by the standard library's writer, since scipy has none for 24 bit."""
+    out = io.BytesIO()
+    with wave.open(out, "wb") as file:
+        file.setparams((1, 3, RATE, 0, "NONE", ""))
+        file.writeframes(b"".join(number.to_bytes(3, "little", signed=True) for number in numbers))
+    return out.getvalue()
+
+
 def write(folder, rows, *, columns=("file", "words", "part"), contents=None):
     """Write a CSV and, for each row, a wav file of its own."""
     folder.mkdir(exist_ok=True)
@@ -97,7 +106,7 @@ def test_a_table_as_spreadsheets_write_it_is_read(mine):
 
 
 def test_files_in_folders_below_are_found_and_hidden_ones_passed_over(mine):
-    source = write(mine, [("x/a.wav", "one", "train"), *THREE[1:]], contents=None)
+    source = write(mine, [("x/a.wav", "one", "train"), *THREE[1:]])
     (mine / "._b.wav").write_bytes(b"left by a file system")
     (mine / "notes.txt").write_text("not a recording")
 
@@ -106,31 +115,20 @@ def test_files_in_folders_below_are_found_and_hidden_ones_passed_over(mine):
 
 # Each format's own numbers for the same three samples: a quarter up, silence, half down.
 FORMATS = {
-    "8 bit": np.array([160, 128, 64], np.uint8),
-    "16 bit": np.array([8192, 0, -16384], np.int16),
-    "32 bit": np.array([2**29, 0, -(2**30)], np.int32),
-    "float": np.array([0.25, 0, -0.5], np.float32),
-    "double": np.array([0.25, 0, -0.5], np.float64),
+    "8 bit": encoded(np.array([160, 128, 64] * 400, np.uint8)),
+    "16 bit": encoded(np.array([8192, 0, -16384] * 400, np.int16)),
+    "24 bit": twenty_four_bit([2**21, 0, -(2**22)] * 400),
+    "32 bit": encoded(np.array([2**29, 0, -(2**30)] * 400, np.int32)),
+    "float": encoded(np.array([0.25, 0, -0.5] * 400, np.float32)),
+    "double": encoded(np.array([0.25, 0, -0.5] * 400, np.float64)),
 }
 
 
-@pytest.mark.parametrize("numbers", FORMATS.values(), ids=FORMATS)
-def test_every_format_of_samples_has_the_same_full_scale(numbers, mine):
-    samples = only(mine, encoded(np.tile(numbers, 400)))
+@pytest.mark.parametrize("content", FORMATS.values(), ids=FORMATS)
+def test_every_format_of_samples_has_the_same_full_scale(content, mine):
+    samples = only(mine, content)
 
     assert np.array_equal(samples, np.tile(np.array([0.25, 0, -0.5], np.float32), 400))
-
-
-def test_twenty_four_bit_has_the_same_full_scale(mine):
-    out = io.BytesIO()
-    with wave.open(out, "wb") as file:  # the standard library's writer, since scipy has none for 24 bit
-        file.setnchannels(1)
-        file.setsampwidth(3)
-        file.setframerate(RATE)
-        numbers = [2**21, 0, -(2**22)] * 400
-        file.writeframes(b"".join(number.to_bytes(3, "little", signed=True) for number in numbers))
-
-    assert np.array_equal(only(mine, out.getvalue()), np.tile(np.array([0.25, 0, -0.5], np.float32), 400))
 
 
 def test_two_channels_become_their_mean(mine):
@@ -188,14 +186,6 @@ BAD_RECORDINGS = {
 def test_a_recording_that_cannot_be_used_is_named_in_one_line(content, said, mine):
     with refused(rf"mine/a\.wav: .*{said}"):
         only(mine, content)
-
-
-def test_a_recording_too_short_for_its_words_is_refused(mine):
-    source = write(mine, THREE)
-    (mine / "b.wav").write_bytes(sixteen_bit(tone(0.19)))  # two words at 0.1 s each
-
-    with pytest.raises(ValueError, match=r"b.wav: 0.19 s for 2 word\(s\), too short"):
-        load_recordings(source)
 
 
 GOOD = encoded((tone(0.02) * 2**15).astype(np.int16))
@@ -267,30 +257,35 @@ def test_a_path_that_leaves_the_folder_is_refused(name, mine):
         load_recordings(source)
 
 
-def test_a_file_that_is_missing_is_named(mine):
+FOLDER_ERRORS = {
+    "a file less": (lambda mine: (mine / "b.wav").unlink(), FileNotFoundError, r"names b\.wav, which is not in"),
+    "a file more": (lambda mine: (mine / "D.WAV").touch(), ValueError, r"D\.WAV is not in transcripts\.csv"),
+    "two tables": (lambda mine: (mine / "a.csv").touch(), ValueError, r"2 CSV files, a\.csv, transcripts\.csv"),
+    "no table": (lambda mine: (mine / "transcripts.csv").unlink(), FileNotFoundError, "has no CSV of transcripts"),
+    "two words at less than 0.1 s each": (
+        lambda mine: (mine / "b.wav").write_bytes(sixteen_bit(tone(0.19))),
+        ValueError,
+        r"b\.wav: 0\.19 s for 2 word\(s\), too short",
+    ),
+    "a pipe, which would be waited for": (
+        lambda mine: ((mine / "a.wav").unlink(), os.mkfifo(mine / "a.wav")),
+        ValueError,
+        r"a\.wav: not a plain file; put the recording itself there",
+    ),
+    "a link to nothing": (
+        lambda mine: ((mine / "a.wav").unlink(), (mine / "a.wav").symlink_to("nowhere.wav")),
+        ValueError,
+        r"a\.wav: a link to nothing; put the file itself there",
+    ),
+}
+
+
+@pytest.mark.parametrize(("harm", "error", "said"), FOLDER_ERRORS.values(), ids=FOLDER_ERRORS)
+def test_a_folder_that_does_not_hold_what_its_table_names_is_refused(harm, error, said, mine):
     source = write(mine, THREE)
-    (mine / "b.wav").unlink()
+    harm(mine)
 
-    with pytest.raises(FileNotFoundError, match=r"names b.wav, which is not in"):
-        load_recordings(source)
-
-
-def test_a_wav_file_that_is_not_in_the_table_is_named(mine):
-    source = write(mine, THREE)
-    (mine / "D.WAV").write_bytes(sixteen_bit(tone()))
-
-    with pytest.raises(ValueError, match=r"D.WAV is not in transcripts.csv"):
-        load_recordings(source)
-
-
-def test_exactly_one_table_is_needed(mine):
-    source = write(mine, THREE)
-    (mine / "more.csv").write_text("file,words\n")
-    with pytest.raises(ValueError, match=r"2 CSV files, more.csv, transcripts.csv"):
-        load_recordings(source)
-    (mine / "more.csv").unlink()
-    (mine / "transcripts.csv").unlink()
-    with pytest.raises(FileNotFoundError, match="has no CSV of transcripts"):
+    with refused(said, error):
         load_recordings(source)
 
 
@@ -330,6 +325,9 @@ def test_a_part_without_recordings_is_named(part, mine):
         load_recordings(write(mine, [row for row in THREE if row[2] != part]))
 
 
+SPEAKERS = ("file", "words", "speaker")
+
+
 def takes(speakers, count):
     """Go through the ten digits in turn, as one records them."""
     return [
@@ -341,7 +339,7 @@ def takes(speakers, count):
 
 
 def test_without_a_column_a_fifth_is_for_test_and_a_sixth_of_the_rest_for_development(mine):
-    found = load_recordings(write(mine, takes("ab", 6), columns=("file", "words", "speaker")))
+    found = load_recordings(write(mine, takes("ab", 6), columns=SPEAKERS))
 
     # 120 recordings: every fifth is 24, every sixth of the other 96 is 16.
     assert {part: len(found.part(part)) for part in ("train", "dev", "test")} == {"train": 80, "dev": 16, "test": 24}
@@ -352,15 +350,10 @@ def test_without_a_column_a_fifth_is_for_test_and_a_sixth_of_the_rest_for_develo
 
 def test_parts_that_are_made_do_not_depend_on_the_order_of_speakers(mine):
     rows = takes("ab", 6)
-    whole = [
-        {
-            one.name: one.part
-            for one in load_recordings(write(mine, order, columns=("file", "words", "speaker"))).recordings
-        }
-        for order in (rows, rows[60:] + rows[:60])
-    ]
+    sources = (write(mine, order, columns=SPEAKERS) for order in (rows, rows[60:] + rows[:60]))
+    first, second = ({one.name: one.part for one in load_recordings(source).recordings} for source in sources)
 
-    assert whole[0] == whole[1]
+    assert first == second
 
 
 def test_seven_recordings_are_the_fewest_that_can_be_divided(mine):
@@ -374,7 +367,7 @@ def test_seven_recordings_are_the_fewest_that_can_be_divided(mine):
 
 
 def test_speakers_of_the_table_can_be_held_out(mine):
-    source = write(mine, takes("ab", 6), columns=("file", "words", "speaker"))
+    source = write(mine, takes("ab", 6), columns=SPEAKERS)
     held = load_recordings(source, held_out=["b"])
 
     assert {one.speaker for one in held.part("test")} == {"b"}
@@ -390,21 +383,3 @@ def test_a_folder_of_recordings_can_be_verified(mine):
 
 def test_the_words_a_table_may_use_are_the_digits_and_oh():
     assert set(own_recordings._SPOKEN) == {*SPOKEN, "oh"}
-
-
-def test_a_pipe_is_refused_and_not_waited_for(mine):
-    source = write(mine, THREE)
-    (mine / "a.wav").unlink()
-    os.mkfifo(mine / "a.wav")
-
-    with pytest.raises(ValueError, match=r"a\.wav: not a plain file; put the recording itself there"):
-        load_recordings(source)
-
-
-def test_a_link_to_nothing_is_named(mine):
-    source = write(mine, THREE)
-    (mine / "a.wav").unlink()
-    (mine / "a.wav").symlink_to("nowhere.wav")
-
-    with pytest.raises(ValueError, match=r"a\.wav: a link to nothing; put the file itself there"):
-        load_recordings(source)

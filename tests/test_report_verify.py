@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated as A
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from prunelab import files
 from prunelab.report import runs, verify
 from prunelab.report.profiles import Run
-from prunelab.report.verify import Comparison, Tolerance
+from prunelab.report.verify import CLOSE, Comparison, Tolerance
 from prunelab.tables import Table
 
 Rows = Sequence[tuple[str, int, float]]
@@ -45,6 +46,11 @@ def write(folder: Path, rows: Rows, *, value: float = 2.0, verdict: str = "repro
 ROWS = [("abs", 0, 1.0), ("abs", 1, 2.0), ("negative", 0, 4.0)]
 
 
+def compared(old: Path, rows: Rows, tolerance: Tolerance = CLOSE, **others: Any) -> list[Comparison]:
+    """Hold a run with these rows, and `others` of its claim, against an older one."""
+    return verify.compare("one", old, write(old.parents[1] / "new" / "one", rows, **others), tolerance)
+
+
 def outcomes(found: Sequence[Comparison]) -> dict[str, str]:
     return {one.kind: one.outcome for one in found}
 
@@ -54,19 +60,20 @@ def old(tmp_path: Path) -> Path:
     return write(tmp_path / "old" / "one", ROWS)
 
 
-def test_the_same_bytes_are_identical(old: Path, tmp_path: Path):
-    new = write(tmp_path / "new" / "one", ROWS)
+@pytest.fixture
+def varying(tmp_path: Path) -> Path:
+    return write(tmp_path / "old" / "one", ROWS, varies=True)
 
-    found = verify.compare("one", old, new, Tolerance())
+
+def test_the_same_bytes_are_identical(old: Path):
+    found = compared(old, ROWS)
 
     assert outcomes(found) == {"table": "identical", "verdict": "identical"}
     assert verify.agree(found)
 
 
-def test_the_worst_cell_beyond_the_tolerance_is_named_with_its_row_and_both_numbers(old: Path, tmp_path: Path):
-    new = write(tmp_path / "new" / "one", [("abs", 0, 1.1), ("abs", 1, 2.9), ("negative", 0, 4.1)])
-
-    table = verify.compare("one", old, new, Tolerance(rtol=0.01))[0]
+def test_the_worst_cell_beyond_the_tolerance_is_named_with_its_row_and_both_numbers(old: Path):
+    table = compared(old, [("abs", 0, 1.1), ("abs", 1, 2.9), ("negative", 0, 4.1)], Tolerance(rtol=0.01))[0]
 
     assert (table.outcome, table.where) == ("different", "error at method=abs, seed=1")
     assert (table.old, table.new) == ("2.0", "2.9")
@@ -74,22 +81,16 @@ def test_the_worst_cell_beyond_the_tolerance_is_named_with_its_row_and_both_numb
 
 
 @pytest.mark.parametrize("tolerance", [Tolerance(rtol=0.1), Tolerance(atol=0.2)], ids=["relative", "absolute"])
-def test_numbers_within_the_tolerance_agree_and_the_farthest_is_still_named(
-    old: Path, tmp_path: Path, tolerance: Tolerance
-):
-    new = write(tmp_path / "new" / "one", [("abs", 0, 1.0), ("abs", 1, 2.1), ("negative", 0, 4.0)], value=2.1)
-
-    found = verify.compare("one", old, new, tolerance)
+def test_numbers_within_the_tolerance_agree_and_the_farthest_is_still_named(old: Path, tolerance: Tolerance):
+    found = compared(old, [("abs", 0, 1.0), ("abs", 1, 2.1), ("negative", 0, 4.0)], tolerance, value=2.1)
 
     assert outcomes(found) == dict.fromkeys(("table", "verdict"), "within tolerance")
     assert found[0].where == "error at method=abs, seed=1"
     assert found[1].where == "effect"
 
 
-def test_rows_are_matched_by_their_key_whatever_their_order(old: Path, tmp_path: Path):
-    new = write(tmp_path / "new" / "one", ROWS[::-1])
-
-    table = verify.compare("one", old, new, Tolerance(rtol=0))[0]
+def test_rows_are_matched_by_their_key_whatever_their_order(old: Path):
+    table = compared(old, ROWS[::-1], Tolerance(rtol=0))[0]
 
     assert (table.outcome, table.where) == ("within tolerance", "order of rows or columns")
 
@@ -102,27 +103,22 @@ def test_rows_are_matched_by_their_key_whatever_their_order(old: Path, tmp_path:
     ],
 )
 def test_missing_and_extra_rows_are_differences(tmp_path: Path, before: Rows, after: Rows, where: str):
-    old, new = write(tmp_path / "old", before), write(tmp_path / "new", after)
-
-    table = verify.compare("one", old, new, Tolerance(rtol=1))[0]
+    table = compared(write(tmp_path / "old" / "one", before), after, Tolerance(rtol=1))[0]
 
     assert (table.outcome, table.where) == ("different", where)
 
 
 def test_an_empty_cell_equals_an_empty_cell_alone(tmp_path: Path):
     empty = [("abs", 0, float("nan")), ("abs", 1, 1.0)]
-    old = write(tmp_path / "old", empty)
-    moved = write(tmp_path / "moved", empty[::-1])
-    filled = write(tmp_path / "filled", [("abs", 0, 1.0), ("abs", 1, 1.0)])
+    old = write(tmp_path / "old" / "one", empty)
+    filled = [("abs", 0, 1.0), ("abs", 1, 1.0)]
 
-    assert verify.compare("one", old, moved, Tolerance())[0].outcome == "within tolerance"
-    assert verify.compare("one", old, filled, Tolerance(rtol=1))[0].outcome == "different"
+    assert compared(old, empty[::-1])[0].outcome == "within tolerance"
+    assert compared(old, filled, Tolerance(rtol=1))[0].outcome == "different"
 
 
-def test_a_changed_verdict_is_a_difference_that_no_tolerance_covers(old: Path, tmp_path: Path):
-    new = write(tmp_path / "new" / "one", ROWS, verdict="partly", value=2.1)
-
-    found = verify.compare("one", old, new, Tolerance(rtol=10))
+def test_a_changed_verdict_is_a_difference_that_no_tolerance_covers(old: Path):
+    found = compared(old, ROWS, Tolerance(rtol=10), verdict="partly", value=2.1)
     claim = next(one for one in found if one.kind == "verdict")
 
     assert (claim.name, claim.outcome, claim.where) == ("sparseness/knee", "different", "verdict")
@@ -216,13 +212,12 @@ def test_a_run_that_only_shows_published_results_again_is_verified_only_when_it_
 
 
 def test_a_table_edited_after_it_was_published_is_a_difference_and_the_others_are_still_compared(
-    old: Path, tmp_path: Path
+    old: Path,
 ):
-    new = write(tmp_path / "new" / "one", ROWS)
     table = old / "tables/sweep.csv"
     table.write_text(table.read_text().replace("4", "5"))
 
-    found = verify.compare("one", old, new, Tolerance(rtol=1))
+    found = compared(old, ROWS, Tolerance(rtol=1))
 
     assert outcomes(found) == {"table": "different", "verdict": "identical"}
     assert "changed after the run" in found[0].where
@@ -235,39 +230,30 @@ def test_broken_json_is_named_by_its_file(old: Path):
         verify.compare("one", old, old, Tolerance())
 
 
-def test_what_varies_from_run_to_run_is_compared_by_its_rows_and_names_alone(tmp_path: Path):
+def test_what_varies_from_run_to_run_is_compared_by_its_rows_and_names_alone(varying: Path):
     seconds = [(method, seed, 1.5 * error) for method, seed, error in ROWS]
-    old = write(tmp_path / "old" / "one", ROWS, varies=True)
-    new = write(tmp_path / "new" / "one", seconds, value=9.0, varies=True)
-
-    found = verify.compare("one", old, new, Tolerance())
+    found = compared(varying, seconds, value=9.0, varies=True)
 
     assert outcomes(found) == dict.fromkeys(("table", "verdict"), "measured anew")
     assert verify.agree(found)
 
 
-def test_a_row_too_few_is_a_difference_also_where_numbers_vary(tmp_path: Path):
-    old = write(tmp_path / "old" / "one", ROWS, varies=True)
-    new = write(tmp_path / "new" / "one", ROWS[:2], varies=True)
-
-    assert outcomes(verify.compare("one", old, new, Tolerance()))["table"] == "different"
+def test_a_row_too_few_is_a_difference_also_where_numbers_vary(varying: Path):
+    assert outcomes(compared(varying, ROWS[:2], varies=True))["table"] == "different"
 
 
-def test_another_verdict_is_a_difference_also_where_its_numbers_vary(tmp_path: Path):
-    old = write(tmp_path / "old" / "one", ROWS, varies=True)
-    new = write(tmp_path / "new" / "one", ROWS, verdict="inconclusive", varies=True)
-
-    found = {one.kind: one for one in verify.compare("one", old, new, Tolerance(rtol=1))}
+def test_another_verdict_is_a_difference_also_where_its_numbers_vary(varying: Path):
+    outcome = compared(varying, ROWS, Tolerance(rtol=1), verdict="inconclusive", varies=True)
+    found = {one.kind: one for one in outcome}
 
     assert found["verdict"].outcome == "different"
     assert (found["verdict"].where, found["verdict"].new) == ("verdict", "inconclusive")
 
 
-def test_numbers_that_varied_once_and_do_no_longer_are_compared(tmp_path: Path):
-    old = write(tmp_path / "old" / "one", ROWS, varies=True)
-    new = write(tmp_path / "new" / "one", [*ROWS[:2], ("negative", 0, 9.0)], value=9.0)
+def test_numbers_that_varied_once_and_do_no_longer_are_compared(varying: Path):
+    found = compared(varying, [*ROWS[:2], ("negative", 0, 9.0)], value=9.0)
 
-    assert outcomes(verify.compare("one", old, new, Tolerance())) == {"table": "different", "verdict": "different"}
+    assert outcomes(found) == {"table": "different", "verdict": "different"}
 
 
 @pytest.mark.parametrize("harm", ["gone", "another key"])
