@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from prunelab.audit.identities import Finding, check, half_unit
+from prunelab.audit.identities import Finding, Status, check, half_unit
 
 TABLE = "connection-sparseness"
 SPARSITY = "sparsity [%]"
@@ -320,7 +320,7 @@ def layers(nets: Sequence[Net]) -> list[Finding]:
         found += [_shared(pair, total, alone=len(pairs) == 1) for pair in pairs]
         found += [] if total is None else [total]
         paired = {net.group for pair in pairs for net in pair}
-        found += [_own(net, _OWN_SPARSITY, SPARSITY, net.sparsity) for net in parts if net.group not in paired]
+        found += [_own(net.name, _OWN_SPARSITY, SPARSITY, net.sparsity) for net in parts if net.group not in paired]
     return found
 
 
@@ -335,20 +335,10 @@ def shared_word_errors(nets: Sequence[Net]) -> list[Finding]:
     for net in steep:
         same = [other for other in steep if other.word_error == net.word_error]
         if len(same) == 1:
-            found.append(_own(net, _OWN_WORD_ERROR, WORD_ERROR, net.word_error))
+            found.append(_own(net.name, _OWN_WORD_ERROR, WORD_ERROR, net.word_error))
         elif net is same[0]:
-            how = "different nets agree in all digits: a coincidence, or copied from one to the other"
-            found.append(
-                Finding(
-                    table=TABLE,
-                    row=_joined(same),
-                    identity=_OWN_WORD_ERROR,
-                    quantity=WORD_ERROR,
-                    printed=net.word_error,
-                    status="doubtful",
-                    how=how,
-                )
-            )
+            doubt = "different nets agree in all digits: a coincidence, or copied from one to the other"
+            found.append(_own(_joined(same), _OWN_WORD_ERROR, WORD_ERROR, net.word_error, doubt=doubt))
     return found
 
 
@@ -370,16 +360,10 @@ def _shared(pair: Sequence[Net], total: Finding | None, *, alone: bool) -> Findi
     )
 
 
-def _own(net: Net, identity: str, quantity: str, printed: float) -> Finding:
-    return Finding(
-        table=TABLE,
-        row=net.name,
-        identity=identity,
-        quantity=quantity,
-        printed=printed,
-        status="holds",
-        how="no other has it",
-    )
+def _own(row: str, identity: str, quantity: str, printed: float, *, doubt: str = "") -> Finding:
+    status: Status = "doubtful" if doubt else "holds"
+    how = doubt or "no other has it"
+    return Finding(table=TABLE, row=row, identity=identity, quantity=quantity, printed=printed, status=status, how=how)
 
 
 def _joined(nets: Sequence[Net]) -> str:

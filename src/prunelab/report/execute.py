@@ -22,7 +22,7 @@ from prunelab.report import notebooks, provenance
 from prunelab.report import parameters as checking
 from prunelab.report.cells import CellError, executed
 from prunelab.report.normalise import normalise, without_paths
-from prunelab.report.parameters import texts, with_texts
+from prunelab.report.parameters import RELATIVE, texts, with_texts
 
 _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _RUN_NAME = re.compile(r"[\w-][\w.-]*")
@@ -177,7 +177,7 @@ def from_caller(parameters: Mapping[str, object], caller: Path, staging: Path) -
     """
 
     def rewritten(text: str) -> str:
-        if not text.startswith(("./", "../")):
+        if not text.startswith(RELATIVE):
             return text
         # Without symbolic links: ".." leads to the parent of where a link points to.
         path = os.path.relpath(caller.resolve() / text, staging.parent.resolve() / staging.name)
@@ -214,7 +214,7 @@ def environment(threads: int) -> dict[str, str]:
 def _from_here(parameters: Mapping[str, object], staging: Path) -> dict[str, str]:
     """Map relative paths among the parameters, which start from the notebook's folder, to those from the user's."""
     found = [text for value in parameters.values() for text in texts(value)]
-    return {text: os.path.relpath(staging / text) for text in found if text.startswith(("./", "../"))}
+    return {text: os.path.relpath(staging / text) for text in found if text.startswith(RELATIVE)}
 
 
 def _show_parameters(nb: NotebookNode, parameters: Mapping[str, object]) -> None:

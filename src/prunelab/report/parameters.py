@@ -19,6 +19,7 @@ from typing import Any
 import yaml
 from nbformat import NotebookNode
 
+RELATIVE = ("./", "../")  # how a text starts that is a relative path
 _NAMES = {"int": "a whole number", "float": "a number", "str": "text", "bool": "true or false", "None": "null"}
 
 
@@ -115,9 +116,7 @@ def _fit(value: object, kind: ast.expr, where: str) -> object:
 
 def _members(kind: ast.expr) -> list[ast.expr]:
     """List the types that `|` joins."""
-    if isinstance(kind, ast.BinOp):
-        return [*_members(kind.left), *_members(kind.right)]
-    return [kind]
+    return [*_members(kind.left), *_members(kind.right)] if isinstance(kind, ast.BinOp) else [kind]
 
 
 def _fit_one_of(value: object, kinds: list[ast.expr], where: str) -> object:

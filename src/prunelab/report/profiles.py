@@ -11,13 +11,12 @@ from typing import Any
 from prunelab import project
 from prunelab.report import notebooks
 from prunelab.report.notebooks import nearest
-from prunelab.report.parameters import load, texts, with_texts
+from prunelab.report.parameters import RELATIVE, load, texts, with_texts
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _PROFILE_KEYS = ("description", "threads", "runs")
 _RUN_KEYS = ("notebook", "parameters", "threads")
 _PUBLISHED = "published/"
-_PATH_STARTS = ("./", "../")
 _PUBLISHED_RUN = re.compile(rf"{_PUBLISHED}{_NAME.pattern}/{_NAME.pattern}")
 
 
@@ -140,7 +139,7 @@ def resolve(run: Run, folder: Path | None = None, *, inputs: Path | None = None)
         if text.startswith("@"):
             name = text.removeprefix("@")
             return os.path.relpath(_published(name) if name.startswith(_PUBLISHED) else siblings / name, target)
-        return os.path.relpath(_in_project(text), target) if text.startswith(_PATH_STARTS) else text
+        return os.path.relpath(_in_project(text), target) if text.startswith(RELATIVE) else text
 
     return {name: with_texts(value, resolved) for name, value in run.parameters.items()}
 
@@ -151,7 +150,7 @@ def paths(run: Run) -> list[Path]:
     Raises:
         FileNotFoundError: there is nothing at one of them.
     """
-    return [_in_project(text) for text in dict.fromkeys(texts(run.parameters)) if text.startswith(_PATH_STARTS)]
+    return [_in_project(text) for text in dict.fromkeys(texts(run.parameters)) if text.startswith(RELATIVE)]
 
 
 def _references(value: Any) -> tuple[str, ...]:

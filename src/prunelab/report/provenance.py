@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 import prunelab
 from prunelab import files, project
 from prunelab.report import notebooks
-from prunelab.report.parameters import texts, with_texts
+from prunelab.report.parameters import RELATIVE, texts, with_texts
 
 # Outside of a git checkout: 1980-01-01, the earliest that archives of every kind can hold.
 _NO_COMMIT = 315532800
@@ -167,6 +167,6 @@ def _cells(folder: Path, *columns: str) -> set[tuple[str, ...]]:
 
 def _is_outside(text: str, folder: Path) -> bool:
     """Tell whether a text is a path to somewhere outside the project."""
-    if text.startswith(("./", "../")):
+    if text.startswith(RELATIVE):
         return not (folder / text).resolve().is_relative_to(project.root())
     return text.startswith("~") or PurePosixPath(text).is_absolute() or PureWindowsPath(text).is_absolute()

@@ -12,7 +12,7 @@ from pathlib import Path
 from prunelab import files, project
 from prunelab.report import execute, notebooks, parameters, profiles, provenance
 from prunelab.report.execute import locked
-from prunelab.report.parameters import texts
+from prunelab.report.parameters import RELATIVE, texts
 from prunelab.report.profiles import Run
 
 
@@ -241,7 +241,7 @@ def _check(notebook: str, given: Mapping[str, object]) -> None:
     parameters.checked(notebooks.read(notebook), given)
     for name, value in given.items():
         for text in texts(value):
-            if text.startswith(("./", "../", "/", "~")) and not Path(text).expanduser().exists():
+            if text.startswith((*RELATIVE, "/", "~")) and not Path(text).expanduser().exists():
                 place = "" if text.startswith(("/", "~")) else f" from {Path.cwd()}"
                 raise FileNotFoundError(f"the parameter {name!r}: nothing at {text!r}{place}; check the path")
 
