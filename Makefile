@@ -14,19 +14,23 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help book full test lint clean
+.PHONY: help book published full test lint clean
 
 help:
 	@echo "make book    run every notebook small, on data that needs no download, and build the book (minutes)"
+	@echo "make published  the book of the published results alone: no experiment is run (a minute)"
 	@echo "make full    the same on the real data sets, over seeds: what the published numbers come from (minutes)"
 	@echo "make test    the test suite"
 	@echo "make lint    style and types"
-	@echo "make clean   remove the book and the results of profile quick; other results and $(VENV) stay"
+	@echo "make clean   remove the book and the results of profiles quick and published; other results and $(VENV) stay"
 	@echo
 	@echo "Settings: CORES=$(CORES) PYTHON=$(PYTHON) PIP_ARGS=$(PIP_ARGS)"
 
 book: $(READY)
 	$(BIN)/prunelab build --profile quick --cores $(CORES)
+
+published: $(READY)
+	$(BIN)/prunelab build --profile published --cores $(CORES)
 
 full: $(READY)
 	$(BIN)/prunelab build --profile full --cores $(CORES)
@@ -40,7 +44,7 @@ lint: $(READY)
 	$(BIN)/mypy
 
 clean:
-	rm -rf _build book/executed results/quick .snakemake
+	rm -rf _build book/executed results/quick results/published .snakemake
 
 # Made again when the project's requirements or their pins change; an interrupted install leaves no stamp.
 $(READY): pyproject.toml constraints.txt

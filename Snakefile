@@ -57,26 +57,30 @@ rule book:
         "{PYTHON:q} -m prunelab.report.start prunelab.report.book {params.profile} {threads}"
 
 
+def asked(wildcards):
+    return PROFILE.run(wildcards.run)
+
+
 def needs(wildcards):
-    run = PROFILE.run(wildcards.run)
+    run = asked(wildcards)
     stamps = (runs.stamp(PROFILE.run(name)) for name in run.inputs)
     return [here(path) for path in (*runs.sources_of(run), *stamps)]
 
 
 def parameters(wildcards):
-    return json.dumps(dict(PROFILE.run(wildcards.run).parameters), sort_keys=True, default=str)
+    return json.dumps(dict(asked(wildcards).parameters), sort_keys=True, default=str)
 
 
 rule run:
     input:
         needs,
     output:
-        here(profiles.results(PROFILE.name) / ".done" / "{run}"),
+        here(profiles.results("{profile}") / ".done" / "{run}"),
     wildcard_constraints:
+        profile="|".join({run.profile for run in PROFILE.runs}),
         run="[a-z0-9-]+",
     params:
-        profile=PROFILE.name,
         parameters=parameters,
-    threads: lambda wildcards: PROFILE.run(wildcards.run).threads
+    threads: lambda wildcards: asked(wildcards).threads
     shell:
-        "{PYTHON:q} -m prunelab.report.start prunelab.cli run {wildcards.run} --profile {params.profile} --unless-finished"
+        "{PYTHON:q} -m prunelab.report.start prunelab.cli run {wildcards.run} -P {wildcards.profile} --unless-finished"

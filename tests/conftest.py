@@ -1,6 +1,7 @@
 """What all tests share: how hypothesis searches, and how many threads torch takes."""
 
 import os
+import signal
 
 import pytest
 import torch
@@ -19,6 +20,9 @@ pytest_plugins = ("made_data", "tiny")
 
 # Small tensors: a second thread costs more than it brings, and two test processes would fight over the cores.
 torch.set_num_threads(1)
+
+# A shell lets what it starts in the background ignore Ctrl-C, and so would the programs that tests interrupt.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -103,6 +103,40 @@ def test_a_build_collects_the_runs_for_the_book_without_their_nets(project: Path
     assert sorted(path.name for path in (folder / "one").iterdir()) == ["notebook.ipynb", "provenance.json", "tables"]
 
 
+def test_a_build_of_the_published_results_executes_what_draws_them_alone_and_shows_the_others_as_they_are(
+    project: Path,
+):
+    frozen = project / "published/results/full"
+    for name in ("one", "two", "total"):
+        shutil.copytree(project / "results/quick" / name, frozen / name, ignore=shutil.ignore_patterns("*.ipynb"))
+    (project / "profiles/published.yml").write_text(
+        "runs:\n  drawn: {notebook: total, parameters: {sums: ['@published/full/one']}}\n"
+    )
+    append(project / "notebooks/total.py", 'Path("figures").mkdir()\nPath("figures/a.svg").touch()\n')
+    (project / "published/results/full/total/tables/total.txt").write_text("16\n")
+
+    page = graph.build("published", 2)
+
+    shown = project / "book/executed"
+    assert page == book.first_page()
+    assert tiny.executed(project)[3:] == ["total"]
+    assert (shown / "drawn/tables/total.txt").read_text() == "6\n"
+    assert (shown / "total/tables/total.txt").read_text() == "16\n"
+    assert (shown / "total/figures/a.svg").is_file()
+    assert "executed no experiment" in (book.pages() / "book/executed/total/notebook.html").read_text()
+
+    exchange(project / "profiles/quick.yml", "runs:", "with: [published]\nruns:")
+    graph.build("quick", 2)
+
+    assert tiny.executed(project)[4:] == ["total"]  # its notebook has changed; what was drawn stands
+    assert (shown / "drawn/tables/total.txt").read_text() == "6\n"
+    assert (shown / "total/tables/total.txt").read_text() == "15\n"
+
+    shutil.rmtree(frozen / "two")
+    with pytest.raises(FileNotFoundError, match=r"'two' stands in no published results; .*prunelab publish --run two"):
+        book.collect(profiles.read("published"))
+
+
 def test_a_second_build_executes_and_writes_nothing_and_loads_nothing_heavy(
     project: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ):

@@ -52,6 +52,36 @@ def test_references_are_found_inside_lists_and_mappings(root: Path):
     assert profiles.read("mine").run("b").inputs == ("a",)
 
 
+def test_runs_of_a_profile_that_goes_with_another_belong_to_both_and_keep_one_place(root: Path):
+    write(root, "  drawn: {notebook: count, parameters: {numbers: [1]}}\n", "shared")
+    (root / "profiles/mine.yml").write_text(
+        "with: [shared]\nruns:\n  last: {notebook: total, parameters: {sums: ['@drawn']}}\n"
+    )
+
+    plan = profiles.read("mine")
+
+    assert [(run.name, run.profile, run.threads) for run in plan.runs] == [("drawn", "shared", 2), ("last", "mine", 1)]
+    assert plan.run("drawn").folder == profiles.read("shared").run("drawn").folder
+    assert [run.name for run in plan.measured()] == ["last"]
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        ("published", r"with must be a list of profiles, as \[published\]; got 'published'"),
+        ("[qiuck]", r"no profile 'qiuck' in profiles/; did you mean 'quick'\?"),
+        ("[quick]", r"the run 'one' is one of profile 'quick' already; give it another name"),
+        ("[twice]", r"a profile that others go with stands alone; 'twice' goes with some itself"),
+    ],
+)
+def test_a_profile_goes_with_whole_ones_whose_runs_have_other_names(root: Path, key: str, message: str):
+    (root / "profiles/twice.yml").write_text("with: [quick]\nruns: {}\n")
+    (root / "profiles/mine.yml").write_text(f"with: {key}\nruns:\n  one: {{notebook: count}}\n")
+
+    with pytest.raises(ValueError, match=message):
+        profiles.read("mine")
+
+
 def test_a_number_with_an_exponent_is_a_number(root: Path):
     write(root, "  a: {notebook: count, parameters: {seconds: 1e-3}}\n")
 

@@ -13,6 +13,8 @@ from sphinx.environment import BuildEnvironment
 from prunelab_book import links, pages, results, text
 from prunelab_book.tables import target
 
+_ABSENT = "A figure of networks that are not published stands here in a build that trains them."
+
 
 class Shown(pages.ResultDirective):
     """What is common to the directives that show a figure of a run; its words come from figures/<name>.json.
@@ -29,10 +31,14 @@ class Shown(pages.ResultDirective):
         """The figure and, beneath it, where it comes from."""
         place, run, name = target(self.arguments[0], self.options)
         folder = results.run_folder(Path(self.env.srcdir), place, run)
+        self.options.setdefault("name", f"{run}-{name}")
+        if not (folder / "figures" / f"{name}.json").is_file() and not results.executed(Path(self.env.srcdir)):
+            absent = nodes.paragraph("", _ABSENT, classes=["pl-absent"])
+            self.add_name(absent)
+            return [absent]
         about = sidecar(self.env, folder, name)
         shown = self.shown(folder, name, about)
         figure = nodes.figure("", shown, nodes.caption("", text.tight(about["caption"])), classes=[self.looks])
-        self.options.setdefault("name", f"{run}-{name}")
         self.add_name(figure)
         return [figure, links.provenance(self.env, place, run, about.get("table"))]
 

@@ -20,7 +20,7 @@ def _complete(app: Sphinx, doctree: nodes.document) -> None:
     folder = Path(env.srcdir).joinpath(*parts[:3])
     for title in list(doctree.findall(nodes.title))[:1]:
         title += [nodes.Text(": "), nodes.literal("", parts[2])]
-        notebook = links.download(folder / "notebook.ipynb", "Executed notebook", env)
+        notebook = links.download(folder / "notebook.ipynb", "Notebook", env)
         title.parent.insert(1, links.line([[notebook], links.again(folder, env)]))
     for image in list(doctree.findall(nodes.image)):
         picture = Path(image["uri"])

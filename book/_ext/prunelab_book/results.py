@@ -13,6 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from prunelab.report import book
+
 PLACES = {"build": "book/executed", "published": "published/results/full"}
 
 
@@ -62,6 +64,12 @@ def run_folder(source: Path, place: str, run: str) -> Path:
     if not folder.is_dir():
         raise ResultError(f"no run {run!r} in {PLACES[place]}{nearest(run, run_names(source, place))}")
     return folder
+
+
+def executed(source: Path) -> bool:
+    """Whether this build executed experiments; one of profile "published" shows the published results alone."""
+    about = source / PLACES["build"] / "build.json"
+    return not about.is_file() or bool(read_json(about)["profile"] != book.FROZEN)
 
 
 def run_names(source: Path, place: str) -> list[str]:

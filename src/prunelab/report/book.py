@@ -10,13 +10,17 @@ from pathlib import Path
 import yaml
 
 from prunelab import files, project
-from prunelab.report import profiles, provenance, runs
+from prunelab.report import notebooks, profiles, provenance, runs
 from prunelab.report.execute import locked
-from prunelab.report.notebooks import modules_used
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _TROUBLE = re.compile(r"WARNING|ERROR|CRITICAL|[Ee]rror:")
+SHOWN = "quick"  # the profile whose runs the pages are written for
+FROZEN = "published"  # the profile that makes none of them: the published ones stand in
 # Trained networks are large, and no page shows them.
+_NOT_EXECUTED = (
+    "*This build shows published results and executed no experiment: the cells stand without their outputs.*"
+)
 _LEFT_OUT = shutil.ignore_patterns("nets")
 
 
@@ -43,7 +47,7 @@ def sources() -> list[Path]:
     kept = [path for path in found if generated not in path.parents and "__pycache__" not in path.parts]
     # The book's extensions read runs and tables through the package.
     readers = [path for path in kept if path.suffix == ".py"]
-    code = {Path(__file__)}.union(*(modules_used(path) for path in readers))
+    code = {Path(__file__)}.union(*(notebooks.modules_used(path) for path in readers))
     return [root / "_config.yml", root / "_toc.yml", *kept, *sorted(code)]
 
 
@@ -69,14 +73,24 @@ def drop_stale_stamp(profile: profiles.Profile) -> None:
         mine.unlink()
 
 
+def lacking(profile: profiles.Profile) -> list[profiles.Run]:
+    """List the runs that the pages show and a profile does not make."""
+    made = {run.name for run in profile.runs}
+    shown = profiles.read(SHOWN).runs if SHOWN in profiles.names() else ()
+    return [run for run in shown if run.name not in made]
+
+
 def collect(profile: profiles.Profile) -> Path:
     """Copy the finished runs of a profile into `book/executed/`, where the book's sources refer to them.
+
+    Profile "published" makes figures alone: what it lacks are the published tables and verdicts, with the figures
+    that it drew of them and the notebooks without their outputs.
 
     Returns:
         The folder: `<run>/` with everything but the nets, and `build.json` with the profile's name.
 
     Raises:
-        FileNotFoundError: a run is not finished.
+        FileNotFoundError: a run is not finished, or not published.
     """
     target = project.root() / "book" / "executed"
     fresh = _emptied(target.with_name(".executed.tmp"))
@@ -85,6 +99,10 @@ def collect(profile: profiles.Profile) -> Path:
             fix = f"prunelab run {run.name} --profile {profile.name}"
             raise FileNotFoundError(f"run {run.name!r} of profile {profile.name!r} is not finished; run it with: {fix}")
         shutil.copytree(run.folder, fresh / run.name, ignore=_LEFT_OUT)
+    if profile.name == FROZEN:
+        drawn = {run.notebook: run.folder / "figures" for run in profile.runs}
+        for run in lacking(profile):
+            _stand_in(run, fresh / run.name, drawn.get(run.notebook))
     files.write_json(fresh / "build.json", {"profile": profile.name})
     files.replace_folder(fresh, target)
     return target
@@ -135,6 +153,20 @@ def main() -> None:
     except (BookError, ValueError, OSError) as failure:
         files.write_text(error(profile), f"{failure}\n")
         raise SystemExit(f"error: {failure}") from None
+
+
+def _stand_in(run: profiles.Run, folder: Path, figures: Path | None) -> None:
+    """Put the published results of a run in the place of those that this build does not make."""
+    published = project.published() / "results" / "full" / run.name
+    if not published.is_dir():
+        fix = f"prunelab publish --run {run.name}"
+        raise FileNotFoundError(f"run {run.name!r} stands in no published results; publish it with: {fix}")
+    shutil.copytree(published, folder)
+    if figures is not None:
+        shutil.copytree(figures, folder / "figures")
+    nb = notebooks.read(run.notebook)
+    nb.cells.insert(1, {"cell_type": "markdown", "metadata": {}, "source": _NOT_EXECUTED})
+    files.write_json(folder / "notebook.ipynb", notebooks.with_numbered_cells(nb))
 
 
 def _emptied(folder: Path) -> Path:

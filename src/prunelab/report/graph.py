@@ -15,7 +15,6 @@ from prunelab import project
 from prunelab.report import book, notebooks, parameters, profiles, runs, warm
 from prunelab.report.execute import RunError, environment, stops_raised
 
-_BOOK = "quick"  # the profile whose runs the book's pages are written for
 # Seconds after Ctrl-C in which Snakemake leaves when the terminal told it too, and when it is told again.
 _OWN_ACCORD, _GRACE = 3, 20
 # profiles/default without its keep-going, for which no option stands.
@@ -49,7 +48,7 @@ def build(profile: str, cores: int, targets: Sequence[str] = (), *, keep_going: 
         BuildError: a run or the book failed; the others are finished where `keep_going`.
     """
     plan = profiles.read(profile)
-    if not targets:
+    if not targets and plan.name != book.FROZEN:
         _check_book(plan)
     read = functools.cache(notebooks.read)  # several runs of one notebook
     for run in plan.runs:
@@ -79,15 +78,11 @@ def build(profile: str, cores: int, targets: Sequence[str] = (), *, keep_going: 
 
 def _check_book(plan: profiles.Profile) -> None:
     """Refuse to build the book from a profile that lacks runs its pages show, before hours are spent on the others."""
-    if _BOOK not in profiles.names():
-        return
-    shown = [run.name for run in profiles.read(_BOOK).runs]
-    lacking = [name for name in shown if name not in {run.name for run in plan.runs}]
-    if lacking:
+    if lacking := [run.name for run in book.lacking(plan)]:
         raise ValueError(
-            f"the book shows every run of profile {_BOOK!r}, and profile {plan.name!r} lacks {', '.join(lacking)}; "
-            f"name the runs to make without a book, as in: prunelab build --profile {plan.name} "
-            f"{plan.runs[-1].name if plan.runs else 'RUN'}"
+            f"the book shows every run of profile {book.SHOWN!r}, and profile {plan.name!r} lacks "
+            f"{', '.join(lacking)}; name the runs to make without a book, as in: "
+            f"prunelab build --profile {plan.name} {plan.runs[-1].name if plan.runs else 'RUN'}"
         )
 
 

@@ -14,7 +14,7 @@ from prunelab.report.notebooks import nearest
 from prunelab.report.parameters import RELATIVE, load, texts, with_texts
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_PROFILE_KEYS = ("description", "threads", "runs")
+_PROFILE_KEYS = ("description", "threads", "with", "runs")
 _RUN_KEYS = ("notebook", "parameters", "threads")
 _PUBLISHED = "published/"
 _PUBLISHED_RUN = re.compile(rf"{_PUBLISHED}{_NAME.pattern}/{_NAME.pattern}")
@@ -25,7 +25,7 @@ class Run:
     """One notebook with its parameters, under a name of its own in one profile."""
 
     name: str
-    profile: str
+    profile: str  # the one that states it, and holds its results
     notebook: str  # notebooks/<notebook>.py
     parameters: Mapping[str, Any]  # as the profile states them: "@name" is the folder of another run
     threads: int  # of one notebook, >= 1
@@ -48,19 +48,20 @@ class Run:
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """A named set of runs, each after the runs it needs."""
+    """A named set of runs, its own and those of the profiles it goes with, each after the runs it needs."""
 
     name: str
     description: str
     runs: tuple[Run, ...]
 
     def measured(self, name: str | None = None) -> tuple[Run, ...]:
-        """Return the run of that name, or all that are published and verified: not those that only show published ones.
+        """Return the run of that name, or all that are published and verified: its own, less those that show others.
 
         Raises:
             ValueError: the profile has no such run.
         """
-        return tuple(run for run in self.runs if not run.published) if name is None else (self.run(name),)
+        own = (run for run in self.runs if run.profile == self.name and not run.published)
+        return tuple(own) if name is None else (self.run(name),)
 
     def run(self, name: str) -> Run:
         """Return the run called `name`.
@@ -91,24 +92,21 @@ def read(name: str) -> Profile:
         The profile, its runs in an order in which each comes after the runs it needs.
 
     Raises:
-        ValueError: no such profile; an unknown key or notebook; a name with other characters than a-z, 0-9 and "-";
-            a reference to a run that is not there; runs that need each other in a circle.
+        ValueError: no such profile; an unknown key or notebook; a name with other characters than a-z, 0-9 and "-",
+            or one that a profile it goes with uses too; a reference to a run that is not there; runs that need each
+            other in a circle.
     """
-    if name not in names():
-        raise ValueError(f"no profile {name!r} in profiles/{nearest(name, names())}")
-    path = project.root() / "profiles" / f"{name}.yml"
-    where = f"profiles/{name}.yml"
-    try:
-        content = load(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{where} is not valid YAML: {error}") from None
-    content = _mapping(content, where, _PROFILE_KEYS)
-    threads = _threads(content.get("threads", 1), where)
-    runs = {}
-    for key, entry in _mapping(content.get("runs"), f"{where}, runs").items():
-        runs[key] = _run(key, entry, where, profile=name, threads=threads, known=notebooks.names())
+    content, where = _content(name), f"profiles/{name}.yml"
+    runs = _runs(name, content)
+    for other in _names(content.get("with", []), f"{where}, with"):
+        others = _content(other)
+        if others.get("with"):
+            raise ValueError(f"{where}: a profile that others go with stands alone; {other!r} goes with some itself")
+        if twice := [run for run in _runs(other, others) if run in runs]:
+            raise ValueError(f"{where}: the run {twice[0]!r} is one of profile {other!r} already; give it another name")
+        runs |= _runs(other, others)
     for run in runs.values():
-        _check_references(run, runs, f"{where}, run {run.name!r}")
+        _check_references(run, runs, f"profiles/{run.profile}.yml, run {run.name!r}")
     try:
         order = list(TopologicalSorter({run.name: run.inputs for run in runs.values()}).static_order())
     except CycleError as error:
@@ -170,6 +168,27 @@ def _published(reference: str) -> Path:
     return project.published() / "results" / reference.removeprefix(_PUBLISHED)
 
 
+def _content(name: str) -> Mapping[Any, Any]:
+    """Read the file of a profile."""
+    if name not in names():
+        raise ValueError(f"no profile {name!r} in profiles/{nearest(name, names())}")
+    where = f"profiles/{name}.yml"
+    try:
+        content = load((project.root() / where).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{where} is not valid YAML: {error}") from None
+    return _mapping(content, where, _PROFILE_KEYS)
+
+
+def _runs(profile: str, content: Mapping[Any, Any]) -> dict[str, Run]:
+    """Make the records of the runs that a profile states itself."""
+    where = f"profiles/{profile}.yml"
+    threads = _threads(content.get("threads", 1), where)
+    known = notebooks.names()
+    entries = _mapping(content.get("runs"), f"{where}, runs").items()
+    return {key: _run(key, entry, where, profile=profile, threads=threads, known=known) for key, entry in entries}
+
+
 def _run(key: object, entry: object, where: str, *, profile: str, threads: int, known: Iterable[str]) -> Run:
     """Check one entry of `runs` and make its record."""
     if not isinstance(key, str) or not _NAME.fullmatch(key):
@@ -192,6 +211,12 @@ def _check_references(run: Run, runs: Mapping[str, Run], where: str) -> None:
     for name in _references(run.parameters):
         if name.startswith(_PUBLISHED) and not _PUBLISHED_RUN.fullmatch(name):
             raise ValueError(f'{where}: a published run is named "@published/<profile>/<run>"; got "@{name}"')
+
+
+def _names(value: object, where: str) -> list[str]:
+    if not isinstance(value, list) or not all(isinstance(each, str) for each in value):
+        raise ValueError(f"{where} must be a list of profiles, as [published]; got {value!r}")
+    return value
 
 
 def _mapping(value: object, where: str, keys: Iterable[str] | None = None) -> Mapping[Any, Any]:

@@ -145,7 +145,7 @@ def of_graph(profile: str, name: str) -> str:
     seconds = time.perf_counter() - started
     what = f"finished in {seconds:.0f} s" if made else "stands as it was, nothing it reads changed"
     done = sum(stamp(each).is_file() for each in plan.runs)
-    return f"{name}: {what} ({done} of {len(plan.runs)} runs)"
+    return f"{name}: {what} ({done} of {len(plan.runs)} runs of {profile})"
 
 
 def changed(profile: str, name: str, given: Mapping[str, object], *, out: Path | None = None) -> Path:
