@@ -81,6 +81,7 @@ rule run:
         run="[a-z0-9-]+",
     params:
         parameters=parameters,
-    threads: lambda wildcards: asked(wildcards).threads
+    threads: lambda wildcards: PROFILE.cores(asked(wildcards), workflow.cores)
     shell:
         "{PYTHON:q} -m prunelab.report.start prunelab.cli run {wildcards.run} -P {wildcards.profile} --unless-finished"
+        " --at-once {threads}"

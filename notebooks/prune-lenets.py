@@ -46,7 +46,7 @@ from prunelab.train.retraining import Schedule
 images = load_images(data, device=device)
 dense = dense_nets(nets, images, models=models, seeds=seeds, epochs=dense_epochs, device=device)
 learning_rate, l1 = training.chosen(tuned, learning_rate=learning_rate, l1=l1)
-experiment = training.prune_nets(
+found = training.prune_nets(
     dense,
     images,
     recipe_name=recipe,
@@ -66,21 +66,21 @@ experiment = training.prune_nets(
     targets=targets,
     split=training.training_part(images, train_on),
 )
-save_nets(experiment.nets)
-Pruned.save(experiment.pruned)
+save_nets(found.nets)
+Pruned.save(found[Pruned])
 
 # %% [markdown]
 # Round by round, and layer by layer.
 
 # %%
-Rounds.save(experiment.rounds)
+Rounds.save(found[Rounds])
 
 # %%
-Layers.save(experiment.layers)
+Layers.save(found[Layers])
 
 # %% [markdown]
 # Where the weights lie that are left.
 
 # %%
-Histograms.save(training.histogram_table(training.by_model(experiment.nets), recipe))
-Modes.save(training.mode_table(experiment.nets, recipe))
+Histograms.save(training.histogram_table(training.by_model(found.nets), recipe))
+Modes.save(training.mode_table(found.nets, recipe))

@@ -33,24 +33,24 @@ from prunelab.studies.outputs.tables import Histograms, Layers, Posteriors, Pred
 heard = open_or_make(corpus, device=device)
 trained = open_recognisers(nets, heard, models=models, seeds=seeds, epochs=epochs, device=device)
 measured = experiment.measure(trained, heard, thresholds_of(trained, [], scales), device=device)
-Histograms.save(measured.histograms)
+Histograms.save(measured[Histograms])
 
 # %% [markdown]
 # Layer by layer: how far the mean of a unit's pre-activation moves, in standard deviations of the unpruned net, how
 # its spread changes, and how many units end up where the activation no longer answers.
 
 # %%
-Layers.save(measured.layers)
+Layers.save(measured[Layers])
 
 # %% [markdown]
 # Frame by frame: the posteriors beside those of the unpruned net, and the word error.
 
 # %%
-Posteriors.save(measured.posteriors)
+Posteriors.save(measured[Posteriors])
 
 # %% [markdown]
 # Can the shift be foretold? From the removed weights and the mean input of a layer in the unpruned net alone, and with
 # the shifts of the layers before carried through.
 
 # %%
-PredictedShifts.save(measured.shifts)
+PredictedShifts.save(measured[PredictedShifts])

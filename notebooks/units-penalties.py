@@ -55,16 +55,16 @@ found = trajectories(
     examples=examples,
 )
 save_nets(found.nets)
-Curve.save(found.curves)
+Curve.save(found[Curve])
 
 # %%
-Penalty.save(found.penalties)
+Penalty.save(found[Penalty])
 
 # %% [markdown]
 # Which units are chosen, again and again or once?
 
 # %%
-Choice.save(found.choices)
+Choice.save(found[Choice])
 
 # %%
-Square.save(found.squares) if len(found.squares) else None
+Square.save(found[Square]) if Square in found else None

@@ -282,3 +282,77 @@ def test_a_second_process_waits_for_the_first(project):
     second.communicate(timeout=HANGS)
     assert second.returncode == 0
     assert (project / "results/quick/sweep/notebook.ipynb").is_file()
+
+
+PARTS = """\
+# %% tags=["parameters"]
+seeds = [0, 1]
+epochs = 1
+mode = "quiet"
+
+# %%
+from prunelab.data import load_images
+from prunelab.studies.common.nets import open_nets, save_nets
+
+save_nets(open_nets([], load_images("digits"), models=["mlp-3"], seeds=seeds, epochs=epochs))
+if mode == "raise":
+    raise ValueError("too late")
+"""
+
+
+@pytest.fixture
+def in_parts(kernels, bare, monkeypatch):
+    monkeypatch.setenv(warm.SOCKET, kernels[warm.SOCKET])
+    (bare / "notebooks/parts.py").write_text(PARTS, encoding="utf-8")
+    monkeypatch.chdir(bare)
+    return bare
+
+
+def made(at_once=1, **parameters):
+    """Run it, and give the parts that stand kept, each with when it was made."""
+    out = Path("results/custom/parts")
+    execute.execute("parts", parameters, out=out, run="parts", command="prunelab run parts", at_once=at_once)
+    return {path.parent.name: path.stat().st_mtime_ns for path in Path("results/custom/.kept").rglob("part.json")}
+
+
+def test_more_seeds_make_the_new_ones_alone_and_the_same_run_again_makes_all(in_parts):
+    two = made(seeds=[0, 1])
+    three = made(seeds=[0, 1, 2], at_once=2)
+    again = made(seeds=[0, 1, 2])
+
+    assert len(two) == 2
+    assert len(three) == 3
+    assert two.items() <= three.items()
+    assert again.keys() == three.keys()
+    assert not again.items() & three.items()
+
+
+def test_what_a_finished_run_did_not_use_is_kept_no_longer(in_parts):
+    before = made(seeds=[0, 1])
+    one = made(seeds=[1])
+    other = made(seeds=[1], epochs=2)
+    (in_parts / "notebooks/parts.py").write_text(f"{PARTS}print('changed')\n", encoding="utf-8")
+    changed = made(seeds=[1], epochs=2)
+
+    assert one.items() < before.items()
+    assert len(other) == 1
+    assert not other.keys() & one.keys()
+    assert changed.keys() == other.keys()
+    assert not changed.items() & other.items()
+
+
+def test_a_run_that_failed_goes_on_with_the_parts_it_made(in_parts):
+    with pytest.raises(RunError, match="too late"):
+        made(mode="raise")
+    before = {path.parent.name: path.stat().st_mtime_ns for path in Path("results/custom/.kept").rglob("part.json")}
+
+    assert len(before) == 2
+    assert made() == before
+
+
+def test_nets_trained_side_by_side_are_those_trained_one_after_another(in_parts):
+    made()
+    alone = files.digest(Path("results/custom/parts/nets"))
+    made(at_once=2)
+
+    assert files.digest(Path("results/custom/parts/nets")) == alone

@@ -25,7 +25,7 @@ def digits() -> Images:
 
 @pytest.fixture(scope="module")
 def trained() -> Trained:
-    return nets.train_nets("digits", "mlp-12-tanh", [4, 2], epochs=2, learning_rates=[0.001, 0.4], progress=False)
+    return nets.train_nets("digits", "mlp-12-tanh", [4, 2], epochs=2, learning_rates=[0.001, 0.4])
 
 
 def opened(run: Path, digits: Images) -> list[nets.Net]:

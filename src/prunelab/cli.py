@@ -84,6 +84,7 @@ def run(
     profile: Annotated[str | None, typer.Option("--profile", "-P", help="Make this run of the profile.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the results. Default: results/custom/NAME.")] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Of a notebook; default 1. Profiles state theirs.")] = None,
+    at_once: Annotated[int, typer.Option(min=1, help="Seeds or nets at a time, each on a core of its own.")] = 1,
     unless_finished: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
     """Execute a notebook with parameters of your own, or a run of a profile.
@@ -98,16 +99,16 @@ def run(
     # What is typed wins over what is filed.
     given = {**(parameters.read_file(file) if file else {}), **parameters.parse(parameter or [])}
     if profile is None:
-        folder = runs.of_notebook(name, given, out=out, threads=threads or 1)
+        folder = runs.of_notebook(name, given, out=out, threads=threads or 1, at_once=at_once)
     elif threads is not None:
         raise ValueError(f"a profile states the threads of its runs, in profiles/{profile}.yml; not --threads")
     elif given or out:
-        folder = runs.changed(profile, name, given, out=out)
+        folder = runs.changed(profile, name, given, out=out, at_once=at_once)
     elif unless_finished:
-        print(runs.of_graph(profile, name), file=sys.stderr)
+        print(runs.of_graph(profile, name, at_once=at_once), file=sys.stderr)
         return
     else:
-        folder = runs.of_profile(profile, name)
+        folder = runs.of_profile(profile, name, at_once=at_once)
     print(_short(folder))
 
 

@@ -38,7 +38,7 @@ def nets() -> list[Net]:
 
 @pytest.fixture(scope="module")
 def made(nets: list[Net]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    return experiment.choose_thresholds(nets, IMAGES, ASK, settings=SETTINGS, progress=False)
+    return experiment.choose_thresholds(nets, IMAGES, ASK, settings=SETTINGS)
 
 
 @pytest.fixture
@@ -151,9 +151,7 @@ def test_every_measurement_is_listed_and_they_are_few(made: tuple[pd.DataFrame, 
 
 def test_what_is_impossible_stands_in_the_table_with_its_reason(nets: list[Net]) -> None:
     ask = replace(ASK, drops=[0.1], keep_percent=[], pruned_percent=[], several_percent=[1.0])
-    table, tested = experiment.choose_thresholds(
-        nets[:1], IMAGES, ask, families=["global"], settings=SETTINGS, progress=False
-    )
+    table, tested = experiment.choose_thresholds(nets[:1], IMAGES, ask, families=["global"], settings=SETTINGS)
     alone = table[(table["kind"] == "max_drop") & (table["decided_by"] == "upper bound")].iloc[0]
     several = table[table["kind"] == "several"].set_index("bound")
 
@@ -168,7 +166,7 @@ def test_what_is_impossible_stands_in_the_table_with_its_reason(nets: list[Net])
 
 
 def test_the_same_nets_give_the_same_tables(nets: list[Net], made: tuple[pd.DataFrame, pd.DataFrame]) -> None:
-    again = experiment.choose_thresholds(nets[:1], IMAGES, ASK, families=["units"], settings=SETTINGS, progress=False)
+    again = experiment.choose_thresholds(nets[:1], IMAGES, ASK, families=["units"], settings=SETTINGS)
     for before, after in zip(made, again, strict=True):
         rows = before[(before["seed"] == 0) & (before["family"] == "units")].reset_index(drop=True)
         pd.testing.assert_frame_equal(rows, after, check_dtype=False)
@@ -194,7 +192,6 @@ def test_studies_of_nothing_are_refused(nets: list[Net], change: dict[str, objec
             given["ask"],  # type: ignore[arg-type]
             families=given["families"],  # type: ignore[arg-type]
             settings=given["settings"],  # type: ignore[arg-type]
-            progress=False,
         )
 
 
@@ -217,7 +214,6 @@ def test_a_latency_is_met_by_smaller_nets_alone(nets: list[Net]) -> None:
         batch_size=10,
         timer=operations,
         settings=SETTINGS,
-        progress=False,
     )
     single, units = table.to_dict("records")
     dense = 10 * 2 * WEIGHTS * 1e-6  # ms
@@ -357,7 +353,6 @@ def test_calls_are_timed_with_the_threads_asked_for(nets: list[Net]) -> None:
         batch_size=1,
         timer=lambda _: [float(torch.get_num_threads())] * 30,
         settings=SETTINGS,
-        progress=False,
     )
 
     assert table["reached"].tolist() == [2000.0]

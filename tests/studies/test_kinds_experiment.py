@@ -46,14 +46,12 @@ def task() -> Task:
 
 @pytest.fixture(scope="module")
 def nets(task: Task) -> list[common_nets.Net]:
-    return plain_nets(task, [], [0, 1], progress=False)
+    return plain_nets(task, [], [0, 1])
 
 
 @pytest.fixture(scope="module")
 def compared(task: Task, nets: list[common_nets.Net]) -> experiment.Comparison:
-    return experiment.compare(
-        task, nets, kinds=ALL, plan=PLAN, strengths={"l1": [1e-5, 3e-3]}, drawn=0.9, progress=False
-    )
+    return experiment.compare(task, nets, kinds=ALL, plan=PLAN, strengths={"l1": [1e-5, 3e-3]}, drawn=0.9)
 
 
 # Nets
@@ -66,7 +64,7 @@ def test_nets_are_those_that_training_by_seed_gives(task: Task, nets: list[commo
 
 
 def test_an_l1_penalty_shrinks_the_mass_of_the_small_weights(task: Task, nets: list[common_nets.Net]) -> None:
-    penalised = trained(task, 0, penalty="l1", strength=0.01, progress=False)
+    penalised = trained(task, 0, penalty="l1", strength=0.01)
 
     def small_share(module: nn.Module) -> float:
         sizes = torch.cat([weight.abs().flatten() for weight in prunable(module).values()]).sort().values
@@ -76,7 +74,7 @@ def test_an_l1_penalty_shrinks_the_mass_of_the_small_weights(task: Task, nets: l
 
 
 def test_an_l2_penalty_shrinks_all_weights(task: Task, nets: list[common_nets.Net]) -> None:
-    penalised = task.net(0, trained(task, 0, penalty="l2", strength=1e-2, progress=False))
+    penalised = task.net(0, trained(task, 0, penalty="l2", strength=1e-2))
 
     assert penalised.weight_rms < 0.9 * nets[0].weight_rms
 
@@ -87,7 +85,7 @@ def test_both_penalties_are_compared_each_at_the_strength_chosen_for_it(
     strengths = {"l1": [1e-5], "l2": [1e-4, 1e-3]}
     plan = Plan(sparsities=(0.5,))
     kinds = ["l2", "l1", "random"]
-    found = experiment.compare(task, nets, kinds=kinds, plan=plan, strengths=strengths, drawn=0.9, progress=False)
+    found = experiment.compare(task, nets, kinds=kinds, plan=plan, strengths=strengths, drawn=0.9)
     best = found.tried[found.tried["chosen"]].set_index("penalty")["strength"]
 
     assert list(dict.fromkeys(found.kinds["kind"])) == kinds
@@ -101,33 +99,34 @@ def test_both_penalties_are_compared_each_at_the_strength_chosen_for_it(
 
 
 def test_a_strength_is_chosen_by_the_mean_error_over_the_budgets(task: Task) -> None:
-    choice = choose(task, "l1", [0.05, 1e-5], seed=0, plan=PLAN, progress=False)
+    choice = choose(task, "l1", [0.05, 1e-5], seed=0, plan=PLAN)
     weak, strong = choice.tried
-    seen = [each.row.validation_error_percent for each in choice.seen]
+    one_shot = replace(PLAN, retrained_sparsities=())
+    seen = [each.row for each in measured(task, choice.net.module, ["l1"], one_shot, seed=0, strength=1e-5)]
 
     assert (weak.strength, strong.strength, choice.strength) == (1e-5, 0.05, 1e-5)
     assert weak.validation_error_percent < strong.validation_error_percent  # so strong that nothing is learnt
     assert (weak.chosen, strong.chosen) == (True, False)
-    assert weak.validation_error_percent == pytest.approx(np.mean(seen))
-    assert [(each.row.retrained, each.row.sparsity_asked) for each in choice.seen] == [(False, 0.5), (False, 0.9)]
+    assert weak.validation_error_percent == pytest.approx(np.mean([row.validation_error_percent for row in seen]))
+    assert [(row.retrained, row.sparsity_asked) for row in seen] == [(False, 0.5), (False, 0.9)]
 
 
 def test_of_strengths_that_do_as_well_the_weaker_is_chosen(task: Task) -> None:
     blind = replace(task, measure=lambda module: replace(task.measure(module), validation=7.0))
 
-    assert choose(blind, "l1", [3e-4, 1e-4], seed=0, plan=Plan(sparsities=(0.5,)), progress=False).strength == 1e-4
+    assert choose(blind, "l1", [3e-4, 1e-4], seed=0, plan=Plan(sparsities=(0.5,))).strength == 1e-4
 
 
 @pytest.mark.parametrize("strengths", [[], [0.0, 1e-4], [-1e-4]])
 def test_strengths_to_choose_from_are_above_zero(task: Task, strengths: list[float]) -> None:
     with pytest.raises(ValueError, match="strengths of l1 to choose from are above 0"):
-        choose(task, "l1", strengths, seed=0, plan=PLAN, progress=False)
+        choose(task, "l1", strengths, seed=0, plan=PLAN)
 
 
 def test_a_training_that_diverges_says_which(task: Task) -> None:
     wild = replace(task, recipe=replace(task.recipe, learning_rate=1e12))
     with pytest.raises(ValueError, match="training with none = 0 diverged"):
-        trained(wild, 0, progress=False)
+        trained(wild, 0)
 
 
 def test_stored_nets_are_taken_by_seed_and_by_how_long_they_were_trained(
@@ -215,7 +214,7 @@ def test_the_same_comparison_is_the_same_tables(
     task: Task, nets: list[common_nets.Net], compared: experiment.Comparison
 ) -> None:
     few = ["random", "saliency", "units-mrs-abs"]
-    again = experiment.compare(task, nets, kinds=few, plan=PLAN, strengths={}, drawn=0.9, progress=False)
+    again = experiment.compare(task, nets, kinds=few, plan=PLAN, strengths={}, drawn=0.9)
     before = compared.kinds[compared.kinds["kind"].isin(few)]
     key = list(Kinds.key)
 
@@ -255,7 +254,7 @@ def test_weights_removed_and_kept_are_all_weights_within_the_bins(compared: expe
 def test_bins_are_counted_by_hand(task: Task, nets: list[common_nets.Net]) -> None:
     (seen,) = measured(task, nets[0].module, ["random"], Plan(sparsities=(0.5,)), seed=0)
     edges = edges_of(0.1)
-    rows = counted(seen, edges)
+    rows = [vars(row) for row in counted(seen, edges)]
     weight = torch.cat([own.flatten() for own in seen.before.values()])
     mask = torch.cat([own.flatten() for own in seen.masks.values()])
     inside = (weight >= edges[30]) & (weight < edges[31])
@@ -294,10 +293,8 @@ def test_the_tables_can_be_saved(compared: experiment.Comparison, tmp_path: Path
 def test_a_convolutional_net_sees_standardised_images_at_a_constant_rate() -> None:
     schedule = replace(SCHEDULE, learning_rate=0.01, steps=5)
     task = open_task("conv-3k3p-4k3-8", schedule, data="digits", corpus="", scoring=100, examples=50)
-    (net,) = plain_nets(task, [], [0], progress=False)
-    found = experiment.compare(
-        task, [net], kinds=["magnitude", "units-norm"], plan=PLAN, strengths={}, drawn=0.9, progress=False
-    )
+    (net,) = plain_nets(task, [], [0])
+    found = experiment.compare(task, [net], kinds=["magnitude", "units-norm"], plan=PLAN, strengths={}, drawn=0.9)
 
     assert (task.recipe.schedule, task.recipe.batch_size, task.steps) == ("constant", 64, 5)
     assert task.retraining.schedule == "triangular"
@@ -308,11 +305,9 @@ def test_a_convolutional_net_sees_standardised_images_at_a_constant_rate() -> No
 def test_a_recogniser_is_measured_by_its_word_errors() -> None:
     corpus = drawn.corpus()
     task = speech_task(corpus, "acoustic-2x16-relu", replace(SCHEDULE, learning_rate=0.01, epochs=2), scoring=100)
-    nets = plain_nets(task, [], [0], progress=False)
+    nets = plain_nets(task, [], [0])
     kinds = ["magnitude", "l1", "saliency", "random", "units-mrs-abs"]
-    found = experiment.compare(
-        task, nets, kinds=kinds, plan=PLAN, strengths={"l1": [1e-4]}, drawn=0.9, progress=False
-    ).kinds
+    found = experiment.compare(task, nets, kinds=kinds, plan=PLAN, strengths={"l1": [1e-4]}, drawn=0.9).kinds
     heard = Listener(corpus).hear(nets[0].module, [])[0]
     plain = found[found["kind"] != "l1"]
 

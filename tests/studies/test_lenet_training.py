@@ -15,6 +15,7 @@ from torch import nn
 from prunelab.data import Images, Split, load_images
 from prunelab.measure import evaluate
 from prunelab.models import build
+from prunelab.parts import Found
 from prunelab.pruning import prunable
 from prunelab.pruning.paths import lit, live
 from prunelab.studies.common import nets as common_nets
@@ -72,7 +73,7 @@ def made_net(values: np.ndarray, *, seed: int = 0, spec: str = "mlp-50", pruning
 
 
 @pytest.fixture(scope="module")
-def experiment(dense: list[Net], digits: Images) -> training.Experiment:
+def experiment(dense: list[Net], digits: Images) -> Found:
     return prune(dense, digits, budgets=["global", "layer"])
 
 
@@ -84,7 +85,7 @@ def prune(
     targets: list[str] = TARGETS,
     schedule: Schedule = SCHEDULE,
     split: Split | None = None,
-) -> training.Experiment:
+) -> Found:
     return training.prune_nets(
         nets,
         images,
@@ -94,7 +95,6 @@ def prune(
         budgets=budgets,
         targets=targets,
         split=split,
-        progress=False,
     )
 
 
@@ -289,7 +289,7 @@ def test_pixels_are_means_over_units_and_seeds(digits: Images, dense: list[Net])
 
 
 def dense_run(**changes: object) -> tuple[list[Net], training.DataFrame, training.DataFrame]:
-    settings = {"recipe": "source", "epochs": 2, "learning_rates": [0.01, 0.1, 0.6], "progress": False, **changes}
+    settings = {"recipe": "source", "epochs": 2, "learning_rates": [0.01, 0.1, 0.6], **changes}
     return training.train_dense("digits", [SPEC, "lenet-10-8-relu"], [1, 0], **settings)
 
 
@@ -324,9 +324,7 @@ def test_without_an_aim_the_lowest_validation_error_is_chosen(tried: dict[float,
 
 
 def test_a_dense_net_is_that_of_its_seed_and_recipe_alone(digits: Images) -> None:
-    (net,), _, _ = training.train_dense(
-        "digits", [SPEC], [5], recipe="source", epochs=2, learning_rates=[0.2], l1=1e-4, progress=False
-    )
+    (net,), _, _ = training.train_dense("digits", [SPEC], [5], recipe="source", epochs=2, learning_rates=[0.2], l1=1e-4)
     generator = torch.Generator().manual_seed(5)
     module = build(SPEC, inputs=64, classes=10, generator=generator)
     recipe = Recipe(epochs=2, learning_rate=0.2, l1=1e-4, momentum=0.0, schedule="constant")
@@ -360,18 +358,18 @@ def test_what_cannot_be_trained_is_refused(changes: dict[str, object], message: 
 # Pruned nets
 
 
-def test_the_tables_hold_one_row_a_key_and_can_be_saved(experiment: training.Experiment, tmp_path: Path) -> None:
+def test_the_tables_hold_one_row_a_key_and_can_be_saved(experiment: Found, tmp_path: Path) -> None:
     for table in (Pruned, Rounds, Layers):
         table.save(getattr(experiment, table.table_name), folder=tmp_path)
     path = 3  # three rounds to 300 weights and one to 60; the targets take the places of the last
-    assert len(experiment.pruned) == 2 * 2 * 3
-    assert len(experiment.rounds) == 2 * 2 * (path + 3)
-    assert len(experiment.layers) == 3 * len(experiment.rounds)
+    assert len(experiment[Pruned]) == 2 * 2 * 3
+    assert len(experiment[Rounds]) == 2 * 2 * (path + 3)
+    assert len(experiment[Layers]) == 3 * len(experiment[Rounds])
 
 
-def test_what_the_tables_say_is_counted_in_the_nets(experiment: training.Experiment, digits: Images) -> None:
+def test_what_the_tables_say_is_counted_in_the_nets(experiment: Found, digits: Images) -> None:
     reached = lit(digits.train.x)
-    for net, row in zip(experiment.nets, experiment.pruned.itertuples(), strict=True):
+    for net, row in zip(experiment.nets, experiment[Pruned].itertuples(), strict=True):
         assert net.pruning == f"masked-{row.budget}-{row.target}"
         assert net.seed == row.seed
         masks = {name: weight != 0 for name, weight in prunable(net.module).items()}
@@ -384,39 +382,43 @@ def test_what_the_tables_say_is_counted_in_the_nets(experiment: training.Experim
         assert row.validation_error_percent == pytest.approx(
             100 * (1 - evaluate(net.module, digits.validation).accuracy)
         )
-        of_layers = experiment.layers.query(
-            "budget == @row.budget and target == @row.target and seed == @row.seed"
-        ).set_index("layer")
+        of_layers = (
+            experiment[Layers]
+            .query("budget == @row.budget and target == @row.target and seed == @row.seed")
+            .set_index("layer")
+        )
         for name, mask in masks.items():
             layer = of_layers.loc[name.removesuffix(".weight")]
             alive = live(masks, reached)[name]
             assert (layer["weights"], layer["kept"]) == (mask.numel(), int(mask.sum()))
             assert layer["kept_fraction"] == pytest.approx(float(mask.float().mean()))
             assert (layer["live_inputs"], layer["live_units"]) == (int(alive.any(0).sum()), int(alive.any(1).sum()))
-    exact = experiment.pruned[experiment.pruned["budget"] == "global"]
+    exact = experiment[Pruned][experiment[Pruned]["budget"] == "global"]
     assert dict(zip(exact["target"], exact["kept"], strict=False)) == {"300": 300, "95%": 104, "60": 60}
 
 
-def test_a_finished_net_is_its_last_round(experiment: training.Experiment, dense: list[Net], digits: Images) -> None:
+def test_a_finished_net_is_its_last_round(experiment: Found, dense: list[Net], digits: Images) -> None:
     baseline = {net.seed: 100 * (1 - evaluate(net.module, digits.test).accuracy) for net in dense}
     batches = math.ceil(len(digits.train) / 256)
     last = {"300": 3, "95%": 4, "60": 4}
-    for row in experiment.pruned.itertuples():
-        (found,) = experiment.rounds.query(
-            "budget == @row.budget and target == @row.target and seed == @row.seed"
-        ).itertuples()
+    for row in experiment[Pruned].itertuples():
+        (found,) = (
+            experiment[Rounds]
+            .query("budget == @row.budget and target == @row.target and seed == @row.seed")
+            .itertuples()
+        )
         for name in ("kept", "kept_asked", "error_percent", "error_pruned_percent", "validation_error_percent"):
             assert getattr(found, name) == getattr(row, name)
         assert found.round == last[row.target]
         assert row.baseline_error_percent == pytest.approx(baseline[row.seed])
         assert row.steps == (last[row.target] - 1 + 2) * batches
-    path = experiment.rounds[experiment.rounds["target"] == PATH]
+    path = experiment[Rounds][experiment[Rounds]["target"] == PATH]
     assert (path.groupby(["budget", "seed"])["round"].apply(list)).tolist() == [[1, 2, 3]] * 4
 
 
 def test_the_error_just_pruned_is_that_before_any_training(dense: list[Net], digits: Images) -> None:
     schedule = Schedule(rounds=(1,), final_epochs=1, live_paths=False)
-    found = prune(dense[:1], digits, budgets=["global"], targets=["300"], schedule=schedule).pruned
+    found = prune(dense[:1], digits, budgets=["global"], targets=["300"], schedule=schedule)[Pruned]
     module = copy.deepcopy(dense[0].module)
     layers = [(layer, "weight") for layer in module if isinstance(layer, nn.Linear)]
     nn.utils.prune.global_unstructured(layers, pruning_method=nn.utils.prune.L1Unstructured, amount=WEIGHTS - 300)
@@ -435,8 +437,8 @@ def test_weights_on_no_live_path_are_kept_but_not_effective(dense: list[Net], di
     masks = {name: weight != 0 for name, weight in prunable(found.nets[0].module).items()}
     alive = sum(int(mask.sum()) for mask in live(masks, lit(digits.train.x)).values())
 
-    assert found.pruned["kept"].item() == 60
-    assert found.pruned["effective_kept"].item() == alive < 60
+    assert found[Pruned]["kept"].item() == 60
+    assert found[Pruned]["effective_kept"].item() == alive < 60
 
 
 def test_the_order_of_the_examples_follows_the_nets_seed(dense: list[Net], digits: Images) -> None:
@@ -448,9 +450,9 @@ def test_the_order_of_the_examples_follows_the_nets_seed(dense: list[Net], digit
 
 
 def test_the_threshold_is_the_smallest_weight_kept_and_is_missing_where_layers_have_their_own(
-    experiment: training.Experiment,
+    experiment: Found,
 ) -> None:
-    thresholds = experiment.pruned.set_index("budget")["threshold"]
+    thresholds = experiment[Pruned].set_index("budget")["threshold"]
 
     assert (thresholds["global"] > 0).all()
     assert thresholds["layer"].isna().all()
@@ -464,10 +466,10 @@ def test_the_dense_nets_are_left_as_they_were(dense: list[Net], digits: Images) 
 
 
 def test_a_budgets_nets_are_the_same_alone_and_beside_others(
-    experiment: training.Experiment, dense: list[Net], digits: Images
+    experiment: Found, dense: list[Net], digits: Images
 ) -> None:
-    alone = prune(dense[1:], digits, budgets=["layer"]).pruned
-    beside = experiment.pruned.query("budget == 'layer' and seed == 3")
+    alone = prune(dense[1:], digits, budgets=["layer"])[Pruned]
+    beside = experiment[Pruned].query("budget == 'layer' and seed == 3")
 
     assert_frame_equal(alone.reset_index(drop=True), beside.reset_index(drop=True))
 
@@ -477,7 +479,7 @@ def test_regrown_nets_are_labelled_so(dense: list[Net], digits: Images) -> None:
     found = prune(dense[:1], digits, budgets=["erk"], targets=["200"], schedule=schedule)
 
     assert [net.pruning for net in found.nets] == ["regrown-erk-200"]
-    assert list(found.pruned["mode"]) == ["regrown"]
+    assert list(found[Pruned]["mode"]) == ["regrown"]
     assert sum(int(weight.count_nonzero()) for weight in prunable(found.nets[0].module).values()) == 200
 
 
@@ -486,7 +488,7 @@ def test_both_parts_can_be_trained_on(dense: list[Net], digits: Images) -> None:
     both = training.training_part(digits, "train+validation")
     found = prune(dense[:1], digits, budgets=["global"], targets=["300"], schedule=schedule, split=both)
 
-    assert found.pruned["steps"].item() == math.ceil(len(both) / 256)
+    assert found[Pruned]["steps"].item() == math.ceil(len(both) / 256)
 
 
 def test_what_cannot_be_pruned_is_refused_in_one_line(dense: list[Net], digits: Images) -> None:
@@ -571,8 +573,7 @@ def test_a_pairs_errors_are_those_of_pruning_with_it(dense: list[Net], digits: I
         schedule=schedule,
         budgets=["global"],
         targets=["200"],
-        progress=False,
-    ).pruned["validation_error_percent"]
+    )[Pruned]["validation_error_percent"]
 
     assert row.validation_error_percent == pytest.approx(errors.mean())
     assert row.worst_percent == errors.max()

@@ -13,12 +13,14 @@ from torch import Tensor, nn
 import drawn
 from by_torch import pruned, small
 from prunelab import claims
+from prunelab.parts import Found
 from prunelab.speech import Corpus
 from prunelab.studies.common.curves import MeanOfNets
 from prunelab.studies.common.nets import Net
 from prunelab.studies.common.prunings import thresholds_of
 from prunelab.studies.common.recognisers import Listener
 from prunelab.studies.outputs import experiment, rules, summary, tables
+from prunelab.studies.outputs.tables import Histograms, Layers, Posteriors, PredictedShifts
 from prunelab.studies.sparseness.experiment import threshold_table
 from prunelab.tables import Table
 
@@ -43,7 +45,7 @@ def thresholds(nets: list[Net]) -> dict[str, dict[float, float]]:
 
 
 @pytest.fixture(scope="module")
-def measured(nets: list[Net], corpus: Corpus, thresholds: dict[str, dict[float, float]]) -> experiment.Outputs:
+def measured(nets: list[Net], corpus: Corpus, thresholds: dict[str, dict[float, float]]) -> Found:
     return experiment.measure(nets, corpus, thresholds)
 
 
@@ -65,13 +67,13 @@ def of(nets: list[Net], row: object) -> Net:
     return next(net for net in nets if (net.model, net.seed) == (row.model, row.seed))  # type: ignore[attr-defined]
 
 
-def test_the_nets_hear_something(measured: experiment.Outputs) -> None:
-    assert measured.posteriors["baseline_error_percent"].max() < 30
+def test_the_nets_hear_something(measured: Found) -> None:
+    assert measured[Posteriors]["baseline_error_percent"].max() < 30
 
 
-def test_layers_are_those_of_a_pruned_copy(nets: list[Net], corpus: Corpus, measured: experiment.Outputs) -> None:
+def test_layers_are_those_of_a_pruned_copy(nets: list[Net], corpus: Corpus, measured: Found) -> None:
     x, _ = corpus.frames(corpus.test)
-    rows = measured.layers[(measured.layers["threshold"] > 0) & (measured.layers["seed"] == 1)]
+    rows = measured[Layers][(measured[Layers]["threshold"] > 0) & (measured[Layers]["seed"] == 1)]
     assert len(rows) == 2 * 3 * 4 * 4  # models, signs, thresholds, layers
     for row in rows.itertuples():
         net = of(nets, row)
@@ -94,9 +96,9 @@ def test_layers_are_those_of_a_pruned_copy(nets: list[Net], corpus: Corpus, meas
             assert np.isnan(row.fixed)
 
 
-def test_posteriors_are_those_of_a_pruned_copy(nets: list[Net], corpus: Corpus, measured: experiment.Outputs) -> None:
+def test_posteriors_are_those_of_a_pruned_copy(nets: list[Net], corpus: Corpus, measured: Found) -> None:
     x, _ = corpus.frames(corpus.test)
-    for row in measured.posteriors[measured.posteriors["seed"] == 0].itertuples():
+    for row in measured[Posteriors][measured[Posteriors]["seed"] == 0].itertuples():
         net = of(nets, row)
         logits, other = (
             torch.from_numpy(run(module, x)["final-affine"])
@@ -112,8 +114,8 @@ def test_posteriors_are_those_of_a_pruned_copy(nets: list[Net], corpus: Corpus, 
         assert row.baseline_entropy == pytest.approx(stats.entropy(p, axis=1).mean(), abs=1e-4)
 
 
-def test_a_threshold_of_zero_changes_nothing(measured: experiment.Outputs, corrected: pd.DataFrame) -> None:
-    layers, frames = (table[table["threshold"] == 0] for table in (measured.layers, measured.posteriors))
+def test_a_threshold_of_zero_changes_nothing(measured: Found, corrected: pd.DataFrame) -> None:
+    layers, frames = (table[table["threshold"] == 0] for table in (measured[Layers], measured[Posteriors]))
 
     assert not layers[["mean_shift", "mean_shift_abs"]].to_numpy().any()
     assert (layers["spread"] == 1).all()
@@ -122,22 +124,20 @@ def test_a_threshold_of_zero_changes_nothing(measured: experiment.Outputs, corre
     assert (frames["error_percent"] == frames["baseline_error_percent"]).all()
     start = corrected[corrected["threshold"] == 0]
     assert (start["error_percent"] == start["baseline_error_percent"]).all()
-    shifts = measured.shifts[measured.shifts["threshold"] == 0]
+    shifts = measured[PredictedShifts][measured[PredictedShifts]["threshold"] == 0]
     assert not shifts[["measured", "predicted_local", "predicted_cascade"]].to_numpy().any()
     assert shifts["correlation"].isna().all()
 
 
-def test_histograms_are_shares_over_one_row_of_bins(
-    nets: list[Net], corpus: Corpus, measured: experiment.Outputs
-) -> None:
+def test_histograms_are_shares_over_one_row_of_bins(nets: list[Net], corpus: Corpus, measured: Found) -> None:
     x, _ = corpus.frames(corpus.test)
-    for (model, _, _), rows in measured.histograms.groupby(["model", "method", "threshold"]):
+    for (model, _, _), rows in measured[Histograms].groupby(["model", "method", "threshold"]):
         assert rows["share"].sum() == pytest.approx(1)
         assert rows["bin_low"].tolist()[1:] == rows["bin_high"].tolist()[:-1]
         assert rows["bin_low"].iloc[0] == (0 if model.endswith("relu") else -1)
     for model in MODELS:
-        rows = measured.histograms[
-            (measured.histograms["model"] == model) & (measured.histograms["method"] == "baseline")
+        rows = measured[Histograms][
+            (measured[Histograms]["model"] == model) & (measured[Histograms]["method"] == "baseline")
         ]
         edges = [*rows["bin_low"], rows["bin_high"].iloc[-1]]
         shares = [
@@ -150,10 +150,12 @@ def test_histograms_are_shares_over_one_row_of_bins(
 
 
 def test_predictions_come_from_the_training_frames_and_are_held_against_the_test_frames(
-    nets: list[Net], corpus: Corpus, measured: experiment.Outputs
+    nets: list[Net], corpus: Corpus, measured: Found
 ) -> None:
     (train, _), (test, _) = corpus.frames(corpus.train), corpus.frames(corpus.test)
-    rows = measured.shifts[(measured.shifts["threshold"] > 0) & (measured.shifts["seed"] == 0)]
+    rows = measured[PredictedShifts][
+        (measured[PredictedShifts]["threshold"] > 0) & (measured[PredictedShifts]["seed"] == 0)
+    ]
     for row in rows.itertuples():
         net = of(nets, row)
         inputs = {"affine1": train.numpy(), **{f"affine{i + 1}": run(net.module, train)[f"act{i}"] for i in (1, 2)}}
@@ -168,23 +170,25 @@ def test_predictions_come_from_the_training_frames_and_are_held_against_the_test
         assert row.predicted_local == pytest.approx((shift / deviations).mean(), abs=1e-4)
         if row.depth == 1:
             assert row.predicted_cascade == pytest.approx(row.predicted_local, abs=1e-9)
-    table = measured.layers.merge(measured.shifts, on=list(tables.Layers.key), validate="one_to_one")
+    table = measured[Layers].merge(measured[PredictedShifts], on=list(tables.Layers.key), validate="one_to_one")
     assert (table["measured"] == table["mean_shift"]).all()
 
 
-def test_the_cascade_predicts_deeper_layers_better_than_each_layer_alone(measured: experiment.Outputs) -> None:
-    deep = measured.shifts[(measured.shifts["layer"] != "affine1") & (measured.shifts["scale"].between(0.2, 1.3))]
+def test_the_cascade_predicts_deeper_layers_better_than_each_layer_alone(measured: Found) -> None:
+    deep = measured[PredictedShifts][
+        (measured[PredictedShifts]["layer"] != "affine1") & (measured[PredictedShifts]["scale"].between(0.2, 1.3))
+    ]
     off = {kind: (deep[f"predicted_{kind}"] - deep["measured"]).abs().mean() for kind in ("local", "cascade")}
 
     assert off["cascade"] < off["local"]
 
 
-def test_prose_quotes_the_tables(measured: experiment.Outputs) -> None:
-    means = summary.net_means(measured.layers, measured.posteriors, measured.shifts)
+def test_prose_quotes_the_tables(measured: Found) -> None:
+    means = summary.net_means(measured[Layers], measured[Posteriors], measured[PredictedShifts])
     means = means.set_index(["model", "quantity"])["value"]
-    found = summary.at_reference(measured.layers, measured.posteriors)
+    found = summary.at_reference(measured[Layers], measured[Posteriors])
     at_reference = found.set_index(["model", "method", "quantity"])["value"]
-    frames = measured.posteriors.merge(measured.layers, on=list(tables.Posteriors.key), suffixes=("", "_of_layer"))
+    frames = measured[Posteriors].merge(measured[Layers], on=list(tables.Posteriors.key), suffixes=("", "_of_layer"))
     for model in MODELS:
         own = frames[frames["model"] == model]
         scales, correlations = [], []
@@ -203,9 +207,9 @@ def test_prose_quotes_the_tables(measured: experiment.Outputs) -> None:
     assert means[MODELS[1], "cascade-fit"] > means[MODELS[1], "local-fit"]
 
 
-def test_without_a_reference_threshold_cells_are_empty(measured: experiment.Outputs) -> None:
-    tables = (measured.layers, measured.posteriors, measured.shifts)
-    layers, posteriors, shifts = (table[table["threshold"] == 0] for table in tables)
+def test_without_a_reference_threshold_cells_are_empty(measured: Found) -> None:
+    found = (measured[Layers], measured[Posteriors], measured[PredictedShifts])
+    layers, posteriors, shifts = (table[table["threshold"] == 0] for table in found)
     means = summary.net_means(layers, posteriors, shifts).set_index("quantity")["value"]
 
     assert summary.at_reference(layers, posteriors)["value"].isna().all()
@@ -213,8 +217,8 @@ def test_without_a_reference_threshold_cells_are_empty(measured: experiment.Outp
     assert means["baseline-entropy"].notna().all()
 
 
-def test_verdicts_decide_every_claim_for_every_net(measured: experiment.Outputs) -> None:
-    own = {"layers": measured.layers, "posteriors": measured.posteriors}
+def test_verdicts_decide_every_claim_for_every_net(measured: Found) -> None:
+    own = {"layers": measured[Layers], "posteriors": measured[Posteriors]}
     verdicts = rules.verdicts(own, where={name: f"speech-outputs/tables/{name}.csv" for name in own})
 
     assert [verdict.id for verdict in verdicts] == [claim.id for claim in claims.load() if claim.study == "outputs"]
@@ -223,15 +227,13 @@ def test_verdicts_decide_every_claim_for_every_net(measured: experiment.Outputs)
     )
 
 
-def test_correction_rows_pair_every_pruning_with_its_corrected_self(
-    corrected: pd.DataFrame, measured: experiment.Outputs
-) -> None:
+def test_correction_rows_pair_every_pruning_with_its_corrected_self(corrected: pd.DataFrame, measured: Found) -> None:
     keys = ["model", "seed", "method", "threshold"]
     pairs = corrected.groupby(keys)
 
     assert set(pairs["corrected"].nunique()) == {2}
     assert set(pairs["sparsity"].nunique()) == {1}
-    plain = corrected[~corrected["corrected"]].merge(measured.posteriors, on=keys, validate="one_to_one")
+    plain = corrected[~corrected["corrected"]].merge(measured[Posteriors], on=keys, validate="one_to_one")
     pd.testing.assert_series_equal(plain["error_percent_x"], plain["error_percent_y"], check_names=False)
     pd.testing.assert_series_equal(plain["sparsity_x"], plain["sparsity_y"], check_names=False)
 
@@ -316,15 +318,15 @@ def test_savings_are_paired_and_the_largest_is_quoted() -> None:
     assert (most["error_percent"], most["corrected_error_percent"]) == (pytest.approx(51), pytest.approx(15))
 
 
-def test_every_table_can_be_saved(tmp_path: Path, measured: experiment.Outputs, corrected: pd.DataFrame) -> None:
+def test_every_table_can_be_saved(tmp_path: Path, measured: Found, corrected: pd.DataFrame) -> None:
     gains, largest = summary.savings(corrected)
     frames: dict[type[Table], pd.DataFrame] = {
-        tables.Layers: measured.layers,
-        tables.Posteriors: measured.posteriors,
-        tables.Histograms: measured.histograms,
-        tables.PredictedShifts: measured.shifts,
-        MeanOfNets: summary.net_means(measured.layers, measured.posteriors, measured.shifts),
-        tables.AtReference: summary.at_reference(measured.layers, measured.posteriors),
+        tables.Layers: measured[Layers],
+        tables.Posteriors: measured[Posteriors],
+        tables.Histograms: measured[Histograms],
+        tables.PredictedShifts: measured[PredictedShifts],
+        MeanOfNets: summary.net_means(measured[Layers], measured[Posteriors], measured[PredictedShifts]),
+        tables.AtReference: summary.at_reference(measured[Layers], measured[Posteriors]),
         tables.Correction: corrected,
         tables.CorrectionKnees: summary.correction_knees(corrected),
         tables.CorrectionGains: gains,

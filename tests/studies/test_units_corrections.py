@@ -44,7 +44,7 @@ from prunelab.train import training
 PLAIN, NORMED, FLAT = "conv-6k3p-8k3-12", "conv-6k3p-8k3-12-same-bn", "mlp-8-6-relu"
 RECIPE = recipe_of(0.001)
 FIXED: dict[str, Any] = {"scoring": 120, "examples": 100}
-COMMON: dict[str, Any] = {**FIXED, "progress": False}
+COMMON: dict[str, Any] = {**FIXED}
 SCORES = ("random", "mrs-abs")
 STEPS: dict[str, Any] = {
     "model": "mlp-6-4-relu",
@@ -65,7 +65,7 @@ def digits() -> Images:
 
 @pytest.fixture(scope="module")
 def nets(digits: Images) -> list[Net]:
-    made: dict[str, Any] = {"iterations": 60, "recipe": recipe_of(0.02), "progress": False}
+    made: dict[str, Any] = {"iterations": 60, "recipe": recipe_of(0.02)}
     return last_nets((), digits, models=[PLAIN, NORMED], seeds=[0, 1], **made)
 
 
@@ -302,7 +302,7 @@ def test_the_last_checkpoint_of_every_net_is_taken(digits: Images, nets: list[Ne
 
 def test_agreement_is_scipys_with_the_loss_change_of_each_unit_alone(digits: Images, nets: list[Net]) -> None:
     chosen: dict[str, Any] = {"scores": ["norm", "taylor"], "layers": ["conv1"], "scoring": 120, "examples": 50}
-    table = units_corrections.agree(nets[:1], digits, progress=False, **chosen)
+    table = units_corrections.agree(nets[:1], digits, **chosen)
     model, measured, _ = seen(nets[0], digits)
     split = subsets(digits, scoring=120, examples=50).parts["train"]
     changes: dict[str, list[float]] = {"none": [], "mean": []}
@@ -392,7 +392,7 @@ def test_the_losses_beside_the_steps_are_those_of_the_net_without_and_with_repla
 ) -> None:
     steps, losses = three
     own = {"models": [STEPS["model"]], "seeds": [STEPS["seed"]], "iterations": STEPS["iterations"]}
-    [net] = last_nets((), digits, recipe=STEPS["recipe"], progress=False, **own)
+    [net] = last_nets((), digits, recipe=STEPS["recipe"], **own)
     flags = torch.tensor(steps.drop_duplicates("unit")["removed"].to_numpy())
     shifts = torch.tensor(steps.drop_duplicates("next_unit")["shift"].to_numpy()).float()
     test = subsets(digits, **FIXED).parts["test"]

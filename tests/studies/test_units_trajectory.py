@@ -9,12 +9,13 @@ import torch
 from prunelab.data import Images
 from prunelab.measure.penalty import Probe
 from prunelab.models import build
+from prunelab.parts import Found
 from prunelab.pruning.unit_removal import lowest, shift
 from prunelab.pruning.unit_scores import SCORES, measure_units
 from prunelab.pruning.units import sites
 from prunelab.studies.common import nets, units
 from prunelab.studies.units import trajectory
-from prunelab.studies.units.trajectory import Plan, Trajectories
+from prunelab.studies.units.trajectory import Choice, Penalty, Plan, Square
 from prunelab.train import training
 
 MODEL = "conv-6k3p-8k3-12"
@@ -37,9 +38,9 @@ def images() -> Images:
 
 
 @pytest.fixture(scope="module")
-def found(images: Images) -> Trajectories:
+def found(images: Images) -> Found:
     return trajectory.trajectories(
-        images, model=MODEL, seeds=[3, 4], recipe=RECIPE, plan=PLAN, scoring=100, examples=80, progress=False
+        images, model=MODEL, seeds=[3, 4], recipe=RECIPE, plan=PLAN, scoring=100, examples=80
     )
 
 
@@ -63,8 +64,8 @@ def test_subsets_hold_every_class_of_a_source_sorted_by_class(images: Images) ->
     assert all(len(part.y.unique()) == 10 for part in (fixed.scoring, *fixed.parts.values(), fixed.validation))
 
 
-def test_every_removal_is_measured_at_every_checkpoint(found: Trajectories) -> None:
-    rows = found.penalties
+def test_every_removal_is_measured_at_every_checkpoint(found: Found) -> None:
+    rows = found[Penalty]
     single = rows[rows["layer"] != "all"]
 
     assert len(single) == 2 * 3 * 3 * len(SCORES) * 2 * 2  # seeds, checkpoints, layers, scores, replacements, parts
@@ -76,7 +77,7 @@ def test_every_removal_is_measured_at_every_checkpoint(found: Trajectories) -> N
     }
 
 
-def test_the_penalties_are_those_of_the_stored_net(images: Images, found: Trajectories) -> None:
+def test_the_penalties_are_those_of_the_stored_net(images: Images, found: Found) -> None:
     net = next(net for net in found.nets if net.step == 4 and net.seed == 3)
     fixed = units.subsets(images, scoring=100, examples=80)
     measured = measure_units(net.module, fixed.scoring.x, fixed.scoring.y, generator=torch.Generator())
@@ -84,13 +85,13 @@ def test_the_penalties_are_those_of_the_stored_net(images: Images, found: Trajec
     added = shift(net.module, sites(net.module)["conv1"], gone, measured["conv1"])
 
     expected = Probe(net.module, fixed.parts["test"]).penalty("conv1", gone, added)
-    row = found.penalties.query(
+    row = found[Penalty].query(
         "seed == 3 and step == 4 and layer == 'conv1' and score == 'norm' and replacement == 'mean' and part == 'test'"
     )
     assert row["penalty"].item() == pytest.approx(expected, abs=1e-6)
 
 
-def test_measuring_leaves_the_training_as_it_is(images: Images, found: Trajectories) -> None:
+def test_measuring_leaves_the_training_as_it_is(images: Images, found: Found) -> None:
     generator = torch.Generator().manual_seed(4)
     alone = nets.lay_out(build(MODEL, inputs=images.shape, classes=10, generator=generator))
     for _ in training(alone, images.train, RECIPE, generator=generator, steps=PLAN.iterations):
@@ -101,17 +102,15 @@ def test_measuring_leaves_the_training_as_it_is(images: Images, found: Trajector
         torch.testing.assert_close(value, alone.state_dict()[name], rtol=0, atol=0)
 
 
-def test_a_seed_gives_the_same_rows_whichever_other_seeds_run(images: Images, found: Trajectories) -> None:
-    alone = trajectory.trajectories(
-        images, model=MODEL, seeds=[4], recipe=RECIPE, plan=PLAN, scoring=100, examples=80, progress=False
-    )
+def test_a_seed_gives_the_same_rows_whichever_other_seeds_run(images: Images, found: Found) -> None:
+    alone = trajectory.trajectories(images, model=MODEL, seeds=[4], recipe=RECIPE, plan=PLAN, scoring=100, examples=80)
 
-    pd.testing.assert_frame_equal(alone.penalties, found.penalties.query("seed == 4").reset_index(drop=True))
-    pd.testing.assert_frame_equal(alone.choices, found.choices.query("seed == 4").reset_index(drop=True))
+    pd.testing.assert_frame_equal(alone[Penalty], found[Penalty].query("seed == 4").reset_index(drop=True))
+    pd.testing.assert_frame_equal(alone[Choice], found[Choice].query("seed == 4").reset_index(drop=True))
 
 
-def test_units_chosen_at_least_once_only_grow_in_number_and_the_late_ones_are_among_them(found: Trajectories) -> None:
-    for _, rows in found.choices.groupby(["seed", "layer", "score"]):
+def test_units_chosen_at_least_once_only_grow_in_number_and_the_late_ones_are_among_them(found: Found) -> None:
+    for _, rows in found[Choice].groupby(["seed", "layer", "score"]):
         rows = rows.sort_values("step")
         assert rows["chosen_fraction"].is_monotonic_increasing
         assert rows["late_fraction"].isna().tolist() == [3 * step <= 12 for step in rows["step"]]
@@ -120,15 +119,15 @@ def test_units_chosen_at_least_once_only_grow_in_number_and_the_late_ones_are_am
         assert rows["chosen_fraction"].iloc[0] == round(0.2 * rows["units"].iloc[0]) / rows["units"].iloc[0]
 
 
-def test_the_units_kept_with_their_squares_are_the_chosen_ones(found: Trajectories) -> None:
-    counts = found.squares.groupby(["seed", "step", "score"])["unit"].nunique()
+def test_the_units_kept_with_their_squares_are_the_chosen_ones(found: Found) -> None:
+    counts = found[Square].groupby(["seed", "step", "score"])["unit"].nunique()
 
     assert (counts == 2).all()
     assert len(counts) == 2 * 3 * len(SCORES)
-    assert (found.squares["mean_square"] >= 0).all()
+    assert (found[Square]["mean_square"] >= 0).all()
 
 
-def test_stored_nets_say_at_which_iteration_they_were(images: Images, found: Trajectories, tmp_path: Path) -> None:
+def test_stored_nets_say_at_which_iteration_they_were(images: Images, found: Found, tmp_path: Path) -> None:
     nets.save_nets(found.nets, tmp_path / "nets")
 
     opened = nets.open_nets([str(tmp_path)], images, models=[], seeds=[], epochs=1)
@@ -160,9 +159,7 @@ def test_a_layer_the_net_lacks_is_refused_before_training(images: Images) -> Non
     plan = Plan(**{**vars(PLAN), "squares_layer": "conv9"})
 
     with pytest.raises(ValueError, match="squares_layer is one of conv1, conv2, fc1; got 'conv9'"):
-        trajectory.trajectories(
-            images, model=MODEL, seeds=[0], recipe=RECIPE, plan=plan, scoring=100, examples=80, progress=False
-        )
+        trajectory.trajectories(images, model=MODEL, seeds=[0], recipe=RECIPE, plan=plan, scoring=100, examples=80)
 
 
 @pytest.mark.parametrize(("scoring", "examples"), [(0, 10), (10, 0), (1000, 1000)])

@@ -60,17 +60,17 @@ def pruned(nets: list[Net], digits: Images) -> DataFrame:
 def opened(
     runs: Sequence[Path], images: Images, *, seeds: Sequence[int] = (), steps: Sequence[int] = STEPS, **changes: Any
 ) -> list[Net]:
-    settings: dict[str, Any] = {"models": [SPEC], "recipe": recipe_of(0.05), "progress": False, **changes}
+    settings: dict[str, Any] = {"models": [SPEC], "recipe": recipe_of(0.05), **changes}
     return checkpoints([str(run) for run in runs], images, seeds=seeds, steps=steps, **settings)
 
 
 def tune(nets: list[Net], images: Images, **changes: Any) -> DataFrame:
     settings = {"scores": SCORES, "layers": ["conv2", "all"], "fraction": 0.3, "tuning_steps": [2, 5], **SIZES}
-    return tuning.fine_tune(nets, images, **{**settings, "recipe": TUNING, "progress": False, **changes})
+    return tuning.fine_tune(nets, images, **{**settings, "recipe": TUNING, **changes})
 
 
 def in_rounds(nets: list[Net], images: Images, **changes: Any) -> DataFrame:
-    settings = {"scores": SCORES, "rounds": ROUNDS, "recipe": TUNING, "progress": False, **SIZES}
+    settings = {"scores": SCORES, "rounds": ROUNDS, "recipe": TUNING, **SIZES}
     return tuning.iterate(nets, images, **{**settings, **changes})
 
 

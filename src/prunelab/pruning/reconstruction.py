@@ -10,6 +10,7 @@ the mean, and so bias propagation; all correlations with the units that stay is 
 """
 
 import copy
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -18,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from prunelab.models.modes import evaluating
 from prunelab.pruning.application import refuse_misfits
 from prunelab.pruning.units import Layer, Site, check_flags, flattened, layer_of, sites, steps_of
 
@@ -27,6 +29,9 @@ FITS: tuple[Fit, ...] = get_args(Fit)
 # Of the mean squared input. Directions that hardly vary in the examples say nothing about others: without it, fits to
 # few examples take up huge weights along them. In those that matter it is far below what examples leave uncertain.
 RIDGE = 1e-6
+
+NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
+_BATCH = 500  # examples of which statistics are taken together
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -250,3 +255,22 @@ def _change(weight: Tensor, gone: Tensor, moments: InputMoments, ridge: float) -
     raise ValueError(
         f"inputs that depend on each other are told apart by a ridge; {ridge!r} is too small: take {RIDGE:g}"
     )
+
+
+def reestimate(model: nn.Module, x: Tensor) -> None:
+    """Measure the running statistics of all batch normalisation again, in place.
+
+    They become the means, over batches of about equal size, of the means and variances within a batch.
+    """
+    norms = [module for module in model.modules() if isinstance(module, NORMS)]
+    momenta = [norm.momentum for norm in norms]
+    with evaluating(model):
+        for norm in norms:
+            norm.reset_running_stats()
+            norm.momentum = None  # torch's word for the mean over all batches
+            norm.train()
+        for batch in x.chunk(math.ceil(len(x) / _BATCH)):
+            model(batch)
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+            norm.eval()

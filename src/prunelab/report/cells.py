@@ -40,9 +40,9 @@ class Kernel(KernelManager):
             process = psutil.Process(getattr(self.provisioner, "pid", None))
             self.peak_memory = max(self.peak_memory, _high_water_mark(process))
             if with_children:
-                # Pages that forked children share count once for each.
                 family = [process, *process.children(recursive=True)]
-                self.peak_memory = max(self.peak_memory, sum(member.memory_info().rss for member in family))
+                if len(family) > 1:
+                    self.peak_memory = max(self.peak_memory, sum(map(_share, family)))
 
     def fate(self) -> str:
         """Return how a dead kernel's process ended, as a remark to append to a message; "" where that is not known."""
@@ -118,6 +118,12 @@ def _watch(kernel: Kernel, done: threading.Event) -> None:
     """Sample the memory of the kernel's process tree until told that it is done."""
     while not done.wait(_SAMPLING_SECONDS):
         kernel.look_at_memory(with_children=True)
+
+
+def _share(process: psutil.Process) -> int:
+    """Return the memory that a process takes up, in bytes; of pages that it shares, as forks do, its part."""
+    about = process.memory_full_info()
+    return int(getattr(about, "pss", about.rss))
 
 
 def _high_water_mark(process: psutil.Process) -> int:

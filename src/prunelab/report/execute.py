@@ -2,6 +2,8 @@
 
 import contextlib
 import fcntl
+import hashlib
+import json
 import os
 import re
 import shutil
@@ -23,6 +25,9 @@ from prunelab.report import parameters as checking
 from prunelab.report.cells import CellError, executed
 from prunelab.report.normalise import normalise, without_paths
 from prunelab.report.parameters import RELATIVE, texts, with_texts
+
+# As `prunelab.parts` reads them, which takes torch to import.
+KEPT, AT_ONCE = "PRUNELAB_KEPT", "PRUNELAB_AT_ONCE"
 
 _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _RUN_NAME = re.compile(r"[\w-][\w.-]*")
@@ -89,6 +94,7 @@ def execute(
     command: str,
     inputs: Mapping[str, Path] | None = None,
     threads: int = 1,
+    at_once: int = 1,
     progress: bool = True,
 ) -> Path:
     """Execute a notebook, and put its folder of results in the place of an earlier one.
@@ -97,6 +103,10 @@ def execute(
     `notebook.ipynb` (normalised) and `provenance.json` are added. When anything fails, or the process is stopped, what
     stood at `out` stays; the notebook as far as it got and the traceback are left in `.failed/<run>/` beside it.
     Processes that make the same run at one time wait for each other.
+
+    Parts of an experiment that do not depend on each other (see `prunelab.parts`) are kept in `.kept/<run>/` beside it
+    as they are made: a run that was stopped goes on with those it lacks, and one that differs in its seeds alone
+    makes the new ones. A run that is finished and asked for again as it is makes all of them again.
 
     Args:
         notebook: a name of `notebooks.names()`, or a path to a .py file.
@@ -107,6 +117,7 @@ def execute(
         command: what a reader types to make the run again, for its provenance.
         inputs: name -> folder of each run that this one reads.
         threads: threads of the numerical libraries, 1 or more.
+        at_once: parts made at a time, each by a process of one thread, 1 or more.
         progress: show a bar of cells on stderr, if that is a terminal.
 
     Returns:
@@ -130,10 +141,12 @@ def execute(
     with lock, stops_raised():
         _remove(staging)
         staging.mkdir()
+        made = _Kept(results / ".kept" / run, notebook, in_effect, digests)
+        surrounding = environment(threads) | {KEPT: str(made.folder), AT_ONCE: str(at_once)}
         try:
             started = time.perf_counter()
             nb, peak_memory = executed(
-                nb, given, folder=staging, environment=environment(threads), progress=run if progress else None
+                nb, given, folder=staging, environment=surrounding, progress=run if progress else None
             )
             seconds = time.perf_counter() - started
             outside = provenance.outside_paths(in_effect, staging)
@@ -156,6 +169,7 @@ def execute(
             files.write_json(staging / "provenance.json", record)
             files.replace_folder(staging, results / out.name)
             _remove(results / ".failed" / run)
+            made.finish()
         except CellError as error:
             failed = _keep_failure(staging, results / ".failed" / run, error.log)
             said = without_paths(str(error), _from_here(in_effect, staging))
@@ -163,6 +177,30 @@ def execute(
         finally:
             _remove(staging)
     return out
+
+
+class _Kept:
+    """Where a run keeps the parts it has made, apart for every state of its code."""
+
+    def __init__(self, top: Path, notebook: str, parameters: Mapping[str, object], inputs: Mapping[str, str]) -> None:
+        """Find the place; empty it where a run finished that was asked for as this one is."""
+        self._top, self._began = top, time.time()
+        self.folder = top / notebooks.identity(notebook)[:16]
+        asked = [self.folder.name, dict(parameters), dict(inputs)]
+        self._asked = hashlib.sha256(json.dumps(asked, sort_keys=True, default=str).encode()).hexdigest()
+        self._finished = top / "finished"
+        if self._finished.is_file() and self._finished.read_text(encoding="utf-8").strip() == self._asked:
+            _remove(top)
+
+    def finish(self) -> None:
+        """Remove what the run that has finished did not use."""
+        if not self._top.is_dir():
+            return
+        others = (folder for folder in self._top.iterdir() if folder.is_dir() and folder != self.folder)
+        parts = self.folder.iterdir() if self.folder.is_dir() else ()
+        for folder in (*others, *(part for part in parts if part.stat().st_mtime < self._began)):
+            _remove(folder)
+        files.write_text(self._finished, f"{self._asked}\n")
 
 
 def staging_of(out: Path, run: str) -> Path:

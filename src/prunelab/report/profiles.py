@@ -1,5 +1,6 @@
 """Profiles: which notebook runs under which name, with which parameters, after which other runs."""
 
+import math
 import os
 import re
 from collections.abc import Iterable, Mapping
@@ -14,7 +15,7 @@ from prunelab.report.notebooks import nearest
 from prunelab.report.parameters import RELATIVE, load, texts, with_texts
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-_PROFILE_KEYS = ("description", "threads", "with", "runs")
+_PROFILE_KEYS = ("description", "threads", "at_once", "with", "runs")
 _RUN_KEYS = ("notebook", "parameters", "threads")
 _PUBLISHED = "published/"
 _PUBLISHED_RUN = re.compile(rf"{_PUBLISHED}{_NAME.pattern}/{_NAME.pattern}")
@@ -53,6 +54,22 @@ class Profile:
     name: str
     description: str
     runs: tuple[Run, ...]
+    at_once: int | None = None  # seeds that a run works on side by side, at most
+
+    def cores(self, run: Run, cores: int) -> int:
+        """Say how many of so many cores a run takes: one a thread, or one a part that it works on beside others.
+
+        Parts are its seeds (see `prunelab.parts`), or the settings that it tries where these are more.
+        """
+        if run.threads > 1 or notebooks.PACKAGE / "parts.py" not in notebooks.modules_used(run.notebook):
+            return run.threads
+        tried = math.prod(len(run.parameters.get(name) or [1]) for name in ("learning_rates", "penalties"))
+        return min(max(tried, self._seeds(run)), cores, self.at_once or cores)
+
+    def _seeds(self, run: Run) -> int:
+        """Count a run's seeds: its own, or those of the nets that it reads."""
+        inputs = (self._seeds(self.run(name)) for name in run.inputs)
+        return len(run.parameters.get("seeds") or ()) or max(inputs, default=1)
 
     def measured(self, name: str | None = None) -> tuple[Run, ...]:
         """Return the run of that name, or all that are published and verified: its own, less those that show others.
@@ -111,8 +128,9 @@ def read(name: str) -> Profile:
         order = list(TopologicalSorter({run.name: run.inputs for run in runs.values()}).static_order())
     except CycleError as error:
         raise ValueError(f"{where}: runs need each other in a circle: {' → '.join(error.args[1])}") from None
+    at_once = _count(content["at_once"], where, "at_once") if "at_once" in content else None
     description = str(content.get("description", ""))
-    return Profile(name=name, description=description, runs=tuple(runs[key] for key in order))
+    return Profile(name=name, description=description, runs=tuple(runs[key] for key in order), at_once=at_once)
 
 
 def resolve(run: Run, folder: Path | None = None, *, inputs: Path | None = None) -> dict[str, Any]:
@@ -183,7 +201,7 @@ def _content(name: str) -> Mapping[Any, Any]:
 def _runs(profile: str, content: Mapping[Any, Any]) -> dict[str, Run]:
     """Make the records of the runs that a profile states itself."""
     where = f"profiles/{profile}.yml"
-    threads = _threads(content.get("threads", 1), where)
+    threads = _count(content.get("threads", 1), where)
     known = notebooks.names()
     entries = _mapping(content.get("runs"), f"{where}, runs").items()
     return {key: _run(key, entry, where, profile=profile, threads=threads, known=known) for key, entry in entries}
@@ -199,7 +217,7 @@ def _run(key: object, entry: object, where: str, *, profile: str, threads: int, 
     if notebook not in known:
         raise ValueError(f"{where}: no notebook {notebook!r} in notebooks/{nearest(str(notebook), known)}")
     parameters = _mapping(settings.get("parameters", {}), f"{where}, parameters")
-    own = _threads(settings.get("threads", threads), where)
+    own = _count(settings.get("threads", threads), where)
     return Run(name=key, profile=profile, notebook=notebook, parameters=parameters, threads=own)
 
 
@@ -229,7 +247,7 @@ def _mapping(value: object, where: str, keys: Iterable[str] | None = None) -> Ma
     return value
 
 
-def _threads(value: object, where: str) -> int:
+def _count(value: object, where: str, what: str = "threads") -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ValueError(f"{where}: threads is a whole number of at least 1; got {value!r}")
+        raise ValueError(f"{where}: {what} is a whole number of at least 1; got {value!r}")
     return value

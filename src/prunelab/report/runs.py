@@ -111,8 +111,13 @@ def _record(run: Run) -> Path:
     return stamp(run).with_name(f"{run.name}.json")
 
 
-def of_profile(profile: str, name: str) -> Path:
+def of_profile(profile: str, name: str, *, at_once: int = 1) -> Path:
     """Make a run of a profile as that states it, note for the graph that it is finished, and return its folder.
+
+    Args:
+        profile: its name.
+        name: the run's.
+        at_once: parts made at a time, see `execute.execute`; one where the run has several threads.
 
     Raises:
         ValueError: an unknown profile or run, or parameters that its notebook does not declare.
@@ -120,11 +125,11 @@ def of_profile(profile: str, name: str) -> Path:
         RunError: the notebook failed.
     """
     run = profiles.read(profile).run(name)
-    _make(run, unless_finished=False)
+    _make(run, at_once, unless_finished=False)
     return run.folder
 
 
-def of_graph(profile: str, name: str) -> str:
+def of_graph(profile: str, name: str, *, at_once: int = 1) -> str:
     """Make a run of a profile unless its results, from the same code, parameters and inputs, stand already.
 
     The graph asks for such a run when its driver was killed before it heard of the end, or after a run it needs was
@@ -138,7 +143,7 @@ def of_graph(profile: str, name: str) -> str:
     error(run).unlink(missing_ok=True)
     started = time.perf_counter()
     try:
-        made = _make(run, unless_finished=True)
+        made = _make(run, at_once, unless_finished=True)
     except (execute.RunError, ValueError, OSError) as failure:
         files.write_text(error(run), f"{failure}\n")
         raise
@@ -148,7 +153,7 @@ def of_graph(profile: str, name: str) -> str:
     return f"{name}: {what} ({done} of {len(plan.runs)} runs of {profile})"
 
 
-def changed(profile: str, name: str, given: Mapping[str, object], *, out: Path | None = None) -> Path:
+def changed(profile: str, name: str, given: Mapping[str, object], *, out: Path | None = None, at_once: int = 1) -> Path:
     """Make a run of a profile with some parameters changed, apart from the profile's results.
 
     Args, result and errors are those of `of_notebook`; and a run it needs may not be finished.
@@ -162,10 +167,12 @@ def changed(profile: str, name: str, given: Mapping[str, object], *, out: Path |
     run = replace(run, parameters={**run.parameters, **mended})
     for needed in run.inputs:
         plan.run(needed)
-    return execute_run(run, target, given=given)
+    return execute_run(run, target, given=given, at_once=at_once)
 
 
-def of_notebook(notebook: str, given: Mapping[str, object], *, out: Path | None = None, threads: int = 1) -> Path:
+def of_notebook(
+    notebook: str, given: Mapping[str, object], *, out: Path | None = None, threads: int = 1, at_once: int = 1
+) -> Path:
     """Execute a notebook with its own defaults but for the parameters given.
 
     Args:
@@ -173,6 +180,7 @@ def of_notebook(notebook: str, given: Mapping[str, object], *, out: Path | None 
         given: parameter name -> value; relative paths start from the current folder.
         out: the folder of its results; default: `results/custom/<name>`.
         threads: of the numerical libraries, >= 1.
+        at_once: parts made at a time, see `execute.execute`.
 
     Returns:
         The folder of its results.
@@ -188,7 +196,8 @@ def of_notebook(notebook: str, given: Mapping[str, object], *, out: Path | None 
     target = _target(out, name)
     values = execute.from_caller(given, Path.cwd(), execute.staging_of(target, name))
     command = _command(["run", notebook], given)
-    return execute.execute(notebook, values, out=target, run=name, command=command, threads=threads)
+    at_once = at_once if threads == 1 else 1
+    return execute.execute(notebook, values, out=target, run=name, command=command, threads=threads, at_once=at_once)
 
 
 def execute_run(
@@ -197,6 +206,7 @@ def execute_run(
     *,
     given: Mapping[str, object] | None = None,
     inputs: Path | None = None,
+    at_once: int = 1,
     progress: bool = True,
 ) -> Path:
     """Execute a run of a profile into the folder `out`, as `execute.execute` does; a run it needs may be unfinished.
@@ -207,6 +217,7 @@ def execute_run(
         given: those of its parameters that are not the profile's, as the user wrote them; for the command that
             makes the run again.
         inputs: the folder that holds the runs it needs; default: the results of its profile.
+        at_once: parts made at a time; one where the run has several threads.
         progress: show a bar of cells.
     """
     siblings = profiles.results(run.profile) if inputs is None else inputs
@@ -219,11 +230,12 @@ def execute_run(
         command=_command(["run", run.name, "--profile", run.profile], given or {}),
         inputs=needed(run, siblings),
         threads=run.threads,
+        at_once=at_once if run.threads == 1 else 1,
         progress=progress,
     )
 
 
-def _make(run: Run, *, unless_finished: bool) -> bool:
+def _make(run: Run, at_once: int, *, unless_finished: bool) -> bool:
     """Execute a run in its own folder and note that it is finished; return whether it had to be executed."""
     # The run that a killed driver left behind may still be at it: wait for it, then find its results finished.
     lock = stamp(run).with_name(f"{run.name}.lock")
@@ -231,7 +243,7 @@ def _make(run: Run, *, unless_finished: bool) -> bool:
         asked = identity(run)
         made = not (unless_finished and stands(run, asked))
         if made:
-            execute_run(run, run.folder, progress=not unless_finished)
+            execute_run(run, run.folder, at_once=at_once, progress=not unless_finished)
         record(run, asked)
     return made
 

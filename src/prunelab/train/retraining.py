@@ -64,6 +64,34 @@ class Stage:
     model: nn.Sequential  # valid until the next stage is asked for, unless the target's last
 
 
+def parse_target(target: str, weights: int) -> int:
+    """Count the weights that a target keeps: "2660" is that many, "99%" all but 99 % of a net's, rounded."""
+    try:
+        kept = round(weights * (1 - float(target[:-1]) / 100)) if target.endswith("%") else int(target)
+    except (ValueError, OverflowError):
+        raise ValueError(
+            f'a target is weights to keep, as "2660", or a share to remove, as "99%"; got {target!r}'
+        ) from None
+    if not 1 <= kept < weights:
+        raise ValueError(f"a target keeps from 1 to all but one of a net's {weights} weights; {target!r} keeps {kept}")
+    return kept
+
+
+def milestones_of(targets: Sequence[str], weights: int, rounds: Sequence[int]) -> list[int]:
+    """Choose where a net's path of prunings leads: to each target in weights, or else to the smallest of all.
+
+    Every net then takes the same number of rounds to a target in weights, whatever its size.
+    """
+    counted = sorted({parse_target(target, weights) for target in targets if not target.endswith("%")}, reverse=True)
+    milestones = counted or [min(parse_target(target, weights) for target in targets)]
+    if len(milestones) != len(rounds):
+        raise ValueError(
+            f"rounds names one number a target in weights (or one alone, where all are shares); got {list(rounds)} "
+            f"for {milestones}"
+        )
+    return milestones
+
+
 def prune_and_retrain(
     model: nn.Sequential,
     split: Split,

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from pandas import DataFrame
 from torch import Tensor
 from tqdm import tqdm
 
+from prunelab import parts
 from prunelab.choosing import (
     FAMILIES,
     Bench,
@@ -113,7 +115,6 @@ def choose_thresholds(
     *,
     families: Sequence[str] = FAMILIES,
     settings: Settings = _DEFAULTS,
-    progress: bool = True,
 ) -> tuple[DataFrame, DataFrame]:
     """Search for every bound in every family on the validation part, and measure what is found on the test part.
 
@@ -124,18 +125,23 @@ def choose_thresholds(
     """
     if not ask.drops:
         raise ValueError("a threshold is chosen by at least one drop in accuracy; got none")
-    rows: list[ThresholdChoices] = []
-    tested: list[ThresholdTests] = []
+    given: dict[str, Any] = {"images": images, "ask": ask, "settings": settings}
+    found = parts.each(_choose_one, _each(nets, families), label="choose thresholds", **given)
+    return found[ThresholdChoices], found[ThresholdTests]
+
+
+def _choose_one(
+    item: tuple[Net, str], images: Images, ask: Ask, settings: Settings
+) -> Iterator[ThresholdChoices | ThresholdTests]:
+    net, family = item
     inputs = images.validation.x[:1]
-    for net, family in _each(nets, families, progress):
-        stand = _prepared(net, family, images, inputs, settings)
-        for kind, asked, bounds in _requests(net, ask, inputs):
-            measured = (UPPER,) if kind == SEVERAL else (UPPER, VALUE)
-            for decided_by in (COUNT,) if bounds.max_drop is None else measured:
-                found, seen = _searched(stand, kind, asked, bounds, decided_by)
-                rows += found
-                tested += seen
-    return ThresholdChoices.frame(rows), ThresholdTests.frame(tested)
+    stand = _prepared(net, family, images, inputs, settings)
+    for kind, asked, bounds in _requests(net, ask, inputs):
+        measured = (UPPER,) if kind == SEVERAL else (UPPER, VALUE)
+        for decided_by in (COUNT,) if bounds.max_drop is None else measured:
+            found, seen = _searched(stand, kind, asked, bounds, decided_by)
+            yield from found
+            yield from seen
 
 
 def choose_by_latency(
@@ -148,7 +154,6 @@ def choose_by_latency(
     torch_threads: int = 1,
     timer: Timer = timed,
     settings: Settings = _DEFAULTS,
-    progress: bool = True,
 ) -> DataFrame:
     """Search for the least pruning with which a call takes no more than a percentage of the dense net's time.
 
@@ -163,7 +168,7 @@ def choose_by_latency(
     rows: list[ThresholdChoices] = []
     inputs = images.train.x[:batch_size]
     with threads(torch_threads):
-        for net, family in _each(nets, families, progress):
+        for net, family in tqdm(_each(nets, families), desc="latencies", unit="family", leave=False):
             stand = _prepared(net, family, images, inputs, settings, timer)
             dense = median(milliseconds(net.module, inputs, timer, None), None).value
             for one in percent:
@@ -302,8 +307,7 @@ def _part(whole: Mapping[str, float], percent: float) -> dict[str, Any]:
     return {bound: math.floor(percent / 100 * value) for bound, value in whole.items()}
 
 
-def _each(nets: Sequence[Net], families: Sequence[str], progress: bool) -> Iterator[tuple[Net, str]]:
+def _each(nets: Sequence[Net], families: Sequence[str]) -> list[tuple[Net, str]]:
     if not nets or not families:
         raise ValueError(f"thresholds are chosen for at least one net and family; got {len(nets)}, {list(families)}")
-    whole = [(net, family) for net in nets for family in families]
-    yield from tqdm(whole, desc="choose thresholds", unit="family", leave=False, disable=not progress)
+    return list(product(nets, families))

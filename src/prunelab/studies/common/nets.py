@@ -1,26 +1,29 @@
 """Trained nets on disk: parameters as safetensors, identity in the file's metadata, opened only where they fit."""
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Annotated as A
-from typing import Any, TypeVar
+from typing import Any
 from zlib import crc32
 
 import torch
 from pandas import DataFrame
 from torch import nn
 
+from prunelab import parts
 from prunelab.data import Images, Split, load_images
 from prunelab.deploy.stored import open_net, read, refuse_other_data, write
 from prunelab.measure import evaluate
 from prunelab.models import weight_rms
+from prunelab.parts import Work
 from prunelab.pruning import prunable
 from prunelab.tables import Table
 from prunelab.train import Recipe, check_seeds, train_seeds
 
-_T = TypeVar("_T")
 _SMALL = ("lenet-32-16-relu",)  # trained where neither runs nor models are named
 
 
@@ -41,6 +44,17 @@ class Net:
         """The cells of `OfNet`."""
         return {"data": self.data, "data_id": self.data_id, "model": self.model, "seed": self.seed}
 
+    def save(self, folder: Path) -> Path:
+        """Write its parameters as safetensors below a folder, its identity in the file's metadata."""
+        name = f"{self.model}-{self.pruning}" if self.pruning else self.model
+        name += "" if self.step is None else f"-step{self.step}"
+        identity = self.names
+        if self.pruning:
+            identity["pruning"] = self.pruning
+        if self.step is not None:
+            identity["step"] = self.step
+        return write(folder / f"{name}-seed{self.seed}.safetensors", self.module, identity)
+
     @property
     def weight_rms(self) -> float:
         """Root mean square of all prunable weights pooled."""
@@ -49,19 +63,7 @@ class Net:
 
 def save_nets(nets: Sequence[Net], folder: Path = Path("nets")) -> list[Path]:
     """Write each net's parameters as safetensors, its identity in the file's metadata."""
-    paths = []
-    for net in nets:
-        name = f"{net.model}-{net.pruning}" if net.pruning else net.model
-        name += "" if net.step is None else f"-step{net.step}"
-        path = folder / f"{name}-seed{net.seed}.safetensors"
-        identity = net.names
-        if net.pruning:
-            identity["pruning"] = net.pruning
-        if net.step is not None:
-            identity["step"] = net.step
-        write(path, net.module, identity)
-        paths.append(path)
-    return paths
+    return [net.save(folder) for net in nets]
 
 
 def open_nets(
@@ -78,16 +80,24 @@ def open_nets(
     `models`, `seeds` and `epochs` say what to train here; runs are folders with `nets/*.safetensors`, and nets trained
     on other data than `images` are refused. Nets come in the order of runs, models and seeds.
     """
-    fit = Fit(data=images.name, data_id=images.content_id, inputs=images.shape, classes=len(images.classes))
     if runs:
-        return open_stored(runs, fit, device=device)
+        return open_stored(runs, Fit.to(images), device=device)
     check_models(models)
-    recipe = Recipe(epochs=epochs)
-    return [
-        Net(data=images.name, data_id=images.content_id, model=spec, seed=seed, module=module)
-        for spec in models
-        for seed, module in train_seeds(spec, images, recipe, seeds, progress=True).items()
-    ]
+    check_seeds(seeds)
+    return parts.each(
+        _train_plain,
+        list(product(models, seeds)),
+        label="train",
+        opened=partial(open_one, fit=Fit.to(images), device=device),
+        images=images,
+        recipe=Recipe(epochs=epochs),
+    ).nets
+
+
+def _train_plain(item: tuple[str, int], images: Images, recipe: Recipe) -> Iterator[Net]:
+    model, seed = item
+    module = train_seeds(model, images, recipe, [seed], progress=True)[seed]
+    yield Net(data=images.name, data_id=images.content_id, model=model, seed=seed, module=module)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,6 +108,11 @@ class Fit:
     data_id: str
     inputs: int | tuple[int, ...]  # values of one example, or its shape
     classes: int
+
+    @classmethod
+    def to(cls, images: Images) -> "Fit":
+        """Give what nets that are trained on these images fit."""
+        return cls(data=images.name, data_id=images.content_id, inputs=images.shape, classes=len(images.classes))
 
 
 def check_models(models: Sequence[str]) -> None:
@@ -115,13 +130,14 @@ def open_stored(runs: Sequence[str], fit: Fit, *, device: str = "cpu") -> list[N
             hint = "run it first" if str(run).startswith((".", "/", "~")) else f"a path starts with ./, as in ./{run}"
             raise FileNotFoundError(f"a run named in `nets` holds nets/*.safetensors; {run} has none: {hint}")
         nets += sorted(
-            (_open(path, fit, device) for path in found),
+            (open_one(path, fit, device=device) for path in found),
             key=lambda net: (net.model, net.pruning, net.seed, net.step or 0),
         )
     return nets
 
 
-def _open(path: Path, fit: Fit, device: str) -> Net:
+def open_one(path: Path, fit: Fit, *, device: str = "cpu") -> Net:
+    """Open one stored net; see `open_stored`."""
     file = read(path)
     try:
         data, data_id, model, seed = (file.identity[name] for name in ("data", "data_id", "model", "seed"))
@@ -182,7 +198,6 @@ def train_nets(
     epochs: int,
     learning_rates: Sequence[float],
     device: str = "cpu",
-    progress: bool = True,
 ) -> tuple[list[Net], DataFrame, DataFrame]:
     """Train one kind of net from several seeds, at the learning rate that does best on the validation part.
 
@@ -193,42 +208,57 @@ def train_nets(
     """
     check_seeds(seeds)
     images = load_images(data, device=device)
-    first, *others = seeds
-    identity: dict[str, Any] = {"data": images.name, "data_id": images.content_id, "model": model}
-
-    def trained(rate: float, seeds: Sequence[int]) -> dict[int, nn.Sequential]:
-        recipe = Recipe(epochs=epochs, learning_rate=rate)
-        return train_seeds(model, images, recipe, seeds, progress=progress)
-
-    def tried(rate: float) -> tuple[nn.Sequential, float]:
-        module = trained(rate, [first])[first]
-        return module, error_percent(evaluate(module, images.validation).accuracy)
-
-    best, module, errors = best_rate(learning_rates, tried)
-    modules = {first: module} | (trained(best, others) if others else {})
-    rates = [
-        Rate(**identity, seed=first, learning_rate=rate, validation_error_percent=error)
-        for rate, error in errors.items()
-    ]
-    nets = [Net(**identity, seed=seed, module=module) for seed, module in modules.items()]
-    dense = Dense.frame([dense_row(net, images, best) for net in nets])
-    return nets, dense, Rate.frame(rates)
+    nets, dense, rates = at_best_rate(
+        _train_one,
+        learning_rates,
+        seeds,
+        label=f"train {model}",
+        opened=partial(open_one, fit=Fit.to(images), device=device),
+        images=images,
+        model=model,
+        epochs=epochs,
+    )
+    return nets, Dense.frame(dense), Rate.frame([{name: row[name] for name in Rate.columns()} for row in rates])
 
 
-def best_rate(
-    rates: Sequence[float], tried: Callable[[float], tuple[_T, float]]
-) -> tuple[float, _T, dict[float, float]]:
-    """Try every learning rate, and give the best one, what was trained at it, and the error of each.
+def _train_one(item: tuple[int, float], images: Images, model: str, epochs: int) -> Iterator[Net | Dense]:
+    seed, rate = item
+    [net] = _train_plain((model, seed), images, Recipe(epochs=epochs, learning_rate=rate))
+    yield net
+    yield dense_row(net, images, rate)
+
+
+def at_best_rate(
+    work: Work,
+    rates: Sequence[float],
+    nets: Sequence[Any],
+    *,
+    score: Callable[[Mapping[str, Any]], float] = lambda row: float(row["validation_error_percent"]),
+    **given: Any,
+) -> tuple[list[Net], list[dict[str, Any]], list[dict[str, Any]]]:
+    """Try every learning rate on the first net asked for, and train the others at the best one.
 
     Args:
+        work: from what names a net and a rate it yields the trained net and its row; see `parts.each`.
         rates: learning rates to try.
-        tried: gives what was trained at a rate, and its error on examples that are neither trained nor tested on.
+        nets: what names each, at least one.
+        score: of a row, the lower the better; measured on examples that are neither trained nor tested on.
+        given: as for `parts.each`.
+
+    Returns:
+        The nets and their rows, in the order asked for; and the rows of the rates tried.
     """
     if not rates:
         raise ValueError("training needs at least one learning rate to try; learning_rates is empty")
-    found = {rate: tried(rate) for rate in dict.fromkeys(rates)}
-    best = min(found, key=lambda rate: found[rate][1])
-    return best, found[best][0], {rate: error for rate, (_, error) in found.items()}
+    tries = [(nets[0], rate) for rate in dict.fromkeys(rates)]
+    alone = len(tries) > 1  # else there is nothing to choose, and all are trained at once
+    tried = parts.each(work, tries if alone else [(one, rates[0]) for one in nets], **given)
+    [rows] = tried.rows.values()
+    if not alone:
+        return tried.nets, rows, rows[:1]
+    best = min(range(len(rows)), key=lambda place: score(rows[place]))
+    rest = parts.each(work, [(one, rows[best]["learning_rate"]) for one in nets[1:]], **given)
+    return [tried.nets[best], *rest.nets], [rows[best], *(row for own in rest.rows.values() for row in own)], rows
 
 
 def dense_row(net: Net, images: Images, rate: float) -> Dense:

@@ -1,19 +1,31 @@
 """The dense acoustic nets that the speech studies prune, trained over seeds at a rate chosen on the dev part."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import product
 from typing import Annotated as A
-from typing import Any
 
 import torch
 from pandas import DataFrame
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from prunelab import parts
 from prunelab.measure.sweep import logits
 from prunelab.models import build
 from prunelab.speech import Corpus, Setting, WordErrors, decode, utterance_interval, word_errors
-from prunelab.studies.common.nets import Counted, Fit, Net, OfNet, best_rate, check_models, counts, open_stored
+from prunelab.studies.common.nets import (
+    Counted,
+    Fit,
+    Net,
+    OfNet,
+    at_best_rate,
+    check_models,
+    counts,
+    open_one,
+    open_stored,
+)
 from prunelab.train import Frames, Recipe, check_seeds, train
 
 # Chosen so that the best on the development part lies inside for nets that still hear something.
@@ -188,7 +200,6 @@ def train_recognisers(
     epochs: int,
     learning_rates: Sequence[float],
     device: str = "cpu",
-    progress: bool = True,
 ) -> tuple[list[Net], DataFrame, DataFrame]:
     """Train one kind of acoustic net from several seeds, at the rate that does best on the development part.
 
@@ -198,23 +209,35 @@ def train_recognisers(
         The nets, the table of dense nets (one row a seed) and the table of rates tried.
     """
     check_seeds(seeds)
-    frames, listener = _frames(corpus, device), Listener(corpus, device=device)
-    first, *others = seeds
+    nets, dense, rates = at_best_rate(
+        _train_one,
+        learning_rates,
+        seeds,
+        score=lambda row: float(row["dev_error_percent"]),
+        label=f"train {model}",
+        opened=partial(open_one, fit=fit_to(corpus), device=device),
+        corpus=corpus,
+        frames=_frames(corpus, device),
+        listener=Listener(corpus, device=device),
+        model=model,
+        epochs=epochs,
+    )
+    return nets, Dense.frame(dense), Rate.frame([{name: row[name] for name in Rate.columns()} for row in rates])
 
-    def measured(rate: float, seed: int) -> tuple[Net, Heard]:
-        net = _trained(corpus, frames, model, seed, recipe_of(epochs, rate), progress=progress)
-        return net, listener.hear(net.module, [])[0]
 
-    def tried(rate: float) -> tuple[tuple[Net, Heard], float]:
-        found = measured(rate, first)
-        return found, found[1].dev_error_percent
+def _train_one(
+    item: tuple[int, float], corpus: Corpus, frames: Frames, listener: Listener, model: str, epochs: int
+) -> Iterator[Net | Dense]:
+    seed, rate = item
+    [net] = _train_plain((model, seed), corpus, frames, recipe_of(epochs, rate))
+    yield net
+    heard = {name: cell for name, cell in vars(listener.hear(net.module, [])[0]).items() if name in Dense.columns()}
+    yield Dense(**net.names, **counts(net, rate), **heard)
 
-    best, found, errors = best_rate(learning_rates, tried)
-    identity: dict[str, Any] = {"data": corpus.name, "data_id": corpus.content_id, "model": model, "seed": first}
-    rates = [Rate(**identity, learning_rate=rate, dev_error_percent=error) for rate, error in errors.items()]
-    nets = [found, *(measured(best, seed) for seed in others)]
-    dense = DataFrame([net.names | counts(net, best) | vars(heard) for net, heard in nets])
-    return [net for net, _ in nets], Dense.frame(dense), Rate.frame(rates)
+
+def fit_to(corpus: Corpus) -> Fit:
+    """Give what nets that are trained on a corpus fit."""
+    return Fit(data=corpus.name, data_id=corpus.content_id, inputs=corpus.inputs, classes=corpus.topology.states)
 
 
 def open_recognisers(
@@ -231,12 +254,18 @@ def open_recognisers(
     As `open_nets`, on a corpus.
     """
     if runs:
-        fit = Fit(data=corpus.name, data_id=corpus.content_id, inputs=corpus.inputs, classes=corpus.topology.states)
-        return open_stored(runs, fit, device=device)
+        return open_stored(runs, fit_to(corpus), device=device)
     check_models(models)
     check_seeds(seeds)
-    frames = _frames(corpus, device)
-    return [_trained(corpus, frames, spec, seed, recipe_of(epochs), progress=True) for spec in models for seed in seeds]
+    return parts.each(
+        _train_plain,
+        list(product(models, seeds)),
+        label="train",
+        opened=partial(open_one, fit=fit_to(corpus), device=device),
+        corpus=corpus,
+        frames=_frames(corpus, device),
+        recipe=recipe_of(epochs),
+    ).nets
 
 
 def _frames(corpus: Corpus, device: str) -> Frames:
@@ -248,10 +277,10 @@ def _frames(corpus: Corpus, device: str) -> Frames:
     return Frames(x=x.to(device), y=corpus.train.labels.to(device))
 
 
-def _trained(corpus: Corpus, frames: Frames, model: str, seed: int, recipe: Recipe, *, progress: bool) -> Net:
+def _train_plain(item: tuple[str, int], corpus: Corpus, frames: Frames, recipe: Recipe) -> Iterator[Net]:
+    model, seed = item
     generator = torch.Generator().manual_seed(seed)
     module = build(model, inputs=corpus.inputs, classes=corpus.topology.states, generator=generator)
     module.to(frames.x.device)
-    label = f"{model}, seed {seed}, rate {recipe.learning_rate:g}" if progress else None
-    train(module, frames, recipe, generator=generator, label=label)
-    return Net(data=corpus.name, data_id=corpus.content_id, model=model, seed=seed, module=module)
+    train(module, frames, recipe, generator=generator, label=f"{model}, seed {seed}, rate {recipe.learning_rate:g}")
+    yield Net(data=corpus.name, data_id=corpus.content_id, model=model, seed=seed, module=module)

@@ -2,7 +2,7 @@
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
@@ -12,11 +12,12 @@ import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from prunelab import parts
 from prunelab.data import Images, Split, load_images
 from prunelab.data.images import standardised
 from prunelab.models import build
 from prunelab.pruning.kinds import check_names
-from prunelab.studies.common.nets import Fit, Net, lay_out, open_nets, open_stored
+from prunelab.studies.common.nets import Fit, Net, lay_out, open_nets, open_one, open_stored
 from prunelab.train import Recipe, check_seeds, training
 
 REPLACEMENTS = ("none", "mean")
@@ -115,7 +116,6 @@ def checkpoints(
     steps: Sequence[int],
     recipe: Recipe,
     device: str = "cpu",
-    progress: bool = True,
 ) -> list[Net]:
     """Open nets that other runs stored along their training, or train small ones where no run is named.
 
@@ -127,7 +127,6 @@ def checkpoints(
         steps: iterations done of the nets to take, all when empty; without runs, when to store, at least one.
         recipe: without runs, how to train.
         device: where the nets go.
-        progress: show progress bars.
 
     Returns:
         One net a model, seed and step.
@@ -137,7 +136,7 @@ def checkpoints(
             diverged, or what `open_nets` refuses.
     """
     if not runs:
-        return _trained(images, models or _SMALL[:1], seeds, steps, recipe, progress=progress)
+        return _trained(images, models or _SMALL[:1], seeds, steps, recipe)
     stored = open_nets(runs, images, models=(), seeds=(), epochs=1, device=device)
     unpruned = [net for net in stored if net.step is not None and not net.pruning]
     found = [(net.model, net.seed, net.step) for net in unpruned]
@@ -165,7 +164,6 @@ def last_nets(
     iterations: int,
     recipe: Recipe,
     device: str = "cpu",
-    progress: bool = True,
 ) -> list[Net]:
     """Open the unpruned nets of other runs, each as it was last stored, or train small ones where no run is named.
 
@@ -178,8 +176,8 @@ def last_nets(
         ValueError: a model or seed that the runs lack, or what opening and training refuse.
     """
     if not runs:
-        return _trained(images, models or _SMALL, seeds, [iterations], recipe, progress=progress)
-    fit = Fit(data=images.name, data_id=images.content_id, inputs=images.shape, classes=len(images.classes))
+        return _trained(images, models or _SMALL, seeds, [iterations], recipe)
+    fit = Fit.to(images)
     stored = [net for net in open_stored(runs, fit, device=device) if not net.pruning]
     held = {(net.model, net.seed) for net in stored}
     for what, place, asked in (("model", 0, models), ("seed", 1, seeds)):
@@ -201,24 +199,33 @@ def last_nets(
 
 
 def _trained(
-    images: Images, models: Sequence[str], seeds: Sequence[int], steps: Sequence[int], recipe: Recipe, *, progress: bool
+    images: Images, models: Sequence[str], seeds: Sequence[int], steps: Sequence[int], recipe: Recipe
 ) -> list[Net]:
     """Train a net a model and seed, and keep it as it was after some steps."""
     if not steps or min(steps) < 1:
         raise ValueError(f"nets are stored along their training after 1 step or more; got steps={list(steps)}")
     check_seeds(seeds)
-    nets = []
-    for model, seed in product(dict.fromkeys(models), seeds):
-        net, generator = fresh(images, model, seed)
-        losses = training(net, images.train, recipe, generator=generator, steps=max(steps))
-        label = f"{model}, seed {seed}"
-        bar = tqdm(losses, total=max(steps), desc=label, leave=False, disable=not progress)
-        named: dict[str, Any] = {"data": images.name, "data_id": images.content_id, "model": model, "seed": seed}
-        for step, loss in enumerate(bar, start=1):
-            if step in steps:
-                refuse_divergence(loss, step)
-                nets.append(Net(**named, module=copy.deepcopy(net).eval(), step=step))
-    return nets
+    return parts.each(
+        _train_one,
+        list(product(dict.fromkeys(models), seeds)),
+        label="train",
+        opened=partial(open_one, fit=Fit.to(images), device=str(images.train.x.device)),
+        images=images,
+        steps=steps,
+        recipe=recipe,
+    ).nets
+
+
+def _train_one(item: tuple[str, int], images: Images, steps: Sequence[int], recipe: Recipe) -> Iterator[Net]:
+    model, seed = item
+    net, generator = fresh(images, model, seed)
+    losses = training(net, images.train, recipe, generator=generator, steps=max(steps))
+    bar = tqdm(losses, total=max(steps), desc=f"{model}, seed {seed}", leave=False)
+    named: dict[str, Any] = {"data": images.name, "data_id": images.content_id, "model": model, "seed": seed}
+    for step, loss in enumerate(bar, start=1):
+        if step in steps:
+            refuse_divergence(loss, step)
+            yield Net(**named, module=copy.deepcopy(net).eval(), step=step)
 
 
 def _fits(key: tuple[object, ...], wanted: tuple[object, ...]) -> bool:

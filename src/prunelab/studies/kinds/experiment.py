@@ -1,9 +1,9 @@
 """Every kind of pruning function on the same nets at the same budgets, one-shot and retrained."""
 
 import copy
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import Any, get_args
 from zlib import crc32
 
@@ -14,6 +14,7 @@ from pandas import DataFrame
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from prunelab import parts
 from prunelab.measure.sparsity import count
 from prunelab.pruning import apply, check, keep_largest, prunable
 from prunelab.pruning.criteria import accumulate
@@ -24,7 +25,7 @@ from prunelab.pruning.unit_removal import take_out, units_within
 from prunelab.pruning.unit_scores import Measured, measure_units
 from prunelab.studies.common.nets import Net
 from prunelab.studies.kinds.tables import Kinds, KindsCosts, Tried, Weights
-from prunelab.studies.kinds.task import Task, finish, trained
+from prunelab.studies.kinds.task import Task, finish, reopened, trained
 from prunelab.train import Examples, check_seeds, training
 
 KINDS = named("kind")
@@ -73,7 +74,6 @@ def compare(
     plan: Plan,
     strengths: Mapping[str, Sequence[float]],
     drawn: float,
-    progress: bool = True,
 ) -> Comparison:
     """Prune nets by every kind to every budget; measure them one-shot and, where the plan says so, retrained.
 
@@ -86,40 +86,53 @@ def compare(
         plan: budgets, retraining and scope.
         strengths: "l1" and "l2" -> strengths to choose from.
         drawn: the budget at which weights are counted in bins.
-        progress: show progress bars.
     """
     check_names("kind", kinds)
     check_seeds([net.seed for net in nets])
-    rows: list[Kinds] = []
-    bins: list[dict[str, Any]] = []
-    edges = edges_of(nets[0].weight_rms)
-
-    def gather(found: Iterable[Seen]) -> None:
-        for seen in found:
-            rows.append(seen.row)
-            if seen.row.sparsity_asked == drawn:
-                bins.extend(counted(seen, edges))
-
-    plain = [kind for kind in kinds if KINDS[kind].penalty == "none"]
-    for net in nets if plain else []:
-        gather(measured(task, net.module, plain, plan, seed=net.seed, progress=progress))
+    plain = tuple(kind for kind in kinds if KINDS[kind].penalty == "none")
+    asked = [_Asked(kinds=plain, seed=net.seed, net=net) for net in nets] if plain else []
     tried: list[Tried] = []
     for penalty in _penalties(kinds):
-        choice = choose(task, penalty, strengths.get(penalty, ()), seed=nets[0].seed, plan=plan, progress=progress)
+        choice = choose(task, penalty, strengths.get(penalty, ()), seed=nets[0].seed, plan=plan)
         tried += choice.tried
-        gather(choice.seen)
-        settings: dict[str, Any] = {"strength": choice.strength, "progress": progress}
-        for place, net in enumerate(nets):
-            module = trained(task, net.seed, penalty=penalty, **settings) if place else choice.module
-            # What is left of the net tried: it has been measured one-shot.
-            if left := plan if place else _retraining_alone(plan):
-                gather(measured(task, module, [penalty], left, seed=net.seed, **settings))
+        ready = {choice.net.seed: choice.net}
+        asked += [
+            _Asked(kinds=(penalty,), seed=net.seed, net=ready.get(net.seed), strength=choice.strength) for net in nets
+        ]
+    edges = edges_of(nets[0].weight_rms)
+    found = parts.each(_measure_one, asked, label="compare kinds", task=task, plan=plan, drawn=drawn, edges=edges)
     return Comparison(
-        kinds=_ordered(Kinds.frame(rows), kinds),
+        kinds=_ordered(found[Kinds], kinds),
         tried=Tried.frame(tried) if tried else None,
-        weights=weight_table(bins) if bins else None,
+        weights=weight_table(found.rows[Weights.__name__]) if Weights in found else None,
         costs=costs(task, kinds, plan, tried),
     )
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Asked:
+    """A net, and what is measured of it."""
+
+    kinds: tuple[str, ...]
+    seed: int
+    net: Net | None = None  # None: one is trained, with the penalty of its one kind
+    strength: float = 0.0  # of that penalty
+
+
+def _measure_one(
+    asked: _Asked, task: Task, plan: Plan, drawn: float | None = None, edges: NDArray[np.float64] | None = None
+) -> Iterator[Net | Kinds | Weights]:
+    if asked.net is None:
+        net = task.net(
+            asked.seed, trained(task, asked.seed, penalty=KINDS[asked.kinds[0]].penalty, strength=asked.strength)
+        )
+        yield net
+    else:
+        net = asked.net
+    for seen in measured(task, net.module, asked.kinds, plan, seed=asked.seed, strength=asked.strength):
+        yield seen.row
+        if edges is not None and seen.row.sparsity_asked == drawn:
+            yield from counted(seen, edges)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -140,7 +153,6 @@ def measured(
     *,
     seed: int,
     strength: float = 0.0,
-    progress: bool = False,
 ) -> Iterator[Seen]:
     """Prune one net by several kinds to every budget, measure it, retrain it where the plan says so, measure again.
 
@@ -154,7 +166,7 @@ def measured(
         module, kinds, budgets, scoring=task.scoring, seed=seed, scope=plan.scope, batch_size=plan.scoring_batch
     )
     total, label = len(kinds) * len(budgets), f"{task.model}, seed {seed}"
-    for one in tqdm(every, total=total, desc=label, leave=False, disable=not progress):
+    for one in tqdm(every, total=total, desc=label, leave=False):
         if one.sparsity_asked in plan.sparsities:
             yield _seen(task, one, before, columns, retrained=False)
         if one.sparsity_asked in plan.retrained_sparsities:
@@ -254,14 +266,11 @@ class Choice:
     """The strength of a penalty, chosen by one net."""
 
     strength: float
-    module: nn.Sequential  # trained with it
-    seen: list[Seen]  # what was measured of it, one-shot
+    net: Net  # trained with it
     tried: list[Tried]
 
 
-def choose(
-    task: Task, penalty: Penalty, strengths: Sequence[float], *, seed: int, plan: Plan, progress: bool = True
-) -> Choice:
+def choose(task: Task, penalty: Penalty, strengths: Sequence[float], *, seed: int, plan: Plan) -> Choice:
     """Choose the strength of a penalty by what its net still does when pruned, on the validation part.
 
     Each strength is tried with one seed. The net is pruned one-shot to every budget by magnitude; the mean error over
@@ -270,27 +279,30 @@ def choose(
     ordered = sorted(set(strengths))
     if not ordered or ordered[0] <= 0:
         raise ValueError(f"strengths of {penalty} to choose from are above 0; got {list(strengths)}")
-    one_shot = replace(plan, retrained_sparsities=())
-    tries: list[tuple[float, nn.Sequential, list[Seen]]] = []
-    for strength in ordered:
-        module = trained(task, seed, penalty=penalty, strength=strength, progress=progress)
-        seen = list(measured(task, module, [penalty], one_shot, seed=seed, strength=strength, progress=progress))
-        tries.append((float(np.mean([each.row.validation_error_percent for each in seen])), module, seen))
-    best = min(range(len(tries)), key=lambda place: tries[place][0])
+    found = parts.each(
+        _measure_one,
+        [_Asked(kinds=(penalty,), seed=seed, strength=strength) for strength in ordered],
+        label=f"choose {penalty}",
+        opened=partial(reopened, task=task),
+        task=task,
+        plan=replace(plan, retrained_sparsities=()),
+    )
+    rows = DataFrame(found.rows[Kinds.__name__]).groupby("strength")
+    errors = {strength: (float(of["validation_error_percent"].mean()), of) for strength, of in rows}
+    best = min(ordered, key=lambda strength: errors[strength][0])
     tried = [
         Tried(
             **task.named,
             penalty=penalty,
             strength=strength,
             seed=seed,
-            validation_error_percent=error,
-            dense_validation_error_percent=seen[0].row.dense_validation_error_percent,
-            chosen=place == best,
+            validation_error_percent=errors[strength][0],
+            dense_validation_error_percent=float(errors[strength][1]["dense_validation_error_percent"].iloc[0]),
+            chosen=strength == best,
         )
-        for place, (strength, (error, _, seen)) in enumerate(zip(ordered, tries, strict=True))
+        for strength in ordered
     ]
-    _, module, seen = tries[best]
-    return Choice(strength=ordered[best], module=module, seen=seen, tried=tried)
+    return Choice(strength=best, net=found.nets[ordered.index(best)], tried=tried)
 
 
 def edges_of(weight_rms: float) -> NDArray[np.float64]:
@@ -298,8 +310,8 @@ def edges_of(weight_rms: float) -> NDArray[np.float64]:
     return np.linspace(-RANGE * weight_rms, RANGE * weight_rms, BINS + 1)
 
 
-def counted(seen: Seen, edges: NDArray[np.float64]) -> list[dict[str, Any]]:
-    """Count the weights of one measurement bin by bin, as `Weights` of one seed; those beyond the bins are left out.
+def counted(seen: Seen, edges: NDArray[np.float64]) -> Iterator[Weights]:
+    """Count the weights of one measurement bin by bin; those beyond the bins are left out.
 
     One-shot gives the weights removed and those kept, retrained those kept as they are afterwards.
     """
@@ -313,19 +325,16 @@ def counted(seen: Seen, edges: NDArray[np.float64]) -> list[dict[str, Any]]:
             "kept": [own[kept[name].to(own.device)] for name, own in seen.before.items()],
         }
     place = {name: getattr(row, name) for name in ("data", "data_id", "model", "kind", "scope", "sparsity_asked")}
-    rows = []
-    for which, parts in sides.items():
-        values = torch.cat([part.flatten() for part in parts]).double().cpu().numpy()
+    for which, own in sides.items():
+        values = torch.cat([part.flatten() for part in own]).double().cpu().numpy()
         numbers, _ = np.histogram(values, edges)
-        rows += [
-            {**place, "which": which, "left": left, "right": right, "share_percent": 100 * int(number) / row.weights}
-            for left, right, number in zip(edges[:-1], edges[1:], numbers, strict=True)
-        ]
-    return rows
+        for left, right, number in zip(edges[:-1], edges[1:], numbers, strict=True):
+            share = 100 * int(number) / row.weights
+            yield Weights(**place, which=which, left=float(left), right=float(right), share_percent=share)
 
 
-def weight_table(rows: Sequence[dict[str, Any]]) -> DataFrame:
-    """Average the shares of `counted` over seeds."""
+def weight_table(rows: Sequence[Mapping[str, Any]]) -> DataFrame:
+    """Average the shares of bins over seeds."""
     by = [column for column in Weights.columns() if column != "share_percent"]
     return Weights.frame(DataFrame(rows).groupby(by, sort=False)["share_percent"].mean().reset_index())
 
@@ -377,11 +386,6 @@ def _seen(
     )
     after = {name: weight.clone() for name, weight in prunable(one.module).items()}
     return Seen(row=row, before=before, masks=masks, after=after)
-
-
-def _retraining_alone(plan: Plan) -> Plan | None:
-    """Leave what is measured one-shot out; None where nothing is left."""
-    return replace(plan, sparsities=()) if plan.retrained_sparsities else None
 
 
 def _penalties(kinds: Sequence[str]) -> list[Penalty]:

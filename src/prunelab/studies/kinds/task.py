@@ -2,14 +2,17 @@
 
 import math
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from prunelab import parts
 from prunelab.data import Images, load_images
 from prunelab.measure import evaluate
 from prunelab.models import build, is_conv
@@ -111,7 +114,7 @@ def images_task(images: Images, model: str, schedule: Training, *, scoring: int,
         validation, test = (error_percent(evaluate(module, part).accuracy) for part in parts)
         return Errors(validation=validation, test=test)
 
-    fit = Fit(data=images.name, data_id=images.content_id, inputs=images.shape, classes=len(images.classes))
+    fit = Fit.to(images)
     fields = schedule.of(recipe, units.laid_out(images.train))
     return Task(model=model, fit=fit, scoring=fixed.scoring, measure=measure, **fields)
 
@@ -130,15 +133,13 @@ def speech_task(corpus: Corpus, model: str, schedule: Training, *, scoring: int,
         heard = listener.hear(module, [])[0]
         return Errors(validation=heard.dev_error_percent, test=heard.error_percent)
 
-    fit = Fit(data=corpus.name, data_id=corpus.content_id, inputs=corpus.inputs, classes=corpus.topology.states)
+    fit = recognisers.fit_to(corpus)
     fields = schedule.of(recognisers.recipe_of(1, schedule.learning_rate), train)
     scored = Frames(x=train.x[which], y=train.y[which])
     return Task(model=model, fit=fit, scoring=scored, measure=measure, **fields)
 
 
-def plain_nets(
-    task: Task, runs: Sequence[str], seeds: Sequence[int], *, steps: int = 0, progress: bool = True
-) -> list[Net]:
+def plain_nets(task: Task, runs: Sequence[str], seeds: Sequence[int], *, steps: int = 0) -> list[Net]:
     """Open the nets that other runs trained without a penalty, or train them where no run is named.
 
     Args:
@@ -146,11 +147,11 @@ def plain_nets(
         runs: folders that hold `nets/*.safetensors`; empty to train here.
         seeds: those to take (all that the runs hold when empty), or to train.
         steps: of stored nets, training steps done; 0 for those stored at the end of whole passes.
-        progress: show progress bars.
     """
     if not runs:
         check_seeds(seeds)
-        return [task.net(seed, trained(task, seed, progress=progress)) for seed in seeds]
+        opened = partial(reopened, task=task)
+        return parts.each(_train_plain, seeds, label=f"train {task.model}", opened=opened, task=task).nets
     found = [
         net
         for net in open_stored(runs, task.fit, device=str(task.train.x.device))
@@ -169,9 +170,17 @@ def plain_nets(
     return [task.net(seed, common_nets.lay_out(by_seed[seed].module)) for seed in wanted]
 
 
-def trained(
-    task: Task, seed: int, *, penalty: Penalty = "none", strength: float = 0.0, progress: bool = True
-) -> nn.Sequential:
+def _train_plain(seed: int, task: Task) -> Iterator[Net]:
+    yield task.net(seed, trained(task, seed))
+
+
+def reopened(path: Path, task: Task) -> Net:
+    """Open a net of a task that was just stored, laid out as it trains fastest."""
+    net = common_nets.open_one(path, task.fit, device=str(task.train.x.device))
+    return replace(net, module=common_nets.lay_out(net.module))
+
+
+def trained(task: Task, seed: int, *, penalty: Penalty = "none", strength: float = 0.0) -> nn.Sequential:
     """Train one net from scratch; nets of one seed start alike and see the same batches, whatever their penalty."""
     settings: dict[str, Any] = {} if penalty == "none" else {penalty: strength}
     recipe = replace(task.recipe, **settings)
@@ -180,7 +189,7 @@ def trained(
     module = common_nets.lay_out(module).to(task.train.x.device)
     steps = training(module, task.train, recipe, generator=generator, steps=task.steps)
     label = f"{task.model}, seed {seed}, {penalty} {strength:g}"
-    bar = tqdm(steps, total=task.steps, desc=label, unit="step", leave=False, disable=not progress)
+    bar = tqdm(steps, total=task.steps, desc=label, unit="step", leave=False)
     finish(bar, f"training with {penalty} = {strength:g} diverged: lower it, or the learning rate")
     return module
 

@@ -3,14 +3,13 @@
 import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from pandas import DataFrame
 from torch import Tensor, nn
-from tqdm import tqdm
 
-from prunelab import models
+from prunelab import models, parts
 from prunelab.data import Images, Split
 from prunelab.measure import evaluate
 from prunelab.measure.activity import Activity, activity
@@ -252,30 +251,37 @@ def removal_table(
         "from scratch": Recipe(epochs=scratch_epochs, learning_rate=scratch_rate),
     }
     trainable = {net.model for nets in take(nets_by_recipe, retrained_models).values() for net in nets}
-    rows = []
     nets = [(recipe, net) for recipe, nets in nets_by_recipe.items() for net in nets]
-    for recipe, net in tqdm(nets, desc="activation removal", unit="net", leave=False):
-        measured = _as_trained(net, images)
-        for treatment in treatments:
-            if treatment == "as trained":
-                errors = measured
-            elif net.model in trainable and (treatment == "retrained" or (not net.pruning and recipe == STRONG)):
-                errors = dict(_trained(net, images, recipes[treatment], treatment))
-            else:
-                continue
-            rows += [
-                Removal(
-                    **setting_of(net, recipe),
-                    seed=net.seed,
-                    removed=removed,
-                    treatment=treatment,
-                    error_percent=error,
-                    baseline_error_percent=measured["none"],
-                    drop_points=round(error - errors["none"], 10),  # both errors are rounded there
-                )
-                for removed, error in errors.items()
-            ]
-    return Removal.frame(rows)
+    given: dict[str, Any] = {"images": images, "treatments": treatments, "recipes": recipes}
+    return parts.each(_remove_one, nets, label="activation removal", trainable=sorted(trainable), **given)[Removal]
+
+
+def _remove_one(
+    item: tuple[str, Net],
+    images: Images,
+    treatments: Sequence[str],
+    recipes: Mapping[str, Recipe],
+    trainable: Sequence[str],
+) -> Iterator[Removal]:
+    recipe, net = item
+    measured = _as_trained(net, images)
+    for treatment in treatments:
+        if treatment == "as trained":
+            errors = measured
+        elif net.model in trainable and (treatment == "retrained" or (not net.pruning and recipe == STRONG)):
+            errors = dict(_trained(net, images, recipes[treatment], treatment))
+        else:
+            continue
+        for removed, error in errors.items():
+            yield Removal(
+                **setting_of(net, recipe),
+                seed=net.seed,
+                removed=removed,
+                treatment=treatment,
+                error_percent=error,
+                baseline_error_percent=measured["none"],
+                drop_points=round(error - errors["none"], 10),  # both errors are rounded there
+            )
 
 
 def retrained(net: Net, removed: str, split: Split, recipe: Recipe, *, label: str | None = None) -> nn.Sequential:

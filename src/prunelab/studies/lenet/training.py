@@ -1,8 +1,9 @@
 """LeNets trained, pruned in rounds and retrained, and how their weights are distributed before and after."""
 
 import copy
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from itertools import groupby, product
 from typing import Any
 
@@ -10,14 +11,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pandas import DataFrame
-from tqdm import tqdm
+from torch import Tensor
 
+from prunelab import parts
 from prunelab.data import Images, Split, load_images
 from prunelab.measure import evaluate
 from prunelab.models import build
 from prunelab.pruning import prunable
 from prunelab.pruning.paths import lit, live
-from prunelab.studies.common.nets import Net, best_rate, check_models, dense_row, error_percent
+from prunelab.studies.common.nets import Fit, Net, at_best_rate, check_models, dense_row, error_percent, open_one
 from prunelab.studies.lenet.tables import (
     DENSE,
     Dense,
@@ -31,7 +33,7 @@ from prunelab.studies.lenet.tables import (
     Tuning,
 )
 from prunelab.train import Recipe, check_seeds, train
-from prunelab.train.retraining import Schedule, Stage, prune_and_retrain
+from prunelab.train.retraining import Schedule, Stage, milestones_of, parse_target, prune_and_retrain
 
 RECIPES = ("strong", "source")
 PARTS = ("train", "train+validation")
@@ -40,16 +42,6 @@ WHOLE = "all"
 BINS = 60
 FEWEST = 20  # weights of a layer that make a histogram
 RANGE = 5.0  # standard deviations drawn on either side of zero
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Experiment:
-    """The finished nets, and the tables on them and on the rounds that led there."""
-
-    nets: list[Net]
-    pruned: DataFrame
-    rounds: DataFrame
-    layers: DataFrame
 
 
 def setting_of(net: Net, recipe: str) -> dict[str, Any]:
@@ -100,7 +92,6 @@ def train_dense(
     aim_percent: float | None = None,
     train_on: str = "train",
     device: str = "cpu",
-    progress: bool = True,
 ) -> tuple[list[Net], DataFrame, DataFrame]:
     """Train nets of several widths from several seeds at one learning rate: the nets, `Dense` and `Rates`.
 
@@ -115,64 +106,43 @@ def train_dense(
             f"{list(dict.fromkeys(learning_rates))}: name one rate"
         )
     images = load_images(data, device=device)
-    split = training_part(images, train_on)
-    errors = {}
 
-    def trained(model: str, seed: int, rate: float) -> Net:
-        generator = torch.Generator().manual_seed(seed)
-        module = build(model, inputs=images.shape, classes=len(images.classes), generator=generator)
-        module.to(device)
-        label = f"{model}, seed {seed}, rate {rate:g}" if progress else None
-        spelt = recipe_of(recipe, epochs=epochs, learning_rate=rate, l1=l1, input_dropout=input_dropout)
-        train(module, split, spelt, generator=generator, label=label)
-        return Net(data=images.name, data_id=images.content_id, model=model, seed=seed, module=module)
+    def distance(row: Mapping[str, Any]) -> float:
+        error = float(row["validation_error_percent"])
+        return error if aim_percent is None else abs(100 - error - aim_percent)
 
-    def tried(rate: float) -> tuple[Net, float]:
-        net = trained(models[0], seeds[0], rate)
-        errors[rate] = error_percent(evaluate(net.module, images.validation).accuracy)
-        return net, errors[rate] if aim_percent is None else abs(100 - errors[rate] - aim_percent)
-
-    best, first, _ = best_rate(learning_rates, tried)
-    named = {"recipe": recipe, "data": first.data, "data_id": first.data_id, "model": first.model, "seed": first.seed}
+    nets, dense, tried = at_best_rate(
+        _train_one,
+        learning_rates,
+        list(product(dict.fromkeys(models), seeds)),
+        score=distance,
+        label=f"train, {recipe}",
+        opened=partial(open_one, fit=Fit.to(images), device=device),
+        images=images,
+        split=training_part(images, train_on),
+        name=recipe,
+        recipe=recipe_of(recipe, epochs=epochs, learning_rate=1.0, l1=l1, input_dropout=input_dropout),
+    )
     rates = [
-        {**named, "learning_rate": rate, "validation_error_percent": error, "chosen": rate == best}
-        for rate, error in errors.items()
+        {name: row[name] for name in Rates.columns() if name != "chosen"}
+        | {"chosen": row["learning_rate"] == dense[0]["learning_rate"]}
+        for row in tried
     ]
-    nets = [
-        first if (model, seed) == (first.model, first.seed) else trained(model, seed, best)
-        for model in dict.fromkeys(models)
-        for seed in seeds
-    ]
-    dense = [Dense(recipe=recipe, epochs=epochs, **asdict(dense_row(net, images, best))) for net in nets]
     return nets, Dense.frame(dense), Rates.frame(rates)
 
 
-def parse_target(target: str, weights: int) -> int:
-    """Count the weights that a target keeps: "2660" is that many, "99%" all but 99 % of a net's, rounded."""
-    try:
-        kept = round(weights * (1 - float(target[:-1]) / 100)) if target.endswith("%") else int(target)
-    except (ValueError, OverflowError):
-        raise ValueError(
-            f'a target is weights to keep, as "2660", or a share to remove, as "99%"; got {target!r}'
-        ) from None
-    if not 1 <= kept < weights:
-        raise ValueError(f"a target keeps from 1 to all but one of a net's {weights} weights; {target!r} keeps {kept}")
-    return kept
-
-
-def milestones_of(targets: Sequence[str], weights: int, rounds: Sequence[int]) -> list[int]:
-    """Choose where a net's path of prunings leads: to each target in weights, or else to the smallest of all.
-
-    Every net then takes the same number of rounds to a target in weights, whatever its size.
-    """
-    counted = sorted({parse_target(target, weights) for target in targets if not target.endswith("%")}, reverse=True)
-    milestones = counted or [min(parse_target(target, weights) for target in targets)]
-    if len(milestones) != len(rounds):
-        raise ValueError(
-            f"rounds names one number a target in weights (or one alone, where all are shares); got {list(rounds)} "
-            f"for {milestones}"
-        )
-    return milestones
+def _train_one(
+    item: tuple[tuple[str, int], float], images: Images, split: Split, name: str, recipe: Recipe
+) -> Iterator[Net | Dense]:
+    (model, seed), rate = item
+    generator = torch.Generator().manual_seed(seed)
+    module = build(model, inputs=images.shape, classes=len(images.classes), generator=generator)
+    module.to(split.x.device)
+    label = f"{model}, seed {seed}, rate {rate:g}"
+    train(module, split, replace(recipe, learning_rate=rate), generator=generator, label=label)
+    net = Net(data=images.name, data_id=images.content_id, model=model, seed=seed, module=module)
+    yield net
+    yield Dense(recipe=name, epochs=recipe.epochs, **vars(dense_row(net, images, rate)))
 
 
 def prune_nets(
@@ -185,73 +155,91 @@ def prune_nets(
     budgets: Sequence[str],
     targets: Sequence[str],
     split: Split | None = None,
-    progress: bool = True,
-) -> Experiment:
+) -> parts.Found:
     """Prune dense nets in rounds to every target under every budget, and measure before and after each retraining.
 
     The nets are left as they are; the images' test part is measured and decides nothing. The schedule's budget is
     replaced by each of `budgets`; examples are those of `split`, or of the images' training part.
+
+    Returns:
+        The finished nets, and the rows of `Pruned`, and of `Rounds` and `Layers` on the way.
     """
     for what, given in (("nets", nets), ("budgets", budgets), ("targets", targets)):
         if not given:
             raise ValueError(f"pruning needs at least one of its {what}; got none")
+    if pruned := [net for net in nets if net.pruning]:
+        raise ValueError(
+            f"pruning starts from dense nets; {pruned[0].model}, seed {pruned[0].seed}, is {pruned[0].pruning!r}"
+        )
     split = split or images.train
-    reached = lit(split.x)
-    finished: list[Net] = []
-    pruned: list[Pruned] = []
-    rounds: list[Rounds] = []
-    layers: list[Layers] = []
-    todo = [(budget, net) for budget in dict.fromkeys(budgets) for net in nets]
-    for budget, net in tqdm(todo, desc=f"prune, {schedule.mode}", unit="net", leave=False, disable=not progress):
-        if net.pruning:
-            raise ValueError(f"pruning starts from dense nets; {net.model}, seed {net.seed}, is {net.pruning!r}")
-        plan = replace(schedule, budget=budget)
-        total = sum(weight.numel() for weight in prunable(net.module).values())
-        wanted = {target: parse_target(target, total) for target in targets}
-        dense_error = error_percent(evaluate(net.module, images.test).accuracy)
-        just_pruned = dense_error
-        for stage in prune_and_retrain(
-            copy.deepcopy(net.module),
-            split,
-            recipe,
-            plan,
-            milestones=milestones_of(targets, total, plan.rounds),
-            targets=wanted,
-            generator=torch.Generator().manual_seed(net.seed),
-        ):
-            made = replace(net, module=stage.model, pruning=f"{plan.mode}-{budget}-{stage.target}")
-            if not stage.trained:
-                just_pruned = error_percent(evaluate(made.module, images.test).accuracy)
-                continue
-            alive = live(stage.masks, reached)
-            named = {**setting_of(made, recipe_name), "seed": net.seed}
-            measured = {
-                **named,
-                "kept_asked": stage.asked,
-                "kept": _count(stage.masks),
-                "threshold": stage.threshold,
-                "error_pruned_percent": just_pruned,
-                "error_percent": error_percent(evaluate(made.module, images.test).accuracy),
-                "validation_error_percent": error_percent(evaluate(made.module, images.validation).accuracy),
-            }
-            rounds.append(Rounds(**measured, round=stage.round))
-            layers += _layers(named, stage, alive)
-            if stage.target in wanted:
-                finished.append(made)
-                pruned.append(
-                    Pruned(
-                        **measured,
-                        weights=total,
-                        sparsity=1 - measured["kept"] / total,
-                        effective_kept=_count(alive),
-                        effective_sparsity=1 - _count(alive) / total,
-                        baseline_error_percent=dense_error,
-                        steps=stage.steps,
-                    )
-                )
-    return Experiment(
-        nets=finished, pruned=Pruned.frame(pruned), rounds=Rounds.frame(rounds), layers=Layers.frame(layers)
+    return parts.each(
+        _prune_one,
+        list(product(dict.fromkeys(budgets), nets)),
+        label=f"prune, {schedule.mode}",
+        opened=partial(open_one, fit=Fit.to(images), device=str(split.x.device)),
+        images=images,
+        split=split,
+        reached=lit(split.x),
+        recipe_name=recipe_name,
+        recipe=recipe,
+        schedule=schedule,
+        targets=targets,
     )
+
+
+def _prune_one(
+    item: tuple[str, Net],
+    images: Images,
+    split: Split,
+    reached: Tensor,
+    recipe_name: str,
+    recipe: Recipe,
+    schedule: Schedule,
+    targets: Sequence[str],
+) -> Iterator[Net | Pruned | Rounds | Layers]:
+    budget, net = item
+    plan = replace(schedule, budget=budget)
+    total = sum(weight.numel() for weight in prunable(net.module).values())
+    wanted = {target: parse_target(target, total) for target in targets}
+    dense_error = error_percent(evaluate(net.module, images.test).accuracy)
+    just_pruned = dense_error
+    for stage in prune_and_retrain(
+        copy.deepcopy(net.module),
+        split,
+        recipe,
+        plan,
+        milestones=milestones_of(targets, total, plan.rounds),
+        targets=wanted,
+        generator=torch.Generator().manual_seed(net.seed),
+    ):
+        made = replace(net, module=stage.model, pruning=f"{plan.mode}-{budget}-{stage.target}")
+        if not stage.trained:
+            just_pruned = error_percent(evaluate(made.module, images.test).accuracy)
+            continue
+        alive = live(stage.masks, reached)
+        named = {**setting_of(made, recipe_name), "seed": net.seed}
+        measured = {
+            **named,
+            "kept_asked": stage.asked,
+            "kept": _count(stage.masks),
+            "threshold": stage.threshold,
+            "error_pruned_percent": just_pruned,
+            "error_percent": error_percent(evaluate(made.module, images.test).accuracy),
+            "validation_error_percent": error_percent(evaluate(made.module, images.validation).accuracy),
+        }
+        yield Rounds(**measured, round=stage.round)
+        yield from _layers(named, stage, alive)
+        if stage.target in wanted:
+            yield made
+            yield Pruned(
+                **measured,
+                weights=total,
+                sparsity=1 - measured["kept"] / total,
+                effective_kept=_count(alive),
+                effective_sparsity=1 - _count(alive) / total,
+                baseline_error_percent=dense_error,
+                steps=stage.steps,
+            )
 
 
 def tuning_table(
@@ -272,36 +260,48 @@ def tuning_table(
     pairs = list(product(dict.fromkeys(learning_rates), dict.fromkeys(penalties)))
     if not pairs:
         raise ValueError("tuning needs at least one learning rate and one penalty; one of the two lists is empty")
-    blind = replace(images, test=images.validation)
-    found = []
-    for rate, l1 in pairs:
-        spelt = recipe_of(recipe, epochs=schedule.final_epochs, learning_rate=rate, l1=l1, input_dropout=input_dropout)
-        pruned = prune_nets(
-            nets,
-            blind,
-            recipe_name=recipe,
-            recipe=spelt,
-            schedule=schedule,
-            budgets=[schedule.budget],
-            targets=[target],
-        ).pruned
-        found.append(pruned["validation_error_percent"])
-    rows = [
-        {
-            "data": images.name,
-            "data_id": images.content_id,
-            "recipe": recipe,
-            "target": target,
-            "learning_rate": float(rate),
-            "l1": float(l1),
-            "nets": len(errors),
-            "validation_error_percent": float(errors.mean()),
-            "worst_percent": float(errors.max()),
-        }
-        for (rate, l1), errors in zip(pairs, found, strict=True)
-    ]
-    table = DataFrame(rows)
+    epochs = schedule.final_epochs
+    table = parts.each(
+        _tune_one,
+        pairs,
+        label=f"tune, {recipe}",
+        nets=nets,
+        images=replace(images, test=images.validation),
+        name=recipe,
+        recipe=recipe_of(recipe, epochs=epochs, learning_rate=1.0, l1=0.0, input_dropout=input_dropout),
+        target=target,
+        schedule=schedule,
+    )[Tuning]
     return Tuning.frame(table.assign(chosen=table.index == table["validation_error_percent"].idxmin()))
+
+
+def _tune_one(
+    pair: tuple[float, float],
+    nets: Sequence[Net],
+    images: Images,
+    name: str,
+    recipe: Recipe,
+    target: str,
+    schedule: Schedule,
+) -> Iterator[Tuning]:
+    rate, l1 = (float(one) for one in pair)
+    spelt, split = replace(recipe, learning_rate=rate, l1=l1), images.train
+    made = (
+        _prune_one((schedule.budget, net), images, split, lit(split.x), name, spelt, schedule, [target]) for net in nets
+    )
+    errors = [one.validation_error_percent for found in made for one in found if isinstance(one, Pruned)]
+    yield Tuning(
+        data=images.name,
+        data_id=images.content_id,
+        recipe=name,
+        target=target,
+        learning_rate=rate,
+        l1=l1,
+        nets=len(errors),
+        validation_error_percent=float(np.mean(errors)),
+        worst_percent=max(errors),
+        chosen=False,
+    )
 
 
 def chosen(run: str, *, learning_rate: float, l1: float) -> tuple[float, float]:

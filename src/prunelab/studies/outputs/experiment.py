@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -10,6 +10,7 @@ from pandas import DataFrame
 from torch import Tensor
 from tqdm import tqdm
 
+from prunelab import parts
 from prunelab.measure.activations import (
     Moments,
     Trace,
@@ -40,23 +41,13 @@ _TRAINING_FRAMES = 20_000
 _QUANTILE, _ROOM = 0.999, 2.0
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Outputs:
-    """The four tables of the study."""
-
-    layers: DataFrame
-    posteriors: DataFrame
-    histograms: DataFrame
-    shifts: DataFrame
-
-
 def measure(
     nets: Sequence[Net],
     corpus: Corpus,
     thresholds: Mapping[str, Mapping[float, float]],
     *,
     device: str = "cpu",
-) -> Outputs:
+) -> parts.Found:
     """Prune every net below every threshold, each sign and both, and look at its outputs over the test frames.
 
     Args:
@@ -64,57 +55,56 @@ def measure(
         corpus: what they were trained on; predictions take its training frames, all else its test frames.
         thresholds: model -> threshold -> scale, see `prunings.thresholds_of`.
         device: where to measure.
+
+    Returns:
+        The rows of `Layers`, `Posteriors`, `Histograms` and `PredictedShifts`.
     """
     listener = Listener(corpus, device=device)
-    test = listener.test
     training = corpus.frames(corpus.train)[0]
     training = training[:: max(1, len(training) // _TRAINING_FRAMES)].to(device)
-    edges = _edges(nets, test)
-    layers: list[Layers] = []
-    posteriors: list[Posteriors] = []
-    shifts: list[PredictedShifts] = []
-    binned: dict[tuple[Any, ...], list[Tensor]] = {}
-    for net in tqdm(nets, desc="outputs", unit="net", leave=False):
-        prunings = list(by_sign(net, thresholds[net.model]))
-        unpruned = trace(net.module, test, edges=edges[net.model])
-        kept = reference(unpruned.logits)
-        baseline_entropy = float(entropies(unpruned.logits).double().mean())
-        moments = input_moments(net.module, training)
-        binned.setdefault((net.model, "baseline", 0.0, 0.0), []).append(unpruned.histogram)
-        compared, on_test = [], [unpruned.logits]
-        label = f"{net.model}, seed {net.seed}"
-        for pruning in tqdm(prunings, desc=label, unit="setting", leave=False):
-            weights = pruning.replaced()
-            pruned = trace(net.module, test, weights, edges=edges[net.model])
-            compared.append(compare(kept, pruned.logits))
-            on_test.append(pruned.logits)
-            for layer, shift in _by_layer(_naming(net, pruning), unpruned, pruned, _predictions(net, weights, moments)):
-                layers.append(layer)
-                shifts.append(shift)
-            place = (net.model, *(pruning.fields[name] for name in ("method", "threshold", "scale")))
-            binned.setdefault(place, []).append(pruned.histogram)
-        # The test part is computed already; the decoders still have to be chosen on the development part.
-        on_dev = logits(net.module, listener.dev, [{}, *(pruning.replaced() for pruning in prunings)])
-        heard = listener.judge(torch.cat(both) for both in zip(on_dev, on_test, strict=True))
-        posteriors += [
-            Posteriors(
-                **_naming(net, pruning),
-                sparsity=pruning.sparsity,
-                rank_correlation=own.rank_correlation,
-                top1_agreement=own.top1_agreement,
-                entropy=own.entropy,
-                baseline_entropy=baseline_entropy,
-                error_percent=error.error_percent,
-                baseline_error_percent=heard[0].error_percent,
-            )
-            for pruning, own, error in zip(prunings, compared, heard[1:], strict=True)
-        ]
-    return Outputs(
-        layers=Layers.frame(layers),
-        posteriors=Posteriors.frame(posteriors),
-        histograms=Histograms.frame(list(_histograms(corpus.name, binned, edges))),
-        shifts=PredictedShifts.frame(shifts),
-    )
+    edges = _edges(nets, listener.test)
+    given: dict[str, Any] = {"listener": listener, "training": training, "edges": edges, "thresholds": thresholds}
+    found = parts.each(_measure_one, nets, label="outputs", **given)
+    return replace(found, rows={**found.rows, Histograms.__name__: _over_seeds(found.rows[Histograms.__name__])})
+
+
+def _measure_one(
+    net: Net,
+    listener: Listener,
+    training: Tensor,
+    edges: Mapping[str, Tensor],
+    thresholds: Mapping[str, Mapping[float, float]],
+) -> Iterator[Layers | PredictedShifts | Histograms | Posteriors]:
+    prunings = list(by_sign(net, thresholds[net.model]))
+    bins = edges[net.model]
+    unpruned = trace(net.module, listener.test, edges=bins)
+    kept = reference(unpruned.logits)
+    baseline_entropy = float(entropies(unpruned.logits).double().mean())
+    moments = input_moments(net.module, training)
+    yield from _histogram(net, {"method": "baseline", "threshold": 0.0, "scale": 0.0}, unpruned, bins)
+    compared, on_test = [], [unpruned.logits]
+    for pruning in tqdm(prunings, desc=f"{net.model}, seed {net.seed}", unit="setting", leave=False):
+        weights = pruning.replaced()
+        pruned = trace(net.module, listener.test, weights, edges=bins)
+        compared.append(compare(kept, pruned.logits))
+        on_test.append(pruned.logits)
+        for both in _by_layer(_naming(net, pruning), unpruned, pruned, _predictions(net, weights, moments)):
+            yield from both
+        yield from _histogram(net, pruning.fields, pruned, bins)
+    # The test part is computed already; the decoders still have to be chosen on the development part.
+    on_dev = logits(net.module, listener.dev, [{}, *(pruning.replaced() for pruning in prunings)])
+    heard = listener.judge(torch.cat(both) for both in zip(on_dev, on_test, strict=True))
+    for pruning, own, error in zip(prunings, compared, heard[1:], strict=True):
+        yield Posteriors(
+            **_naming(net, pruning),
+            sparsity=pruning.sparsity,
+            rank_correlation=own.rank_correlation,
+            top1_agreement=own.top1_agreement,
+            entropy=own.entropy,
+            baseline_entropy=baseline_entropy,
+            error_percent=error.error_percent,
+            baseline_error_percent=heard[0].error_percent,
+        )
 
 
 def correction_table(
@@ -135,23 +125,35 @@ def correction_table(
             an error where it is of other nets or lacks a setting.
         device: where to measure.
     """
-    listener, training = Listener(corpus, device=device), corpus.frames(corpus.train)[0].to(device)
-    rows: list[Correction] = []
-    for net in tqdm(nets, desc="bias correction", unit="net", leave=False):
-        means = mean_inputs(net.module, training)
-        prunings = list(by_sign(net, thresholds[net.model]))
-        cases = [
-            (pruning, corrected)
-            for corrected in ([True] if plain is not None else [False, True])
-            for pruning in prunings
-        ]
-        settings = (_setting(net, pruning, means if corrected else None) for pruning, corrected in cases)
-        heard = listener.hear(net.module, settings, label=f"{net.model}, seed {net.seed}")
-        if plain is not None:
-            rows += [_swept(net, pruning, plain) for pruning in prunings]
-        for (pruning, corrected), one in zip(cases, heard[1:], strict=True):
-            rows.append(_row(net, pruning, corrected=corrected, baseline=heard[0], heard=one))
-    return Correction.frame(rows)
+    return parts.each(
+        _correct_one,
+        nets,
+        label="bias correction",
+        listener=Listener(corpus, device=device),
+        training=corpus.frames(corpus.train)[0].to(device),
+        thresholds=thresholds,
+        plain=plain,
+    )[Correction]
+
+
+def _correct_one(
+    net: Net,
+    listener: Listener,
+    training: Tensor,
+    thresholds: Mapping[str, Mapping[float, float]],
+    plain: DataFrame | None,
+) -> Iterator[Correction]:
+    means = mean_inputs(net.module, training)
+    prunings = list(by_sign(net, thresholds[net.model]))
+    both = [True] if plain is not None else [False, True]
+    cases = [(pruning, corrected) for corrected in both for pruning in prunings]
+    settings = (_setting(net, pruning, means if corrected else None) for pruning, corrected in cases)
+    heard = listener.hear(net.module, settings, label=f"{net.model}, seed {net.seed}")
+    if plain is not None:
+        for pruning in prunings:
+            yield _swept(net, pruning, plain)
+    for (pruning, corrected), one in zip(cases, heard[1:], strict=True):
+        yield _row(net, pruning, corrected=corrected, baseline=heard[0], heard=one)
 
 
 def _naming(net: Net, pruning: Pruning) -> dict[str, Any]:
@@ -209,23 +211,20 @@ def _edges(nets: Sequence[Net], x: Tensor) -> dict[str, Tensor]:
     return {model: torch.linspace(*span, _BINS + 1, dtype=torch.float64) for model, span in spans.items()}
 
 
-def _histograms(
-    data: str, binned: Mapping[tuple[Any, ...], Sequence[Tensor]], edges: Mapping[str, Tensor]
-) -> Iterator[Histograms]:
-    for (model, method, threshold, scale), shares in binned.items():
-        bounds = [round(float(edge), 9) for edge in edges[model]]
-        for place, share in enumerate(torch.stack(list(shares)).mean(0).tolist()):
-            low, high = bounds[place : place + 2]
-            yield Histograms(
-                data=data,
-                model=model,
-                method=method,
-                threshold=threshold,
-                scale=scale,
-                bin_low=low,
-                bin_high=high,
-                share=share,
-            )
+def _histogram(net: Net, setting: Mapping[str, Any], traced: Trace, edges: Tensor) -> Iterator[Histograms]:
+    """Give the bins of one net's outputs."""
+    bounds = [round(float(edge), 9) for edge in edges]
+    for low, high, share in zip(bounds, bounds[1:], traced.histogram.tolist(), strict=False):
+        yield Histograms(data=net.data, model=net.model, **setting, bin_low=low, bin_high=high, share=share)
+
+
+def _over_seeds(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Average the shares of each bin over the nets of a model."""
+    shares: dict[tuple[Any, ...], list[float]] = {}
+    for row in rows:
+        shares.setdefault(tuple(row[name] for name in row if name != "share"), []).append(row["share"])
+    names = [name for name in rows[0] if name != "share"]
+    return [dict(zip(names, place, strict=True), share=sum(own) / len(own)) for place, own in shares.items()]
 
 
 def _pearson(a: Tensor, b: Tensor) -> float:

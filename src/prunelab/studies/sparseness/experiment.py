@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 import torch
 from pandas import DataFrame
-from tqdm import tqdm
 
-from prunelab import models
+from prunelab import models, parts
 from prunelab.data import Images
 from prunelab.measure import Evaluation
 from prunelab.measure.sweep import sweep, threshold_sweep
@@ -30,18 +29,17 @@ from prunelab.studies.sparseness.tables import (
     SpeechThresholdSweep,
     ThresholdSweep,
 )
+from prunelab.tables import Table
 
 RESCALINGS = ("trained", "equal", "rising", "falling")
 
 _Thresholds = Mapping[str, Mapping[float, float]]  # model -> threshold -> scale, see `prunings.thresholds_of`
-_Scores = Callable[[Net, Images, Sequence[Pruning]], Iterable[Evaluation]]
 
 
 def threshold_table(nets: Sequence[Net], measured_on: Images | Corpus, thresholds: _Thresholds) -> DataFrame:
     """Prune every net below every threshold: both signs, positive only, negative only (experiments 1 to 4)."""
-    found = _pruned(nets, measured_on, lambda net: by_sign(net, thresholds[net.model]), _scores_by_sign)
-    table = SpeechThresholdSweep if isinstance(measured_on, Corpus) else ThresholdSweep
-    return table.frame([row for _, row in found])
+    tables = ThresholdSweep, SpeechThresholdSweep
+    return _swept(nets, measured_on, tables, _of_thresholds, by=by_sign, thresholds=thresholds)
 
 
 def layer_table(nets: Sequence[Net], measured_on: Images | Corpus, thresholds: _Thresholds) -> DataFrame:
@@ -49,9 +47,8 @@ def layer_table(nets: Sequence[Net], measured_on: Images | Corpus, thresholds: _
 
     `sparsity` counts all the net's weights, as the source does.
     """
-    found = _pruned(nets, measured_on, lambda net: by_layer(net, thresholds[net.model]))
-    table = SpeechLayerSensitivity if isinstance(measured_on, Corpus) else LayerSensitivity
-    return table.frame([row for _, row in found])
+    tables = LayerSensitivity, SpeechLayerSensitivity
+    return _swept(nets, measured_on, tables, _of_thresholds, by=by_layer, thresholds=thresholds)
 
 
 def percentile_table(
@@ -65,12 +62,8 @@ def percentile_table(
         fractions: parts of the weights to remove, [0, 1), for every method.
         methods: of "percentile" and "abs".
     """
-    found = _pruned(nets, measured_on, lambda net: by_fraction(net, fractions, methods))
-    if not isinstance(measured_on, Corpus):
-        return Percentile.frame([row for _, row in found])
-    return SpeechPercentile.frame(
-        [row | {"threshold": pruning.threshold if row["method"] == "abs" else None} for pruning, row in found]
-    )
+    tables = Percentile, SpeechPercentile
+    return _swept(nets, measured_on, tables, by_fraction, fractions=fractions, methods=methods)
 
 
 def rescaled(net: Net, rescaling: str, *, spread: float = 2.0) -> Net:
@@ -146,32 +139,49 @@ def layer_rms(net: Net) -> list[float]:
     return [weight_rms([net.module.get_parameter(f"{name}.weight")]) for name in linear_layers(net.module)]
 
 
-def _pruned(
+def _swept(
     nets: Sequence[Net],
     measured_on: Images | Corpus,
-    prunings_of: Callable[[Net], Iterable[Pruning]],
-    scores_of: _Scores | None = None,
-) -> Iterator[tuple[Pruning, dict[str, Any]]]:
-    """Measure every net under its prunings; give each with the cells of its row."""
-    listener: Listener | None = None
-    for net in tqdm(nets, desc="pruning", unit="net", leave=False):
-        prunings = list(prunings_of(net))
-        if isinstance(measured_on, Corpus):
-            if listener is None:  # all nets are on one device
-                listener = Listener(measured_on, device=str(next(net.module.parameters()).device))
-            measured = _heard(listener, net, prunings)
-        else:
-            measured = _seen(net, measured_on, (scores_of or _scores)(net, measured_on, prunings))
-        for pruning, cells in zip(prunings, measured, strict=True):
-            yield pruning, {**net.names, **pruning.fields, "sparsity": pruning.sparsity, **cells}
+    tables: tuple[type[Table], type[Table]],
+    prunings_of: Callable[..., Iterable[Pruning]],
+    **settings: Any,
+) -> DataFrame:
+    """Measure every net under its prunings, by error on images or by words on a corpus: first or second table."""
+    table = tables[isinstance(measured_on, Corpus)]
+    on: Images | Listener = measured_on if isinstance(measured_on, Images) else _listener(nets, measured_on)
+    given: dict[str, Any] = {"table": table, "on": on, "prunings_of": prunings_of, "settings": settings}
+    return parts.each(_sweep_one, nets, label="pruning", **given)[table]
 
 
-def _scores(net: Net, images: Images, prunings: Sequence[Pruning]) -> list[Evaluation]:
-    return sweep(net.module, images.test, (pruning.replaced() for pruning in prunings))
+def _sweep_one(
+    net: Net,
+    table: type[Table],
+    on: Images | Listener,
+    prunings_of: Callable[..., Iterable[Pruning]],
+    settings: Mapping[str, Any],
+) -> Iterator[Table]:
+    prunings = list(prunings_of(net, **settings))
+    measured = _heard(on, net, prunings) if isinstance(on, Listener) else _seen(net, on, _scores(net, on, prunings))
+    for pruning, cells in zip(prunings, measured, strict=True):
+        row = {**net.names, **pruning.fields, "sparsity": pruning.sparsity, **cells}
+        if table is SpeechPercentile:
+            row["threshold"] = pruning.threshold if row["method"] == "abs" else None
+        yield table(**row)
 
 
-def _scores_by_sign(net: Net, images: Images, prunings: Sequence[Pruning]) -> Iterator[Evaluation]:
-    """Quicker: the three signs share the products of the first layer, the largest one."""
+def _of_thresholds(net: Net, by: Callable[..., Iterable[Pruning]], thresholds: _Thresholds) -> Iterable[Pruning]:
+    return by(net, thresholds[net.model])
+
+
+def _listener(nets: Sequence[Net], corpus: Corpus) -> Listener:
+    """Listen where the nets are, which all are on one device."""
+    return Listener(corpus, device=str(next(nets[0].module.parameters()).device))
+
+
+def _scores(net: Net, images: Images, prunings: Sequence[Pruning]) -> Iterable[Evaluation]:
+    if not {"method", "threshold"} <= set(prunings[0].fields):
+        return sweep(net.module, images.test, (pruning.replaced() for pruning in prunings))
+    # Quicker: the three signs share the products of the first layer, the largest one.
     settings = [(pruning.fields["method"], pruning.fields["threshold"]) for pruning in prunings]
     scores = threshold_sweep(net.module, images.test, list(dict.fromkeys(threshold for _, threshold in settings)))
     return (scores[setting] for setting in settings)

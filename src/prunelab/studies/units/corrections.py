@@ -14,19 +14,18 @@ from pandas import DataFrame
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from prunelab import parts
 from prunelab.data import Images, Split
 from prunelab.measure import evaluate
 from prunelab.measure.flops import counted
 from prunelab.measure.penalty import Probe
-from prunelab.models.modes import evaluating
-from prunelab.pruning.reconstruction import gather, refit, squared_error
+from prunelab.pruning.reconstruction import NORMS, gather, reestimate, refit, squared_error
 from prunelab.pruning.unit_removal import Bias, Mean, lowest, remove, shift
 from prunelab.pruning.unit_scores import measure_units
 from prunelab.pruning.units import Site, layer_of, sites, steps_of
 from prunelab.stats import kendall_tau
 from prunelab.studies.common.nets import Net, OfNet, copied, draws
 from prunelab.studies.common.units import Subsets, check_scores, checkpoints, laid_out, subsets
-from prunelab.studies.units.trajectory import identity
 from prunelab.train import Recipe, training
 
 ZEROED, FITTED, STATISTICS = "zeroed", "least squares", "statistics"
@@ -39,9 +38,6 @@ MEAN_CORRECTIONS: Mapping[str, tuple[Mean, Bias]] = {
     "mean before pooling, map": ("before pooling", "map"),
     "mean per position, map": ("per position", "map"),
 }
-
-_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
-_BATCH = 500  # examples of which statistics are taken together
 
 
 class _Corrected(OfNet):
@@ -204,7 +200,7 @@ class Bench:
         self.sites = next(iter(self.probes.values())).sites
         self.operations = Operations(self._model, self._scoring, batch_size=recipe.batch_size)
         self._moments = gather(self._model, self._scoring)
-        self._norms = [name for name, module in self._model.named_modules() if isinstance(module, _NORMS)]
+        self._norms = [name for name, module in self._model.named_modules() if isinstance(module, NORMS)]
 
     def next_layer(self, site: Site, gone: Tensor) -> Iterator[tuple[str, Made]]:
         """Yield what is made of a removal by zeroing alone, by constants in its place, and by fitting the consumer."""
@@ -265,25 +261,6 @@ class Bench:
         return found
 
 
-def reestimate(model: nn.Module, x: Tensor) -> None:
-    """Measure the running statistics of all batch normalisation again, in place.
-
-    They become the means, over batches of about equal size, of the means and variances within a batch.
-    """
-    norms = [module for module in model.modules() if isinstance(module, _NORMS)]
-    momenta = [norm.momentum for norm in norms]
-    with evaluating(model):
-        for norm in norms:
-            norm.reset_running_stats()
-            norm.momentum = None  # torch's word for the mean over all batches
-            norm.train()
-        for batch in x.chunk(math.ceil(len(x) / _BATCH)):
-            model(batch)
-        for norm, momentum in zip(norms, momenta, strict=True):
-            norm.momentum = momentum
-            norm.eval()
-
-
 def correct(
     nets: Sequence[Net],
     images: Images,
@@ -295,7 +272,6 @@ def correct(
     tuning_steps: Sequence[int],
     scoring: int,
     examples: int,
-    progress: bool = True,
 ) -> DataFrame:
     """Remove units from every net, one layer at a time, and measure what each correction leaves of the penalty.
 
@@ -310,36 +286,53 @@ def correct(
         )
     if (tuning_steps and min(tuning_steps) < 1) or len(set(tuning_steps)) != len(tuning_steps):
         raise ValueError(f"tuning_steps are distinct and each at least 1; got {list(tuning_steps)}")
-    fixed, train = subsets(images, scoring=scoring, examples=examples), laid_out(images.train)
-    rows: list[Correction] = []
-    for net in nets:
-        bench = Bench(net, fixed, train, recipe, tuning_steps)
-        controls = {name: made.penalties for name, made in bench.whole_net({})}
-        found: dict[tuple[object, ...], dict[str, Made]] = {}
-        places = [(layer, score) for layer in sites_named(bench.sites, layers, net.model) for score in scores]
-        label = f"correct {net.model}, seed {net.seed}"
-        for layer, score in tqdm(places, desc=label, unit="removal", leave=False, disable=not progress):
-            gone = lowest(bench.measured[layer].scores[score], fraction)
-            key = (layer, *gone.tolist())
-            if key not in found:
-                site = bench.sites[layer]
-                found[key] = dict([*bench.next_layer(site, gone), *bench.whole_net({layer: gone})])
-            removal: dict[str, Any] = {"layer": layer, "score": score, "units": len(gone), "removed": int(gone.sum())}
-            for (correction, made), part in product(found[key].items(), fixed.parts):
-                rows.append(
-                    Correction(
-                        **identity(net),
-                        **removal,
-                        correction=correction,
-                        part=part,
-                        loss=bench.probes[part].loss,
-                        penalty=made.penalties[part],
-                        control=controls.get(correction, {}).get(part, 0.0),
-                        left_percent=made.left_percent,
-                        operations=made.operations / bench.operations.step,
-                    )
-                )
-    return Correction.frame(rows)
+    return parts.each(
+        _correct_one,
+        nets,
+        label="correct",
+        fixed=subsets(images, scoring=scoring, examples=examples),
+        train=laid_out(images.train),
+        scores=scores,
+        layers=layers,
+        fraction=fraction,
+        recipe=recipe,
+        tuning_steps=tuning_steps,
+    )[Correction]
+
+
+def _correct_one(
+    net: Net,
+    fixed: Subsets,
+    train: Split,
+    scores: Sequence[str],
+    layers: Sequence[str],
+    fraction: float,
+    recipe: Recipe,
+    tuning_steps: Sequence[int],
+) -> Iterator[Correction]:
+    bench = Bench(net, fixed, train, recipe, tuning_steps)
+    controls = {name: made.penalties for name, made in bench.whole_net({})}
+    found: dict[tuple[object, ...], dict[str, Made]] = {}
+    places = [(layer, score) for layer in sites_named(bench.sites, layers, net.model) for score in scores]
+    for layer, score in tqdm(places, desc=f"{net.model}, seed {net.seed}", unit="removal", leave=False):
+        gone = lowest(bench.measured[layer].scores[score], fraction)
+        key = (layer, *gone.tolist())
+        if key not in found:
+            site = bench.sites[layer]
+            found[key] = dict([*bench.next_layer(site, gone), *bench.whole_net({layer: gone})])
+        removal: dict[str, Any] = {"layer": layer, "score": score, "units": len(gone), "removed": int(gone.sum())}
+        for (correction, made), part in product(found[key].items(), fixed.parts):
+            yield Correction(
+                **net.names,
+                **removal,
+                correction=correction,
+                part=part,
+                loss=bench.probes[part].loss,
+                penalty=made.penalties[part],
+                control=controls.get(correction, {}).get(part, 0.0),
+                left_percent=made.left_percent,
+                operations=made.operations / bench.operations.step,
+            )
 
 
 def sites_named(found: Mapping[str, Site], layers: Sequence[str], model: str) -> list[str]:
@@ -357,7 +350,6 @@ def agree(
     layers: Sequence[str],
     scoring: int,
     examples: int,
-    progress: bool = True,
 ) -> DataFrame:
     """Correlate the scores of the units of each layer with the loss change when each is removed alone.
 
@@ -365,22 +357,31 @@ def agree(
     over them behind its layer.
     """
     check_scores(scores)
-    fixed, like = subsets(images, scoring=scoring, examples=examples), laid_out(images.train)
-    rows = []
-    for net in tqdm(nets, desc="exact loss changes", unit="net", leave=False, disable=not progress):
-        whole = copied(net, like).eval()
-        measured = measure_units(whole, fixed.scoring.x, fixed.scoring.y, generator=draws(net))
-        probe = Probe(whole, fixed.parts["train"])
-        for layer in sites_named(probe.sites, layers, net.model):
-            site, units = probe.sites[layer], probe.sites[layer].units
-            shifts = [shift(whole, site, torch.arange(units) == unit, measured[layer]) for unit in range(units)]
-            exact = {"none": probe.exact(layer), "mean": probe.exact(layer, shifts)}
-            looked: dict[str, Any] = {"layer": layer, "units": units, "examples": len(fixed.parts["train"])}
-            for score, (replacement, change) in product(scores, exact.items()):
-                tau = kendall_tau(measured[layer].scores[score], change) if units > 1 else math.nan
-                compared: dict[str, Any] = {"score": score, "replacement": replacement}
-                rows.append(Agreement(**identity(net), **looked, **compared, tau=tau))
-    return Agreement.frame(rows)
+    return parts.each(
+        _agree_one,
+        nets,
+        label="exact loss changes",
+        fixed=subsets(images, scoring=scoring, examples=examples),
+        like=laid_out(images.train),
+        scores=scores,
+        layers=layers,
+    )[Agreement]
+
+
+def _agree_one(
+    net: Net, fixed: Subsets, like: Split, scores: Sequence[str], layers: Sequence[str]
+) -> Iterator[Agreement]:
+    whole = copied(net, like).eval()
+    measured = measure_units(whole, fixed.scoring.x, fixed.scoring.y, generator=draws(net))
+    probe = Probe(whole, fixed.parts["train"])
+    for layer in sites_named(probe.sites, layers, net.model):
+        site, units = probe.sites[layer], probe.sites[layer].units
+        shifts = [shift(whole, site, torch.arange(units) == unit, measured[layer]) for unit in range(units)]
+        exact = {"none": probe.exact(layer), "mean": probe.exact(layer, shifts)}
+        looked: dict[str, Any] = {"layer": layer, "units": units, "examples": len(fixed.parts["train"])}
+        for score, (replacement, change) in product(scores, exact.items()):
+            tau = kendall_tau(measured[layer].scores[score], change) if units > 1 else math.nan
+            yield Agreement(**net.names, **looked, score=score, replacement=replacement, tau=tau)
 
 
 def three_steps(
@@ -402,7 +403,7 @@ def three_steps(
     """
     check_scores([score])
     fixed = subsets(images, scoring=scoring, examples=examples)
-    [net] = checkpoints((), images, models=[model], seeds=[seed], steps=[iterations], recipe=recipe, progress=False)
+    [net] = checkpoints((), images, models=[model], seeds=[seed], steps=[iterations], recipe=recipe)
     whole = copied(net, images.train).eval()
     found = sites(whole)
     consumer = layer_of(whole, found[layer].consumer) if layer in found else None
@@ -422,7 +423,7 @@ def three_steps(
     assert after is not None  # linear layers of this package have one
     rows = [
         Step(
-            **identity(net),
+            **net.names,
             layer=layer,
             unit=unit,
             next_unit=place,
@@ -440,7 +441,7 @@ def three_steps(
     ]
     states = {"unpruned": whole, "zeroed": zeroed, "replaced": replaced}
     losses = [
-        StepLoss(**identity(net), layer=layer, state=state, part=part, loss=evaluate(module, split).loss)
+        StepLoss(**net.names, layer=layer, state=state, part=part, loss=evaluate(module, split).loss)
         for (state, module), (part, split) in product(states.items(), fixed.parts.items())
     ]
     return Step.frame(rows), StepLoss.frame(losses)

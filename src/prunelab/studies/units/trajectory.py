@@ -1,24 +1,26 @@
 """Penalties along training: at every checkpoint each layer is pruned on the side, and the training goes on unpruned."""
 
 import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated as A
 from typing import Any
 
 import torch
-from pandas import DataFrame
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from prunelab import parts
 from prunelab.data import Images
 from prunelab.measure import evaluate
 from prunelab.measure.penalty import Probe
 from prunelab.pruning.unit_removal import lowest, remove, shift
 from prunelab.pruning.unit_scores import Measured, measure_units
 from prunelab.pruning.units import sites
-from prunelab.studies.common.nets import Net, OfNet
+from prunelab.studies.common.nets import Fit, Net, OfNet, open_one
 from prunelab.studies.common.units import ALL, REPLACEMENTS, Subsets, check_scores, fresh, refuse_divergence, subsets
+from prunelab.tables import Table
 from prunelab.train import Recipe, check_rules, check_seeds, training
 
 
@@ -98,77 +100,56 @@ class Plan:
         check_rules(self, rules)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Trajectories:
-    """The nets stored, and what was measured along their training."""
-
-    nets: list[Net]
-    penalties: DataFrame
-    curves: DataFrame
-    choices: DataFrame
-    squares: DataFrame  # without rows where no layer's were kept
-
-
 def trajectories(
-    images: Images,
-    *,
-    model: str,
-    seeds: Sequence[int],
-    recipe: Recipe,
-    plan: Plan,
-    scoring: int,
-    examples: int,
-    progress: bool = True,
-) -> Trajectories:
+    images: Images, *, model: str, seeds: Sequence[int], recipe: Recipe, plan: Plan, scoring: int, examples: int
+) -> parts.Found:
     """Train one net a seed and measure, along the way, what removing units would cost.
 
     Every removal is measured on the side, on the net as it is at that iteration; the training itself never sees it. A
     seed decides initialisation, order and random scores. Units are scored on `scoring` examples of the training part,
     losses are measured on `examples` of each part.
+
+    Returns:
+        The nets stored, and the rows of `Penalty`, `Curve`, `Choice`, and `Square` where some layer's were kept.
     """
     check_seeds(seeds)
-    log = _Log(plan, subsets(images, scoring=scoring, examples=examples))
-    nets = []
-    for seed in seeds:
-        net, generator = fresh(images, model, seed)
-        if plan.squares_layer and plan.squares_layer not in (found := sites(net)):
-            raise ValueError(f"squares_layer is one of {', '.join(found)}; got {plan.squares_layer!r}")
-        named: dict[str, Any] = {"data": images.name, "data_id": images.content_id, "model": model, "seed": seed}
-        steps = training(net, images.train, recipe, generator=generator, steps=plan.iterations)
-        bar = tqdm(steps, total=plan.iterations, desc=f"{model}, seed {seed}", leave=False, disable=not progress)
-        for step, loss in enumerate(bar, start=1):
-            if step % plan.choose_every == 0 or step % plan.every == 0:
-                refuse_divergence(loss, step)
-                log.look(net, {**named, "step": step})
-            if step in plan.store or step == plan.iterations:
-                nets.append(Net(**named, module=copy.deepcopy(net).eval(), step=step))
-    return Trajectories(
-        nets=nets,
-        penalties=Penalty.frame(log.penalties),
-        curves=Curve.frame(log.curves),
-        choices=Choice.frame(log.choices),
-        squares=Square.frame(log.squares, may_be_empty=True),
+    return parts.each(
+        _follow,
+        seeds,
+        label=f"train {model}",
+        opened=partial(open_one, fit=Fit.to(images), device=str(images.train.x.device)),
+        images=images,
+        model=model,
+        recipe=recipe,
+        plan=plan,
+        fixed=subsets(images, scoring=scoring, examples=examples),
     )
 
 
-def identity(net: Net) -> dict[str, Any]:
-    """Give the columns that name a net."""
-    return {"data": net.data, "data_id": net.data_id, "model": net.model, "seed": net.seed}
+def _follow(seed: int, images: Images, model: str, recipe: Recipe, plan: Plan, fixed: Subsets) -> Iterator[Net | Table]:
+    net, generator = fresh(images, model, seed)
+    if plan.squares_layer and plan.squares_layer not in (found := sites(net)):
+        raise ValueError(f"squares_layer is one of {', '.join(found)}; got {plan.squares_layer!r}")
+    log = _Log(plan, fixed)
+    named: dict[str, Any] = {"data": images.name, "data_id": images.content_id, "model": model, "seed": seed}
+    steps = training(net, images.train, recipe, generator=generator, steps=plan.iterations)
+    for step, loss in enumerate(tqdm(steps, total=plan.iterations, desc=f"seed {seed}", leave=False), start=1):
+        if step % plan.choose_every == 0 or step % plan.every == 0:
+            refuse_divergence(loss, step)
+            yield from log.look(net, {**named, "step": step})
+        if step in plan.store or step == plan.iterations:
+            yield Net(**named, module=copy.deepcopy(net).eval(), step=step)
 
 
 class _Log:
-    """Rows gathered over nets and iterations."""
+    """Which units were chosen so far, along the training of one net."""
 
     def __init__(self, plan: Plan, fixed: Subsets) -> None:
         self._plan, self._fixed = plan, fixed
-        self._seen: dict[tuple[object, ...], Tensor] = {}  # since, seed, site and score -> units chosen so far
-        self.penalties: list[Penalty] = []
-        self.curves: list[Curve] = []
-        self.choices: list[Choice] = []
-        self.squares: list[Square] = []
+        self._seen: dict[tuple[str, ...], Tensor] = {}  # since, site and score -> units chosen so far
 
-    def look(self, net: nn.Sequential, named: dict[str, Any]) -> None:
-        """Score the units; note which are chosen, and at a checkpoint what removing them costs."""
+    def look(self, net: nn.Sequential, named: dict[str, Any]) -> Iterator[Table]:
+        """Score the units; say which are chosen, and at a checkpoint what removing them costs."""
         plan, fixed, seed, step = self._plan, self._fixed, named["seed"], named["step"]
         # By seed and iteration, so that the random choice is the same whatever else is measured.
         draws = torch.Generator().manual_seed(seed * 1_000_003 + step)
@@ -180,25 +161,24 @@ class _Log:
         }
         if step % plan.choose_every == 0:
             for (name, score), flags in chosen.items():
-                start = self._share("start", seed, name, score, chosen=flags)
-                late = self._share("late", seed, name, score, chosen=flags) if 3 * step > plan.iterations else None
+                start = self._share("start", name, score, chosen=flags)
+                late = self._share("late", name, score, chosen=flags) if 3 * step > plan.iterations else None
                 fractions: dict[str, Any] = {"units": len(flags), "chosen_fraction": start, "late_fraction": late}
-                self.choices.append(Choice(**named, layer=name, score=score, **fractions))
+                yield Choice(**named, layer=name, score=score, **fractions)
         if step % plan.every:
             return
-        self.squares += [
-            Square(**named, layer=name, score=score, unit=unit, mean_square=float(measured[name].mean_square[unit]))
-            for (name, score), flags in chosen.items()
-            if name == plan.squares_layer
-            for unit in flags.nonzero().flatten().tolist()
-        ]
+        for (name, score), flags in chosen.items():
+            if name == plan.squares_layer:
+                for unit in flags.nonzero().flatten().tolist():
+                    square = float(measured[name].mean_square[unit])
+                    yield Square(**named, layer=name, score=score, unit=unit, mean_square=square)
         for part, split in {**fixed.parts, "validation": fixed.validation}.items():
             found = evaluate(net, split)
-            self.curves.append(Curve(**named, part=part, loss=found.loss, accuracy_percent=100 * found.accuracy))
+            yield Curve(**named, part=part, loss=found.loss, accuracy_percent=100 * found.accuracy)
         together = plan.scores if plan.all_every and not step % plan.all_every else ()
-        self.penalties += _penalties(net, measured, chosen, fixed, named, together)
+        yield from _penalties(net, measured, chosen, fixed, named, together)
 
-    def _share(self, *key: object, chosen: Tensor) -> float:
+    def _share(self, *key: str, chosen: Tensor) -> float:
         """Count one choice in; give the fraction of the units chosen at least once."""
         self._seen[key] = self._seen.get(key, torch.zeros_like(chosen)) | chosen
         return int(self._seen[key].sum()) / len(chosen)
@@ -211,14 +191,13 @@ def _penalties(
     fixed: Subsets,
     named: Mapping[str, Any],
     together: Sequence[str],
-) -> list[Penalty]:
+) -> Iterator[Penalty]:
     """Measure what the removal of the units chosen, by site and score, costs.
 
     Scores in `together` remove their units of all sites at once as well, with the means of the unpruned net.
     """
     found = sites(net)
     shifts = {key: shift(net, found[key[0]], flags, measured[key[0]]) for key, flags in chosen.items()}
-    rows = []
     for part, split in fixed.parts.items():
         probe = Probe(net, split)
         common: dict[str, Any] = {**named, "part": part, "loss": probe.loss}
@@ -226,7 +205,7 @@ def _penalties(
             counts: dict[str, Any] = {"layer": name, "score": score, "units": len(flags), "removed": int(flags.sum())}
             for replacement in REPLACEMENTS:
                 penalty = probe.penalty(name, flags, shifts[name, score] if replacement == "mean" else None)
-                rows.append(Penalty(**common, **counts, replacement=replacement, penalty=penalty))
+                yield Penalty(**common, **counts, replacement=replacement, penalty=penalty)
         for score in together:
             gone = {name: chosen[name, score] for name in found}
             units, removed = sum(map(len, gone.values())), sum(int(flags.sum()) for flags in gone.values())
@@ -235,5 +214,4 @@ def _penalties(
                 pruned = copy.deepcopy(net)
                 added = {name: shifts[name, score] for name in found} if replacement == "mean" else None
                 remove(pruned, gone, shifts=added)
-                rows.append(Penalty(**common, **counts, replacement=replacement, penalty=probe.penalty_of(pruned)))
-    return rows
+                yield Penalty(**common, **counts, replacement=replacement, penalty=probe.penalty_of(pruned))

@@ -12,6 +12,7 @@ from pandas import DataFrame
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from prunelab import parts
 from prunelab.data import Images, Split
 from prunelab.measure import Evaluation, evaluate
 from prunelab.pruning import check
@@ -20,7 +21,6 @@ from prunelab.pruning.unit_scores import Measured, measure_units
 from prunelab.pruning.units import sites
 from prunelab.studies.common.nets import Net, OfNet, copied, draws, lay_out
 from prunelab.studies.common.units import ALL, REPLACEMENTS, Subsets, check_scores, subsets
-from prunelab.studies.units.trajectory import identity
 from prunelab.train import Recipe, training
 
 NOTHING = "nothing"  # in `score`: the control, nets tuned alike with all their units
@@ -90,7 +90,6 @@ def fine_tune(
     scoring: int,
     examples: int,
     sequential: bool = False,
-    progress: bool = True,
 ) -> DataFrame:
     """Remove units from every net, zeroed and replaced by their mean, and measure the loss as the rest is tuned.
 
@@ -107,39 +106,57 @@ def fine_tune(
         scoring: see scores.
         examples: of each part to measure losses on.
         sequential: of "all", whether means are measured anew for each layer, as `again` in `take_out`.
-        progress: show a progress bar.
     """
     check_scores(scores)
     _check(nets, layers, fraction, tuning_steps)
-    fixed = subsets(images, scoring=scoring, examples=examples)
-    variants = [(NOWHERE, NOTHING, "none"), *product(layers, scores, REPLACEMENTS)]
-    rows: list[FineTuned] = []
-    for net in nets:
-        whole = copied(net, images.train)
-        measured = measure_units(whole, fixed.scoring.x, fixed.scoring.y, generator=draws(net))
-        before = evaluated(whole, fixed)
-        tuned: dict[tuple[object, ...], dict[int, _Found]] = {}
-        label = f"fine-tune {net.model}, seed {net.seed}, step {net.step}"
-        for layer, score, replacement in tqdm(variants, desc=label, unit="net", leave=False, disable=not progress):
-            chosen = list(measured) if layer == ALL else [layer] if layer in measured else []
-            gone = {name: lowest(measured[name].scores[score], fraction) for name in chosen}
-            if (key := _key(replacement, gone)) not in tuned:
-                pruned = copy.deepcopy(whole)
-                again = fixed.scoring if sequential else None
-                masks = take_out(pruned, gone, measured, replacement=replacement, again=again)
-                tuned[key] = {0: evaluated(pruned, fixed)}
-                settings: dict[str, Any] = {"generator": draws(net, "tuning"), "masks": masks}
-                steps = training(pruned, images.train, recipe, steps=max(tuning_steps), **settings)
-                for done, _ in enumerate(steps, start=1):
-                    if done in tuning_steps:
-                        tuned[key][done] = evaluated(pruned, fixed)
-                check(pruned, masks)
-            variant: dict[str, Any] = {"step": net.step, "layer": layer, "score": score, "replacement": replacement}
-            for (done, parts), part in product(tuned[key].items(), fixed.parts):
-                loss = before[part].loss
-                measured_at: dict[str, Any] = {"tuning_steps": done, "part": part, "loss": loss}
-                rows.append(FineTuned(**identity(net), **variant, **measured_at, penalty=parts[part].loss - loss))
-    return FineTuned.frame(rows)
+    return parts.each(
+        _tune_one,
+        nets,
+        label="fine-tune",
+        images=images,
+        fixed=subsets(images, scoring=scoring, examples=examples),
+        variants=[(NOWHERE, NOTHING, "none"), *product(layers, scores, REPLACEMENTS)],
+        fraction=fraction,
+        recipe=recipe,
+        tuning_steps=tuning_steps,
+        sequential=sequential,
+    )[FineTuned]
+
+
+def _tune_one(
+    net: Net,
+    images: Images,
+    fixed: Subsets,
+    variants: Sequence[tuple[str, str, str]],
+    fraction: float,
+    recipe: Recipe,
+    tuning_steps: Sequence[int],
+    sequential: bool,
+) -> Iterator[FineTuned]:
+    whole = copied(net, images.train)
+    measured = measure_units(whole, fixed.scoring.x, fixed.scoring.y, generator=draws(net))
+    before = evaluated(whole, fixed)
+    tuned: dict[tuple[object, ...], dict[int, _Found]] = {}
+    label = f"{net.model}, seed {net.seed}, step {net.step}"
+    for layer, score, replacement in tqdm(variants, desc=label, unit="net", leave=False):
+        chosen = list(measured) if layer == ALL else [layer] if layer in measured else []
+        gone = {name: lowest(measured[name].scores[score], fraction) for name in chosen}
+        if (key := _key(replacement, gone)) not in tuned:
+            pruned = copy.deepcopy(whole)
+            again = fixed.scoring if sequential else None
+            masks = take_out(pruned, gone, measured, replacement=replacement, again=again)
+            tuned[key] = {0: evaluated(pruned, fixed)}
+            settings: dict[str, Any] = {"generator": draws(net, "tuning"), "masks": masks}
+            steps = training(pruned, images.train, recipe, steps=max(tuning_steps), **settings)
+            for done, _ in enumerate(steps, start=1):
+                if done in tuning_steps:
+                    tuned[key][done] = evaluated(pruned, fixed)
+            check(pruned, masks)
+        variant: dict[str, Any] = {"step": net.step, "layer": layer, "score": score, "replacement": replacement}
+        for (done, found), part in product(tuned[key].items(), fixed.parts):
+            loss = before[part].loss
+            measured_at: dict[str, Any] = {"tuning_steps": done, "part": part, "loss": loss}
+            yield FineTuned(**net.names, **variant, **measured_at, penalty=found[part].loss - loss)
 
 
 def evaluated(model: nn.Module, fixed: Subsets) -> _Found:
@@ -198,7 +215,6 @@ def iterate(
     scoring: int,
     examples: int,
     sequential: bool = False,
-    progress: bool = True,
 ) -> DataFrame:
     """Remove units of all layers in rounds, and in one shot, and measure what the nets then lose.
 
@@ -209,32 +225,49 @@ def iterate(
     """
     check_scores(scores, also=(NOTHING,))
     _check_iterative(nets, replacements)
-    fixed = subsets(images, scoring=scoring, examples=examples)
     methods = [pair for pair in product(scores, replacements) if pair[0] != NOTHING]
-    methods += [(NOTHING, "none")] if NOTHING in scores else []
-    rows: list[Iterative] = []
-    for net in nets:
-        bench = _Bench(net=net, fixed=fixed, train=images.train, rounds=rounds, recipe=recipe, sequential=sequential)
-        whole = copied(net, images.train)
-        measured = bench.score(whole)
-        units = {name: len(site.mean) for name, site in measured.items()}
-        tuned: dict[tuple[object, ...], tuple[_Found, _Found]] = {}  # where two scores choose alike, they are one net
-        for score, replacement in methods:
-            steps = bench.in_rounds(whole, measured, score, replacement)
-            label = f"{net.model}, seed {net.seed}, {score}, {replacement}"
-            bar = tqdm(steps, total=rounds.places[-1] + 1, desc=label, unit="round", leave=False, disable=not progress)
-            found = {(IN_ROUNDS, done): evaluated(each, fixed) for done, each in bar if done in rounds.places}
-            for done in rounds.places:
-                gone = _chosen(measured, score, rounds.left(units, done))
-                if (key := _key(replacement if gone else "", gone)) not in tuned:
-                    tuned[key] = bench.at_once(whole, measured, gone, replacement)
-                found[ONE_SHOT, done], found[ONE_SHOT_TUNED, done] = tuned[key]
-            method: dict[str, Any] = {**identity(net), "score": score, "replacement": replacement}
-            for schedule, done, part in product(SCHEDULES, rounds.places, fixed.parts):
-                at: dict[str, Any] = {"schedule": schedule, "removed_percent": rounds.percent(done), "part": part}
-                one = found[schedule, done][part]
-                rows.append(Iterative(**method, **at, loss=one.loss, accuracy_percent=100 * one.accuracy))
-    return Iterative.frame(rows)
+    return parts.each(
+        _iterate_one,
+        nets,
+        label="in rounds and at once",
+        fixed=subsets(images, scoring=scoring, examples=examples),
+        train=images.train,
+        rounds=rounds,
+        recipe=recipe,
+        sequential=sequential,
+        methods=[*methods, (NOTHING, "none")] if NOTHING in scores else methods,
+    )[Iterative]
+
+
+def _iterate_one(
+    net: Net,
+    fixed: Subsets,
+    train: Split,
+    rounds: Rounds,
+    recipe: Recipe,
+    sequential: bool,
+    methods: Sequence[tuple[str, str]],
+) -> Iterator[Iterative]:
+    bench = _Bench(net=net, fixed=fixed, train=train, rounds=rounds, recipe=recipe, sequential=sequential)
+    whole = copied(net, train)
+    measured = bench.score(whole)
+    units = {name: len(site.mean) for name, site in measured.items()}
+    tuned: dict[tuple[object, ...], tuple[_Found, _Found]] = {}  # where two scores choose alike, they are one net
+    for score, replacement in methods:
+        steps = bench.in_rounds(whole, measured, score, replacement)
+        label = f"{net.model}, seed {net.seed}, {score}, {replacement}"
+        bar = tqdm(steps, total=rounds.places[-1] + 1, desc=label, unit="round", leave=False)
+        found = {(IN_ROUNDS, done): evaluated(each, fixed) for done, each in bar if done in rounds.places}
+        for done in rounds.places:
+            gone = _chosen(measured, score, rounds.left(units, done))
+            if (key := _key(replacement if gone else "", gone)) not in tuned:
+                tuned[key] = bench.at_once(whole, measured, gone, replacement)
+            found[ONE_SHOT, done], found[ONE_SHOT_TUNED, done] = tuned[key]
+        method: dict[str, Any] = {**net.names, "score": score, "replacement": replacement}
+        for schedule, done, part in product(SCHEDULES, rounds.places, fixed.parts):
+            at: dict[str, Any] = {"schedule": schedule, "removed_percent": rounds.percent(done), "part": part}
+            one = found[schedule, done][part]
+            yield Iterative(**method, **at, loss=one.loss, accuracy_percent=100 * one.accuracy)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
