@@ -4,6 +4,8 @@
     snakemake --cores 2 --config profile=full   # the book of profile full
     snakemake --cores 2 results/quick/.done/NAME    # one run and what it needs
 
+On a cluster the config's `cores` says how many a job takes at most: prunelab build --executor slurm passes it.
+
 A job's output is a stamp that holds the digest of what the job left. Snakemake deletes declared outputs before
 a job starts and after it failed, which must never touch results that stand: so it never hears of them. In turn a
 stamp whose results were deleted or edited is dropped below, before Snakemake looks.
@@ -25,6 +27,7 @@ workdir: workflow.basedir
 # Not among the parameters of a job: the same interpreter goes by several names.
 PYTHON = sys.executable
 PROFILE = profiles.read(config.get("profile", "quick"))
+CORES = int(config.get("cores", 0)) or workflow.cores
 
 # Jobs that run elsewhere read this file again: only the driver holds the lock, for as long as it lives. A dry run
 # need not wait for it, and shows stamps as they are; Snakemake itself does not know yet that it is one.
@@ -52,7 +55,10 @@ rule book:
     params:
         profile=PROFILE.name,
         epoch=provenance.commit_time(),
-    threads: workflow.cores
+    threads: CORES
+    resources:
+        mem_mb=4000,
+        runtime=30,
     shell:
         "{PYTHON:q} -m prunelab.report.start prunelab.report.book {params.profile} {threads}"
 
@@ -65,6 +71,10 @@ def needs(wildcards):
     run = asked(wildcards)
     stamps = (runs.stamp(PROFILE.run(name)) for name in run.inputs)
     return [here(path) for path in (*runs.sources_of(run), *stamps)]
+
+
+def cores(wildcards):
+    return PROFILE.cores(asked(wildcards), CORES)
 
 
 def parameters(wildcards):
@@ -81,7 +91,12 @@ rule run:
         run="[a-z0-9-]+",
     params:
         parameters=parameters,
-    threads: lambda wildcards: PROFILE.cores(asked(wildcards), workflow.cores)
+    threads: cores
+    resources:
+        mem_mb=lambda wildcards, threads: runs.resources(asked(wildcards), threads)["mem_mb"],
+        runtime=lambda wildcards, threads: runs.resources(asked(wildcards), threads)["runtime"],
+        gpu=lambda wildcards, threads: runs.resources(asked(wildcards), threads).get("gpu", 0),
+        slurm_extra=lambda wildcards, threads: runs.resources(asked(wildcards), threads).get("slurm_extra", ""),
     shell:
         "{PYTHON:q} -m prunelab.report.start prunelab.cli run {wildcards.run} -P {wildcards.profile} --unless-finished"
         " --at-once {threads}"

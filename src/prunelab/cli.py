@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -118,14 +119,19 @@ def build(
     profile: ProfileName = "quick",
     cores: Cores = 2,
     keep_going: Annotated[bool, typer.Option(help="Finish what does not depend on a failed run.")] = True,
+    executor: Annotated[str, typer.Option(help="What runs the jobs: a plugin of Snakemake, as slurm.")] = "local",
+    snakemake: Annotated[list[str] | None, typer.Option(help="Options handed to Snakemake as they are.")] = None,
 ) -> None:
     """Run what is not finished of a profile, then build the book. Interrupted, it goes on where it stopped.
 
-    [bold]Examples[/bold]: prunelab build · prunelab build --profile full --cores 8 · prunelab build threshold-sweep
+    [bold]Examples[/bold]: prunelab build · prunelab build --profile full --cores 8 · prunelab build threshold-sweep ·
+    prunelab build --profile full --executor slurm --snakemake "--default-resources slurm_account=me"
     """
     from prunelab.report import graph
 
-    print(_short(graph.build(profile, cores, runs or (), keep_going=keep_going)))
+    options = [word for given in snakemake or () for word in shlex.split(given)]
+    settings: dict[str, Any] = {"keep_going": keep_going, "executor": executor, "options": options}
+    print(_short(graph.build(profile, cores, runs or (), **settings)))
 
 
 @app.command()

@@ -360,7 +360,7 @@ def test_what_cannot_be_trained_is_refused(changes: dict[str, object], message: 
 
 def test_the_tables_hold_one_row_a_key_and_can_be_saved(experiment: Found, tmp_path: Path) -> None:
     for table in (Pruned, Rounds, Layers):
-        table.save(getattr(experiment, table.table_name), folder=tmp_path)
+        table.save(experiment[table], folder=tmp_path)
     path = 3  # three rounds to 300 weights and one to 60; the targets take the places of the last
     assert len(experiment[Pruned]) == 2 * 2 * 3
     assert len(experiment[Rounds]) == 2 * 2 * (path + 3)

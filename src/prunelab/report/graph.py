@@ -30,14 +30,25 @@ class BuildError(RunError):
         self.rest = rest
 
 
-def build(profile: str, cores: int, targets: Sequence[str] = (), *, keep_going: bool = True) -> Path:
+def build(
+    profile: str,
+    cores: int,
+    targets: Sequence[str] = (),
+    *,
+    keep_going: bool = True,
+    executor: str = "local",
+    options: Sequence[str] = (),
+) -> Path:
     """Run what is not finished of a profile, then build the book.
 
     Args:
         profile: name of the profile.
-        cores: notebooks at a time, times the threads of each, >= 1.
+        cores: notebooks at a time, times the threads of each, >= 1; elsewhere than here, of one job at most.
         targets: names of runs; these, and those they need, are run and no book is built. Default: all, and the book.
         keep_going: finish the runs that do not depend on a failed one.
+        executor: a plugin of Snakemake that runs the jobs, as slurm; it is given the settings of
+            profiles/<executor>/config.yaml. This process stays until they are done.
+        options: handed to Snakemake as they are.
 
     Returns:
         The first page of the book; with targets, the folder of the profile's results.
@@ -60,13 +71,17 @@ def build(profile: str, cores: int, targets: Sequence[str] = (), *, keep_going: 
         runs.error(run).unlink(missing_ok=True)
     book.error(profile).unlink(missing_ok=True)
     stamps = [runs.stamp(plan.run(name)) for name in targets] or [book.stamp(profile)]
-    with warm.started(environment(threads=1)) as kernels:
-        code = _snakemake(profile, cores, stamps, kernels, keep_going=keep_going)
+    here = executor == "local"
+    settings = _settings(profile, cores, executor, keep_going=keep_going)
+    forked: contextlib.AbstractContextManager[Mapping[str, str]] = contextlib.nullcontext({})
+    with warm.started(environment(threads=1)) if here else forked as kernels:
+        code = _snakemake([*settings, *options], stamps, kernels)
     failed = [run for run in plan.runs if runs.error(run).is_file()]
     if failed:
         reasons = "; ".join(runs.error(run).read_text(encoding="utf-8").strip() for run in failed)
         said = f"{len(failed)} of {len(plan.runs)} runs of profile {profile!r} failed"
-        raise BuildError(f"{said}: {reasons}", f"{said}: {', '.join(run.name for run in failed)}; reasons above")
+        rest = f"{', '.join(run.name for run in failed)}; reasons above" if here else reasons
+        raise BuildError(f"{said}: {reasons}", f"{said}: {rest}")
     if book.error(profile).is_file():
         raise BuildError(book.error(profile).read_text(encoding="utf-8").strip())
     if code != 0:
@@ -86,15 +101,23 @@ def _check_book(plan: profiles.Profile) -> None:
         )
 
 
-def _snakemake(profile: str, cores: int, stamps: Sequence[Path], found: Mapping[str, str], *, keep_going: bool) -> int:
+def _settings(profile: str, cores: int, executor: str, *, keep_going: bool) -> list[str]:
+    """Give Snakemake's options; what profiles/default says holds besides."""
+    settings = ["--config", f"profile={profile}", f"cores={cores}"]
+    # The workflow's settings say keep-going: to stop early, do without them.
+    settings += [] if keep_going else _STOP_EARLY
+    if executor == "local":
+        return [*settings, "--cores", str(cores), "--quiet", "all"]  # the jobs tell of themselves
+    own = project.root() / "profiles" / executor
+    return [*settings, "--executor", executor, *(["--profile", str(own)] if own.is_dir() else [])]
+
+
+def _snakemake(settings: Sequence[str], stamps: Sequence[Path], found: Mapping[str, str]) -> int:
     """Call Snakemake in this terminal, with the variables `found` in its environment, and return its exit code."""
     root = project.root()
     targets = [os.path.relpath(path, root) for path in stamps]
-    start = [sys.executable, "-m", "prunelab.report.start", "snakemake.cli"]
-    command = [*start, "--cores", str(cores), "--config", f"profile={profile}"]
-    # The jobs tell of themselves. The workflow's settings say keep-going: to stop early, do without them.
-    settings = ["--quiet", "all", *([] if keep_going else _STOP_EARLY)]
-    driver = subprocess.Popen([*command, *settings, "--", *targets], cwd=root, env=os.environ | found)
+    command = [sys.executable, "-m", "prunelab.report.start", "snakemake.cli", *settings, "--", *targets]
+    driver = subprocess.Popen(command, cwd=root, env=os.environ | found)
     try:
         with stops_raised():
             return driver.wait()

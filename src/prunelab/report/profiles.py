@@ -16,7 +16,7 @@ from prunelab.report.parameters import RELATIVE, load, texts, with_texts
 
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _PROFILE_KEYS = ("description", "threads", "at_once", "with", "runs")
-_RUN_KEYS = ("notebook", "parameters", "threads")
+_RUN_KEYS = ("notebook", "parameters", "threads", "alone")
 _PUBLISHED = "published/"
 _PUBLISHED_RUN = re.compile(rf"{_PUBLISHED}{_NAME.pattern}/{_NAME.pattern}")
 
@@ -30,6 +30,7 @@ class Run:
     notebook: str  # notebooks/<notebook>.py
     parameters: Mapping[str, Any]  # as the profile states them: "@name" is the folder of another run
     threads: int  # of one notebook, >= 1
+    alone: bool = False  # it measures time: nothing runs beside it
 
     @property
     def inputs(self) -> tuple[str, ...]:
@@ -61,6 +62,8 @@ class Profile:
 
         Parts are its seeds (see `prunelab.parts`), or the settings that it tries where these are more.
         """
+        if run.alone:
+            return max(run.threads, cores)
         if run.threads > 1 or notebooks.PACKAGE / "parts.py" not in notebooks.modules_used(run.notebook):
             return run.threads
         tried = math.prod(len(run.parameters.get(name) or [1]) for name in ("learning_rates", "penalties"))
@@ -218,7 +221,9 @@ def _run(key: object, entry: object, where: str, *, profile: str, threads: int, 
         raise ValueError(f"{where}: no notebook {notebook!r} in notebooks/{nearest(str(notebook), known)}")
     parameters = _mapping(settings.get("parameters", {}), f"{where}, parameters")
     own = _count(settings.get("threads", threads), where)
-    return Run(name=key, profile=profile, notebook=notebook, parameters=parameters, threads=own)
+    if not isinstance(alone := settings.get("alone", False), bool):
+        raise ValueError(f"{where}: alone is true where nothing may run beside it, else false; got {alone!r}")
+    return Run(name=key, profile=profile, notebook=notebook, parameters=parameters, threads=own, alone=alone)
 
 
 def _check_references(run: Run, runs: Mapping[str, Run], where: str) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import os
 import shlex
 import time
@@ -14,6 +15,8 @@ from prunelab.report import execute, notebooks, parameters, profiles, provenance
 from prunelab.report.execute import locked
 from prunelab.report.parameters import RELATIVE, texts
 from prunelab.report.profiles import Run
+
+_USUAL_MEMORY, _USUAL_SECONDS = 2**31, 1800.0  # of a run that nothing is published of
 
 
 def sources_of(run: Run) -> list[Path]:
@@ -59,6 +62,32 @@ def needed(run: Run, folder: Path) -> dict[str, Path]:
             fix = f"prunelab publish --profile {profile} --run {name}"
             raise FileNotFoundError(f"run {run.name!r} reads results not published yet; publish them with: {fix}")
     return found
+
+
+def resources(run: Run, cores: int) -> dict[str, int | str]:
+    """Say what a run asks of a cluster: memory, time, a GPU, a node of its own.
+
+    Memory and time are those of its published record with a margin, for a slower machine and for parts that are made at
+    a time; without a record what most runs are content with.
+
+    Args:
+        run: the run.
+        cores: it is given, >= 1.
+
+    Returns:
+        mem_mb, runtime (minutes), gpu where it computes on one, and options of Slurm where it is to be alone.
+    """
+    published = project.published() / "results" / run.profile / run.name / "provenance.json"
+    known = json.loads(published.read_text(encoding="utf-8")) if published.is_file() else {}
+    megabytes = known.get("peak_memory_bytes", _USUAL_MEMORY) / 2**20
+    minutes = known.get("wall_seconds", _USUAL_SECONDS) / 60
+    asked: dict[str, int | str] = {
+        "mem_mb": math.ceil(500 + megabytes * (1 + cores / 2)),
+        "runtime": math.ceil(5 + 3 * minutes),
+    }
+    if str(run.parameters.get("device", "cpu")).startswith("cuda"):
+        asked["gpu"] = 1
+    return asked | ({"slurm_extra": "--exclusive"} if run.alone else {})
 
 
 def stamp(run: Run) -> Path:
