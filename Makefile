@@ -36,7 +36,7 @@ full: $(READY)
 	$(BIN)/prunelab build --profile full --cores $(CORES)
 
 test: $(READY)
-	$(BIN)/python -m pytest -q -n $(CORES) --dist loadfile
+	$(BIN)/python -m pytest -q -n $$((2 * $(CORES))) --dist loadfile --no-loadscope-reorder
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -24,6 +24,13 @@ torch.set_num_threads(1)
 # A shell lets what it starts in the background ignore Ctrl-C, and so would the programs that tests interrupt.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Files that take minutes, mostly of waiting for programs they start: beside each other, they begin first.
+LONGEST = ("test_report_graph.py", "test_notebooks.py", "test_report_execute.py", "test_pages.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+
 
 @pytest.fixture(scope="session")
 def digits() -> Images:
