@@ -133,7 +133,7 @@ def _imports(file: Path, package: Path) -> Iterator[Path]:
         raise ValueError(f"{file.name} is not Python: {error.msg} (line {error.lineno})") from None
     # The parts of the package that `file` lies in: what a relative import starts from. A notebook lies in none.
     home = (package.name, *file.relative_to(package).parts[:-1]) if file.is_relative_to(package) else ()
-    for node in ast.walk(tree):
+    for node in _statements(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
                 yield from _files(tuple(alias.name.split(".")), package)
@@ -143,6 +143,16 @@ def _imports(file: Path, package: Path) -> Iterator[Path]:
             for alias in node.names:
                 # `from a import b` means the module a/b.py, or a name in a.
                 yield from _files((*module, alias.name), package)
+
+
+def _statements(tree: ast.Module) -> Iterator[ast.AST]:
+    """Yield every statement, wherever it stands; most of a tree is expressions, which import nothing."""
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
+        yield node
+        for field in ("body", "orelse", "finalbody", "handlers", "cases"):
+            waiting += getattr(node, field, ())
 
 
 def _files(module: tuple[str, ...], package: Path) -> Iterator[Path]:
