@@ -1,7 +1,8 @@
 """How long does a profile take on so many cores? Its measured durations, scheduled as its graph allows.
 
-A run starts when those it needs are finished and as many cores are free as it has threads; of several, the one with the
-longest way to the end first. The durations are those in the runs' records, where the profile was built here, else those
+A run starts when those it needs are finished and as many cores are free as the graph gives it: one a thread, or one a
+net that it works on beside others, which divides its time; of several, the one with the longest way to the end first.
+The durations are those in the runs' records, where the profile was built here, else those
 published. What they leave out is the same for every number of cores: Snakemake's own start, and the pages.
 
     python benchmarks/scaling.py [--profile full] [--cores 1 2 4 8 16 64] [--json FILE]
@@ -10,6 +11,7 @@ published. What they leave out is the same for every number of cores: Snakemake'
 import argparse
 import heapq
 import json
+import math
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -30,6 +32,16 @@ def durations(plan: profiles.Profile) -> dict[str, float]:
     return found
 
 
+def lasting(plan: profiles.Profile, seconds: Mapping[str, float], cores: int) -> dict[str, float]:
+    """Give how long each run takes with the cores it is given, in seconds; the records are of one core."""
+    found = {}
+    for run in plan.runs:
+        parts = plan.cores(run, 1_000_000)
+        at_once = 1 if run.alone or run.threads > 1 else plan.cores(run, cores)
+        found[run.name] = seconds[run.name] * (math.ceil(parts / at_once) / parts if at_once > 1 else 1)
+    return found
+
+
 def ways(runs: Sequence[Run], seconds: Mapping[str, float]) -> dict[str, float]:
     """Give each run's longest way to the end, itself included, in seconds."""
     followers = {run.name: [other.name for other in runs if run.name in other.inputs] for run in runs}
@@ -41,24 +53,26 @@ def ways(runs: Sequence[Run], seconds: Mapping[str, float]) -> dict[str, float]:
     return {run.name: way(run.name) for run in runs}
 
 
-def scheduled(runs: Sequence[Run], seconds: Mapping[str, float], cores: int) -> float:
-    """Give the wall time in seconds."""
-    order = ways(runs, seconds)
-    waiting = sorted(runs, key=lambda run: -order[run.name])
+def scheduled(plan: profiles.Profile, seconds: Mapping[str, float], cores: int) -> tuple[float, float]:
+    """Give the wall time in seconds, and the cores at work times theirs."""
+    lasts = lasting(plan, seconds, cores)
+    order = ways(plan.runs, lasts)
+    waiting = sorted(plan.runs, key=lambda run: -order[run.name])
     finished: set[str] = set()
     at_work: list[tuple[float, str, int]] = []
-    now, free = 0.0, cores
+    now, busy, free = 0.0, 0.0, cores
     while waiting or at_work:
         for run in list(waiting):
-            needed = min(run.threads, cores)
+            needed = min(plan.cores(run, cores), cores)
             if needed <= free and finished.issuperset(run.inputs):
-                heapq.heappush(at_work, (now + seconds[run.name], run.name, needed))
+                heapq.heappush(at_work, (now + lasts[run.name], run.name, needed))
                 waiting.remove(run)
                 free -= needed
-        now, name, threads = heapq.heappop(at_work)
+        now, name, needed = heapq.heappop(at_work)
         finished.add(name)
-        free += threads
-    return now
+        free += needed
+        busy += lasts[name] * needed
+    return now, busy
 
 
 def main() -> None:
@@ -69,15 +83,14 @@ def main() -> None:
     asked = parser.parse_args()
     plan = profiles.read(asked.profile)
     seconds = durations(plan)
-    work = sum(seconds[run.name] * run.threads for run in plan.runs)
-    longest = max(ways(plan.runs, seconds).values())
-    print(f"{plan.name}: {len(plan.runs)} runs, {work / 60:.1f} core-minutes, longest chain {longest / 60:.1f} min")
+    longest = max(ways(plan.runs, lasting(plan, seconds, max(asked.cores))).values())
+    print(f"{plan.name}: {len(plan.runs)} runs, {sum(seconds.values()) / 60:.1f} min one after another")
+    print(f"longest chain on {max(asked.cores)} cores: {longest / 60:.1f} min")
     rows = []
     for cores in asked.cores:
-        wall = scheduled(plan.runs, seconds, cores)
-        busy = sum(seconds[run.name] * min(run.threads, cores) for run in plan.runs) / (cores * wall)
-        rows.append({"cores": cores, "minutes": wall / 60, "efficiency": busy})
-        print(f"{cores:4d} cores  {wall / 60:7.1f} min  {100 * busy:4.0f} % of the cores at work")
+        wall, busy = scheduled(plan, seconds, cores)
+        rows.append({"cores": cores, "minutes": wall / 60, "efficiency": busy / (cores * wall)})
+        print(f"{cores:4d} cores  {wall / 60:7.1f} min  {100 * busy / (cores * wall):4.0f} % of the cores taken")
     if asked.json:
         files.write_json(asked.json, rows)
 

@@ -82,6 +82,47 @@ def test_a_profile_goes_with_whole_ones_whose_runs_have_other_names(root: Path, 
         profiles.read("mine")
 
 
+def test_a_run_is_given_a_core_a_net_a_tried_setting_or_a_thread(root: Path):
+    for name in ("trains", "prunes"):
+        (root / f"notebooks/{name}.py").write_text("import prunelab.parts\n")
+    write(
+        root,
+        "  three: {notebook: trains, threads: 1, parameters: {models: [a, b, c], seeds: [0, 1]}}\n"
+        "  rates: {notebook: trains, threads: 1, parameters: {seeds: [0], learning_rates: [0.1, 0.2, 0.4]}}\n"
+        "  all: {notebook: prunes, threads: 1, parameters: {nets: ['@three', '@rates'], seeds: []}}\n"
+        "  some: {notebook: prunes, threads: 1, parameters: {nets: ['@three'], seeds: [1]}}\n"
+        "  threads: {notebook: prunes, threads: 4, parameters: {nets: ['@three']}}\n"
+        "  sums: {notebook: count, threads: 1}\n"
+        "  timed: {notebook: count, threads: 1, alone: true}\n",
+    )
+    plan = profiles.read("mine")
+
+    given = {run.name: plan.cores(run, 64) for run in plan.runs}
+    assert given == {"three": 6, "rates": 3, "all": 9, "some": 1, "threads": 4, "sums": 1, "timed": 64}
+    assert {plan.cores(run, 2) for run in plan.runs if run.threads == 1} == {1, 2}
+    path = root / "profiles/mine.yml"
+    path.write_text(f"at_once: 2\n{path.read_text()}")
+    assert profiles.read("mine").cores(plan.run("three"), 64) == 2
+
+
+def test_a_run_asks_a_cluster_for_what_its_published_record_says_with_a_margin(root: Path):
+    write(
+        root,
+        "  known: {notebook: count, threads: 1, alone: true}\n"
+        "  new: {notebook: total, threads: 1, parameters: {device: cuda}}\n",
+    )
+    folder = root / "published/results/mine/known"
+    folder.mkdir(parents=True)
+    record = {"peak_memory_bytes": 1000 * 2**20, "wall_seconds": 600}
+    files.write_json(folder / "provenance.json", record)
+    plan = profiles.read("mine")
+
+    known, new = (report_runs.resources(plan.run(name), 2) for name in ("known", "new"))
+
+    assert known == {"mem_mb": 2500, "runtime": 35, "slurm_extra": "--exclusive"}
+    assert new == {"mem_mb": 4596, "runtime": 95, "gpu": 1}
+
+
 def test_a_number_with_an_exponent_is_a_number(root: Path):
     write(root, "  a: {notebook: count, parameters: {seconds: 1e-3}}\n")
 
@@ -108,6 +149,7 @@ def test_threads_are_those_of_the_run_else_of_the_profile(root: Path):
         ),
         ("  a: {notebook: count}\n  a: {notebook: count}", r"'a' is given twice"),
         ("  a: {notebook: count, threads: 0}", r"threads is a whole number of at least 1; got 0"),
+        ("  a: {notebook: count, alone: 1}", r"alone is true where nothing may run beside it, else false; got 1"),
         ("  a: [count]", r"run 'a' must be a mapping of names to values; got \['count'\]"),
         ("  - a", r"runs must be a mapping"),
         ("  a: {notebook: count", r"is not valid YAML"),

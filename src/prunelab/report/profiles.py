@@ -17,6 +17,7 @@ from prunelab.report.parameters import RELATIVE, load, texts, with_texts
 _NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _PROFILE_KEYS = ("description", "threads", "at_once", "with", "runs")
 _RUN_KEYS = ("notebook", "parameters", "threads", "alone")
+_NETS = ("nets", "strong", "source")  # parameters that name runs whose nets are read
 _PUBLISHED = "published/"
 _PUBLISHED_RUN = re.compile(rf"{_PUBLISHED}{_NAME.pattern}/{_NAME.pattern}")
 
@@ -60,19 +61,24 @@ class Profile:
     def cores(self, run: Run, cores: int) -> int:
         """Say how many of so many cores a run takes: one a thread, or one a part that it works on beside others.
 
-        Parts are its seeds (see `prunelab.parts`), or the settings that it tries where these are more.
+        Parts are its nets (see `prunelab.parts`), or the settings that it tries where these are more.
         """
         if run.alone:
             return max(run.threads, cores)
         if run.threads > 1 or notebooks.PACKAGE / "parts.py" not in notebooks.modules_used(run.notebook):
             return run.threads
-        tried = math.prod(len(run.parameters.get(name) or [1]) for name in ("learning_rates", "penalties"))
-        return min(max(tried, self._seeds(run)), cores, self.at_once or cores)
+        return min(self.parts(run), cores, self.at_once or cores)
 
-    def _seeds(self, run: Run) -> int:
-        """Count a run's seeds: its own, or those of the nets that it reads."""
-        inputs = (self._seeds(self.run(name)) for name in run.inputs)
-        return len(run.parameters.get("seeds") or ()) or max(inputs, default=1)
+    def parts(self, run: Run) -> int:
+        """Count what a run can work on side by side, as far as its parameters say; at least 1."""
+        tried, asked = (
+            math.prod(len(run.parameters.get(name) or [1]) for name in names)
+            for names in (("learning_rates", "penalties"), ("models", "seeds"))
+        )
+        named = _references([run.parameters.get(name) for name in _NETS])
+        read = sum(self.parts(self.run(name)) for name in named if name in run.inputs)
+        nets = min(read, asked) if read and run.parameters.get("seeds") else read or asked
+        return max(tried, nets)
 
     def measured(self, name: str | None = None) -> tuple[Run, ...]:
         """Return the run of that name, or all that are published and verified: its own, less those that show others.
