@@ -112,6 +112,17 @@ def test_another_setting_makes_other_parts(log: Path, kept: Path) -> None:
     assert asked(log) == [0, 0]
 
 
+def test_a_part_says_what_it_was_made_from(log: Path, kept: Path) -> None:
+    found([7], log, count=2)
+    [path] = kept.glob("*/part.json")
+    made_from = json.loads(path.read_text())["made_from"]
+
+    assert made_from["work"]["function"][:2] == [__name__, "draw"]
+    assert made_from["given"]["count"] == 2
+    assert made_from["item"] == 7
+    assert made_from["versions"] == {"torch": torch.__version__, "numpy": np.__version__}
+
+
 def test_a_part_that_fails_leaves_those_made_before_it(log: Path, kept: Path) -> None:
     with pytest.raises(ValueError, match="Overflow"):  # torch takes no such seed
         found([0, 2**64, 1], log)

@@ -83,8 +83,9 @@ def each(work: Work, items: Sequence[Any], *, label: str, opened: Callable[[Path
     if work.__closure__:
         raise TypeError(f"a part is made from what it is given; {work.__qualname__} takes more from around it")
     with tempfile.TemporaryDirectory(prefix="prunelab-") as scratch:
-        folders = _kept(work, items, given) or [Path(scratch, str(place)) for place in range(len(items))]
-        job = _Job(work=work, items=items, given=given, folders=folders)
+        made_from = _made_from(work, items, given) if KEPT in os.environ else list(range(len(items)))
+        folders = [Path(os.environ.get(KEPT, scratch), f"{work.__name__}-{_digest(one)}") for one in made_from]
+        job = _Job(work=work, items=items, given=given, folders=folders, made_from=made_from)
         todo = [place for place, folder in enumerate(folders) if not (folder / "part.json").is_file()]
         at_once = min(int(os.environ.get(AT_ONCE, "1")), len(todo))
         bar = functools.partial(tqdm, total=len(items), initial=len(items) - len(todo), desc=label, leave=False)
@@ -96,6 +97,7 @@ def each(work: Work, items: Sequence[Any], *, label: str, opened: Callable[[Path
                 job.make(place)
         found = Found()
         for folder in folders:
+            os.utime(folder)  # what a finished run did not ask for is removed
             part = json.loads((folder / "part.json").read_text(encoding="utf-8"))
             for name, rows in part["rows"].items():
                 found.rows.setdefault(name, []).extend(rows)
@@ -105,12 +107,13 @@ def each(work: Work, items: Sequence[Any], *, label: str, opened: Callable[[Path
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class _Job:
-    """Some work, and where each of its parts is kept."""
+    """Some work, and where each of its parts is kept, beside what it is made from."""
 
     work: Work
     items: Sequence[Any]
     given: Mapping[str, Any]
     folders: Sequence[Path]
+    made_from: Sequence[Any]
 
     def make(self, place: int) -> None:
         """Make one part and keep it, whole or not at all."""
@@ -124,7 +127,8 @@ class _Job:
                     rows.setdefault(type(one).__name__, []).append(vars(one))
                 else:
                     nets.append(one.save(fresh).name)
-            text = json.dumps({"nets": nets, "rows": rows}, default=lambda number: number.item())
+            part = {"made_from": self.made_from[place], "nets": nets, "rows": rows}
+            text = json.dumps(part, default=lambda number: number.item())
             files.write_text(fresh / "part.json", text + "\n")
             files.replace_folder(fresh, target)
         finally:
@@ -171,21 +175,15 @@ def _make(place: int) -> None:
     _job.make(place)
 
 
-def _kept(work: Work, items: Sequence[Any], given: Mapping[str, Any]) -> list[Path]:
-    """Say where the part of every item is found again, by the digest of all it depends on; nowhere outside a run."""
-    top = os.environ.get(KEPT)
-    if not top:
-        return []
-    common = [work.__module__, work.__qualname__, torch.__version__, np.__version__, _plain(given)]
-    folders = [Path(top) / f"{work.__name__.strip('_')}-{_digest([common, _plain(item)])[:24]}" for item in items]
-    for folder in folders:
-        if folder.is_dir():
-            os.utime(folder)  # what a finished run did not ask for is removed
-    return folders
+def _made_from(work: Work, items: Sequence[Any], given: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Spell out what the part of every item depends on, but for the code."""
+    versions = {"torch": torch.__version__, "numpy": np.__version__}
+    common = {"work": _plain(work), "versions": versions, "given": {name: _plain(one) for name, one in given.items()}}
+    return [{**common, "item": _plain(item)} for item in items]
 
 
 def _digest(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:24]
 
 
 def _plain(value: Any) -> Any:
