@@ -8,7 +8,7 @@ from types import ModuleType
 
 import pytest
 
-from prunelab.report.profiles import Run
+from prunelab.report.profiles import Profile, Run
 
 BENCHMARKS = sorted((Path(__file__).parents[1] / "benchmarks").glob("*.py"))
 
@@ -33,7 +33,7 @@ def loaded(name: str) -> ModuleType:
 # `second` needs `first`; `wide` takes two cores where there are two.
 @pytest.mark.parametrize(("cores", "wall"), [(1, 3 + 2 + 4 + 1), (2, 5 + 1), (3, 5)])
 def test_runs_are_scheduled_after_those_they_need_the_longest_way_first(cores: int, wall: float) -> None:
-    runs = [
+    runs = tuple(
         Run(name=name, profile="quick", notebook="audit", parameters=parameters, threads=threads)
         for name, parameters, threads in (
             ("first", {}, 1),
@@ -41,7 +41,17 @@ def test_runs_are_scheduled_after_those_they_need_the_longest_way_first(cores: i
             ("other", {}, 1),
             ("wide", {}, 2),
         )
-    ]
+    )
+    plan = Profile(name="quick", description="", runs=runs)
     seconds = {"first": 3.0, "second": 2.0, "other": 4.0, "wide": 1.0}
 
-    assert loaded("scaling").scheduled(runs, seconds, cores) == wall
+    assert loaded("scaling").scheduled(plan, seconds, cores)[0] == wall
+
+
+@pytest.mark.parametrize(("cores", "wall"), [(1, 8.0), (2, 4.0), (3, 4.0), (4, 2.0)])
+def test_a_run_takes_less_time_with_more_cores_as_its_nets_share_out(cores: int, wall: float) -> None:
+    parameters = {"models": ["lenet-3", "lenet-4"], "seeds": [0, 1]}
+    runs = (Run(name="nets", profile="quick", notebook="dense-lenets", parameters=parameters, threads=1),)
+    plan = Profile(name="quick", description="", runs=runs)
+
+    assert loaded("scaling").scheduled(plan, {"nets": 8.0}, cores) == (wall, wall * cores)

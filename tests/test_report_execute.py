@@ -92,11 +92,11 @@ def test_two_executions_give_the_same_bytes_and_a_record(project, monkeypatch):
     spec.write_text(json.dumps({"argv": ["/bin/false"], "display_name": "X", "language": "R"}), encoding="utf-8")
     monkeypatch.setenv("JUPYTER_PATH", str(project / "jupyter"))
 
-    started = time.perf_counter()
     out = run("nap", seeds=[3])
-    ended = time.perf_counter()
     first = {path.name: files.digest(path) for path in out.rglob("*") if path.is_file()}
+    started = time.perf_counter()
     run("nap", seeds=[3])
+    ended = time.perf_counter()
     second = {path.name: files.digest(path) for path in out.rglob("*") if path.is_file()}
 
     assert {*first} == {"notebook.ipynb", "provenance.json", "sweep.csv", "kernel.txt", "data.txt"}
@@ -279,8 +279,8 @@ def test_a_second_process_waits_for_the_first(project):
     assert second.poll() is None
     driver.terminate()
     driver.communicate(timeout=HANGS)
-    second.communicate(timeout=HANGS)
-    assert second.returncode == 0
+    _, said = second.communicate(timeout=HANGS)
+    assert second.returncode == 0, said
     assert (project / "results/quick/sweep/notebook.ipynb").is_file()
 
 
