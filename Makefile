@@ -18,7 +18,7 @@ READY := $(VENV)/.ready
 
 help:
 	@echo "make book    run every notebook small, on data that needs no download, and build the book (minutes)"
-	@echo "make published  the book of the published results alone: no experiment is run (a minute)"
+	@echo "make published  the book of the published results alone: no experiment is run (a minute or two)"
 	@echo "make full    the same on the real data sets, over seeds: what the published numbers come from (minutes)"
 	@echo "make test    the test suite"
 	@echo "make lint    style and types"
