@@ -130,6 +130,8 @@ def _snakemake(settings: Sequence[str], stamps: Sequence[Path], found: Mapping[s
                 break
             except subprocess.TimeoutExpired:
                 _interrupt(driver)
+        else:
+            driver.kill()  # told as its jobs ended, it may wait for ever for one that is gone
         print("interrupted: the same command goes on from here", file=sys.stderr)
         raise
 
