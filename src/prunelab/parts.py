@@ -26,10 +26,8 @@ from torch import Tensor
 from tqdm import tqdm
 
 from prunelab import files
+from prunelab.project import AT_ONCE, KEPT
 from prunelab.tables import Table
-
-# Of the run that a notebook is executed for: where finished parts are kept, and how many are made at a time.
-KEPT, AT_ONCE = "PRUNELAB_KEPT", "PRUNELAB_AT_ONCE"
 
 _LOOK_SECONDS = 0.5  # until a worker sees that the process it works for is gone
 

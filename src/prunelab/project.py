@@ -3,6 +3,9 @@
 import os
 from pathlib import Path
 
+# Variables of the run that a notebook is executed for: where finished parts are kept, and how many are made at a time.
+KEPT, AT_ONCE = "PRUNELAB_KEPT", "PRUNELAB_AT_ONCE"
+
 _MARKS = ("_config.yml", "profiles")
 
 

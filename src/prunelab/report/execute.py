@@ -26,9 +26,6 @@ from prunelab.report.cells import CellError, executed
 from prunelab.report.normalise import normalise, without_paths
 from prunelab.report.parameters import RELATIVE, texts, with_texts
 
-# As `prunelab.parts` reads them, which takes torch to import.
-KEPT, AT_ONCE = "PRUNELAB_KEPT", "PRUNELAB_AT_ONCE"
-
 _STOPS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _RUN_NAME = re.compile(r"[\w-][\w.-]*")
 
@@ -142,7 +139,7 @@ def execute(
         _remove(staging)
         staging.mkdir()
         made = _Kept(results / ".kept" / run, notebook, in_effect, digests)
-        surrounding = environment(threads) | {KEPT: str(made.folder), AT_ONCE: str(at_once)}
+        surrounding = environment(threads) | {project.KEPT: str(made.folder), project.AT_ONCE: str(at_once)}
         try:
             started = time.perf_counter()
             nb, peak_memory = executed(

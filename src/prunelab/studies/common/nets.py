@@ -85,7 +85,7 @@ def open_nets(
     check_models(models)
     check_seeds(seeds)
     return parts.each(
-        _train_plain,
+        train_plain,
         list(product(models, seeds)),
         label="train",
         opened=partial(open_one, fit=Fit.to(images), device=device),
@@ -94,7 +94,8 @@ def open_nets(
     ).nets
 
 
-def _train_plain(item: tuple[str, int], images: Images, recipe: Recipe) -> Iterator[Net]:
+def train_plain(item: tuple[str, int], images: Images, recipe: Recipe) -> Iterator[Net]:
+    """Train the net of a spec from a seed, as a part of an experiment (see `parts.each`)."""
     model, seed = item
     module = train_seeds(model, images, recipe, [seed], progress=True)[seed]
     yield Net(data=images.name, data_id=images.content_id, model=model, seed=seed, module=module)
@@ -223,7 +224,7 @@ def train_nets(
 
 def _train_one(item: tuple[int, float], images: Images, model: str, epochs: int) -> Iterator[Net | Dense]:
     seed, rate = item
-    [net] = _train_plain((model, seed), images, Recipe(epochs=epochs, learning_rate=rate))
+    [net] = train_plain((model, seed), images, Recipe(epochs=epochs, learning_rate=rate))
     yield net
     yield dense_row(net, images, rate)
 

@@ -16,10 +16,18 @@ from torch import Tensor
 from prunelab import parts
 from prunelab.data import Images, Split, load_images
 from prunelab.measure import evaluate
-from prunelab.models import build
 from prunelab.pruning import prunable
 from prunelab.pruning.paths import lit, live
-from prunelab.studies.common.nets import Fit, Net, at_best_rate, check_models, dense_row, error_percent, open_one
+from prunelab.studies.common.nets import (
+    Fit,
+    Net,
+    at_best_rate,
+    check_models,
+    dense_row,
+    error_percent,
+    open_one,
+    train_plain,
+)
 from prunelab.studies.lenet.tables import (
     DENSE,
     Dense,
@@ -32,7 +40,7 @@ from prunelab.studies.lenet.tables import (
     Rounds,
     Tuning,
 )
-from prunelab.train import Recipe, check_seeds, train
+from prunelab.train import Recipe, check_seeds
 from prunelab.train.retraining import Schedule, Stage, milestones_of, parse_target, prune_and_retrain
 
 RECIPES = ("strong", "source")
@@ -118,8 +126,7 @@ def train_dense(
         score=distance,
         label=f"train, {recipe}",
         opened=partial(open_one, fit=Fit.to(images), device=device),
-        images=images,
-        split=training_part(images, train_on),
+        images=replace(images, train=training_part(images, train_on)),
         name=recipe,
         recipe=recipe_of(recipe, epochs=epochs, learning_rate=1.0, l1=l1, input_dropout=input_dropout),
     )
@@ -131,16 +138,9 @@ def train_dense(
     return nets, Dense.frame(dense), Rates.frame(rates)
 
 
-def _train_one(
-    item: tuple[tuple[str, int], float], images: Images, split: Split, name: str, recipe: Recipe
-) -> Iterator[Net | Dense]:
+def _train_one(item: tuple[tuple[str, int], float], images: Images, name: str, recipe: Recipe) -> Iterator[Net | Dense]:
     (model, seed), rate = item
-    generator = torch.Generator().manual_seed(seed)
-    module = build(model, inputs=images.shape, classes=len(images.classes), generator=generator)
-    module.to(split.x.device)
-    label = f"{model}, seed {seed}, rate {rate:g}"
-    train(module, split, replace(recipe, learning_rate=rate), generator=generator, label=label)
-    net = Net(data=images.name, data_id=images.content_id, model=model, seed=seed, module=module)
+    [net] = train_plain((model, seed), images, replace(recipe, learning_rate=rate))
     yield net
     yield Dense(recipe=name, epochs=recipe.epochs, **vars(dense_row(net, images, rate)))
 
