@@ -353,14 +353,14 @@ def test_steps_beyond_the_longer_schedule_are_refused(digits: Images, within: tu
 
 
 def reviving(monkeypatch: pytest.MonkeyPatch, steps: set[int]) -> None:
-    """Set one removed weight after these steps, counted from 0, and clear it after all others."""
+    """Set one removed weight after these steps, counted from 0, and clear it to -0.0, a zero too, after all others."""
     step = torch.optim.SGD.step
     taken = []
 
     def noisy(self: torch.optim.SGD, *arguments: object) -> None:
         step(self, *arguments)
         with torch.no_grad():
-            self.param_groups[0]["params"][0][3, 5] = 1e-3 if len(taken) in steps else 0.0
+            self.param_groups[0]["params"][0][3, 5] = 1e-3 if len(taken) in steps else -0.0
         taken.append(len(taken))
 
     monkeypatch.setattr(torch.optim.SGD, "step", noisy)
