@@ -109,8 +109,8 @@ def convolutions(*between: nn.Module, consumer: nn.Module | None = None) -> nn.S
 
 def test_every_layer_but_the_last_has_a_site() -> None:
     assert sites(net("conv-4k3p-5k3-6-bn-tanh")) == {
-        "conv1": Site(name="conv1", units=4, tap="act1", between=("pool1",), consumer="conv2"),
-        "conv2": Site(name="conv2", units=5, tap="act2", between=("flatten",), consumer="fc1"),
+        "conv1": Site(name="conv1", units=4, norm="bn1", tap="act1", between=("pool1",), consumer="conv2"),
+        "conv2": Site(name="conv2", units=5, norm="bn2", tap="act2", between=("flatten",), consumer="fc1"),
         "fc1": Site(name="fc1", units=6, tap="act3", between=(), consumer="fc2"),
     }
 
@@ -142,6 +142,7 @@ def test_a_net_in_blocks_flattened_by_a_function_has_its_units_by_their_full_nam
     assert found["features.4"] == Site(
         name="features.4",
         units=5,
+        norm="features.5",
         tap="features.6",
         between=("features.7", "avgpool", "flatten"),
         consumer="classifier.0",

@@ -40,6 +40,7 @@ class Site:
 
     name: str  # the layer that computes them
     units: int
+    norm: str | None = None  # batch normalisation right behind the layer
     tap: str  # the step that gives their activations: the non-linearity behind the layer, before any pooling
     between: tuple[str, ...]  # steps from there to the consumer: pooling, flattening, dropout
     consumer: str  # the next linear layer or convolution
@@ -61,7 +62,7 @@ def steps_of(model: nn.Module) -> list[Step]:
     """
     try:
         with evaluating(model):  # what a net does only while it trains is no step of it
-            graph = fx.symbolic_trace(model).graph
+            graph = fx.Tracer().trace(model)
     except Exception as error:  # whatever the net's own code runs into when it is traced
         reason = " ".join(str(error).split())[:200]
         raise ValueError(f"units are found in nets that torch.fx can trace; this one cannot be: {reason}") from error
@@ -111,10 +112,12 @@ def sites(model: nn.Module) -> dict[str, Site]:
     for start, end in pairwise(places):
         layer, consumer = steps[start], steps[end]
         tap = _tap(layer, steps[start + 1 : end])
+        norms = (step.name for step in steps[start + 1 : start + tap + 1] if isinstance(step.module, _NORMS))
         _refuse_unflattened(layer, steps[start + 1 : end], consumer)
         found[layer.name] = Site(
             name=layer.name,
             units=outputs(layer.module),
+            norm=next(norms, None),
             tap=steps[start + tap].name,
             between=tuple(step.name for step in steps[start + tap + 1 : end]),
             consumer=consumer.name,
@@ -141,10 +144,9 @@ def layer_of(model: nn.Module, name: str) -> Layer:
 
 def norm_of(model: nn.Module, site: Site) -> nn.BatchNorm1d | nn.BatchNorm2d | None:
     """Return the batch normalisation between a layer and its activation, if there is one."""
-    steps = steps_of(model)
-    names = [step.name for step in steps]
-    inside = steps[names.index(site.name) : names.index(site.tap) + 1]
-    return next((step.module for step in inside if isinstance(step.module, _NORMS)), None)
+    module = None if site.norm is None else model.get_submodule(site.norm)
+    assert module is None or isinstance(module, _NORMS)
+    return module
 
 
 def check_flags(site: Site, removed: Tensor) -> None:
