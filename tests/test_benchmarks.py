@@ -1,6 +1,7 @@
 """Every benchmark starts: what it imports exists, and it says how it is called."""
 
 import importlib.util
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -55,3 +56,22 @@ def test_a_run_takes_less_time_with_more_cores_as_its_nets_share_out(cores: int,
     plan = Profile(name="quick", description="", runs=runs)
 
     assert loaded("scaling").scheduled(plan, {"nets": 8.0}, cores) == (wall, wall * cores)
+
+
+def test_the_cost_of_a_run_is_that_of_its_parts_beside_the_products_of_their_steps() -> None:
+    full = loaded("full")
+    step = [["aten::mm", ["tensor", [3, 4]], ["tensor", [4, 5]]]]
+    records = [
+        {"cpu_seconds": 2.0, "trained": [{"steps": 3, "products": step}]},
+        {"cpu_seconds": 0.5, "trained": [{"steps": 4, "products": step}, {"steps": 0, "products": []}]},
+    ]
+    one = full.seconds_of(json.dumps(step), 0.001)
+
+    assert one > 0
+    assert full.cost_of("run", records, 0.001) == {
+        "run": "run",
+        "parts": 2,
+        "steps": 7,
+        "cpu_s": 2.5,
+        "products_s": pytest.approx(7 * one),
+    }

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated as A
@@ -18,9 +19,11 @@ from hypothesis import strategies as st
 from torch import nn
 
 from prunelab import parts
+from prunelab.data import Images
 from prunelab.models import build
 from prunelab.studies.common.nets import Fit, Net, open_one
 from prunelab.tables import Table
+from prunelab.train import Recipe, training
 
 FIT = Fit(data="digits", data_id="0" * 12, inputs=64, classes=10)
 
@@ -87,7 +90,7 @@ def test_parts_made_side_by_side_are_the_same_bytes_made_by_other_processes(
         texts[at_once] = {
             path.relative_to(tmp_path / f"kept-{at_once}"): path.read_bytes()
             for path in (tmp_path / f"kept-{at_once}").rglob("*")
-            if path.is_file()
+            if path.is_file() and path.name != "work.json"  # which says how long it took
         }
     makers = {int(path.name.split("-")[1]) for path in log.iterdir()}
 
@@ -121,6 +124,23 @@ def test_a_part_says_what_it_was_made_from(log: Path, kept: Path) -> None:
     assert made_from["given"]["count"] == 2
     assert made_from["item"] == 7
     assert made_from["versions"] == {"torch": torch.__version__, "numpy": np.__version__}
+
+
+def steps_of(count: int, images: Images) -> Iterator[Table]:
+    """Train a net for so many steps, and tell nothing of it."""
+    model = build("mlp-3", inputs=64, classes=10, generator=torch.Generator().manual_seed(0))
+    deque(training(model, images.train, Recipe(epochs=1), generator=torch.Generator(), steps=count), maxlen=0)
+    yield from ()
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_a_part_says_what_it_cost(kept: Path, monkeypatch: pytest.MonkeyPatch, digits: Images, at_once: int) -> None:
+    monkeypatch.setenv(parts.AT_ONCE, str(at_once))
+    parts.each(steps_of, [2, 5], label="steps", images=digits)
+    costs = [json.loads(path.read_text()) for path in kept.glob("*/work.json")]
+
+    assert sorted(trained["steps"] for cost in costs for trained in cost["trained"]) == [2, 5]
+    assert all(cost["cpu_seconds"] > 0 for cost in costs)
 
 
 def test_a_part_that_fails_leaves_those_made_before_it(log: Path, kept: Path) -> None:

@@ -1,5 +1,6 @@
 """Training: deterministic, masked exactly, refused when it cannot work."""
 
+import json
 import math
 from dataclasses import replace
 from itertools import islice
@@ -15,7 +16,7 @@ from prunelab.data import Images, Split
 from prunelab.measure import evaluate
 from prunelab.models import build
 from prunelab.pruning import check, keep_largest, magnitude, prunable
-from prunelab.train import Recipe, train, train_seeds, training
+from prunelab.train import Recipe, products, train, train_seeds, training
 
 
 def small(seed: int = 0) -> nn.Sequential:
@@ -597,3 +598,28 @@ def test_a_weight_that_comes_back_ends_a_training_of_so_many_steps(
                 steps=8,  # the last of the second epoch is never reached
             )
         )
+
+
+def test_every_step_is_counted_by_what_it_multiplies(digits: Images) -> None:
+    before = products.taken.copy()
+    recipe = Recipe(epochs=3, batch_size=math.ceil(len(digits.train) / 5))  # five steps an epoch
+    train(small(), digits.train, recipe, generator=torch.Generator().manual_seed(0))
+    [(step, count)] = (products.taken - before).items()
+
+    assert count == 15
+    # Of both layers the outputs and the gradients of the weights, and between them the gradient of the inputs.
+    assert sorted(product[0] for product in step) == ["aten::addmm"] * 2 + ["aten::mm"] * 3
+    shapes = {tuple(multiply().shape) for multiply in products.replayed(json.loads(json.dumps(step)))}
+    assert shapes == {(recipe.batch_size, 16), (recipe.batch_size, 10), (10, 16), (16, 64)}
+
+
+def test_the_products_of_a_convolutional_net_can_be_computed_again(digits: Images) -> None:
+    before = products.taken.copy()
+    model = build("conv-2k3-3", inputs=(1, 8, 8), classes=10, generator=torch.Generator().manual_seed(0))
+    train(model, digits.train, Recipe(epochs=1), generator=torch.Generator().manual_seed(0))
+    [step] = products.taken - before
+    forward, backward = (product for product in step if "convolution" in product[0])
+    results = {product[0]: multiply() for product, multiply in zip(step, products.replayed(step), strict=True)}
+
+    assert results[forward[0]].shape == (256, 2, 6, 6)
+    assert results[backward[0]][1].shape == (2, 1, 3, 3)  # the gradient of the weights

@@ -28,6 +28,7 @@ from tqdm import tqdm
 from prunelab import files
 from prunelab.project import AT_ONCE, KEPT
 from prunelab.tables import Table
+from prunelab.train import products
 
 _LOOK_SECONDS = 0.5  # until a worker sees that the process it works for is gone
 
@@ -120,6 +121,7 @@ class _Job:
         fresh = Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=target.parent))
         try:
             nets, rows = list[str](), dict[str, list[dict[str, Any]]]()
+            began, before = time.process_time(), products.taken.copy()
             for one in self.work(self.items[place], **self.given):
                 if isinstance(one, Table):
                     rows.setdefault(type(one).__name__, []).append(vars(one))
@@ -128,6 +130,9 @@ class _Job:
             part = {"made_from": self.made_from[place], "nets": nets, "rows": rows}
             text = json.dumps(part, default=lambda number: number.item())
             files.write_text(fresh / "part.json", text + "\n")
+            trained = [{"steps": steps, "products": of} for of, steps in (products.taken - before).items()]
+            work = {"cpu_seconds": time.process_time() - began, "trained": trained}
+            files.write_text(fresh / "work.json", json.dumps(work) + "\n")
             files.replace_folder(fresh, target)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)

@@ -1,5 +1,6 @@
 """Training in memory: tensors, index batches, one schedule, masks kept exactly; one net, or one a seed."""
 
+import contextlib
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -10,6 +11,7 @@ from tqdm import tqdm
 from prunelab.data import Images
 from prunelab.models import build
 from prunelab.pruning import apply, check
+from prunelab.train import products
 from prunelab.train.recipe import Examples, Recipe
 
 
@@ -64,6 +66,7 @@ def training(
     if not 0 <= first <= first + count <= whole:
         raise ValueError(f"training lies within its longer schedule; {count} steps after {first} exceed {whole}")
     order: list[Tensor] = []
+    listing = products.Listing()  # of the first step; the others multiply the same
     try:
         for step in range(first, first + count):
             if not order:
@@ -74,10 +77,12 @@ def training(
                 group["lr"] = recipe.rate(step, whole)
             if not model.training:  # at first, and where it was measured since the last step
                 model.train()
-            logits = model(_dropped(split.x.index_select(0, batch), recipe.input_dropout, generator))
-            loss = nn.functional.cross_entropy(logits, split.y.index_select(0, batch))
+            x = _dropped(split.x.index_select(0, batch), recipe.input_dropout, generator)
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            with listing if step == first else contextlib.nullcontext():
+                loss = nn.functional.cross_entropy(model(x), split.y.index_select(0, batch))
+                loss.backward()
+            products.taken[tuple(listing.products)] += 1
             with torch.no_grad():
                 penalty = _penalise(weights, recipe.l1, recipe.l2)
                 for name, bits in kept.items():
