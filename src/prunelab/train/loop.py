@@ -78,7 +78,8 @@ def training(
             if not model.training:  # at first, and where it was measured since the last step
                 model.train()
             x = _dropped(split.x.index_select(0, batch), recipe.input_dropout, generator)
-            optimizer.zero_grad(set_to_none=True)
+            for parameter in parameters.values():
+                parameter.grad = None
             with listing if step == first else contextlib.nullcontext():
                 loss = nn.functional.cross_entropy(model(x), split.y.index_select(0, batch))
                 loss.backward()
@@ -211,7 +212,7 @@ def _optimizer(model: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 
 
 def _dropped(x: Tensor, part: float, generator: torch.Generator) -> Tensor:
-    """Zero a part of the inputs at random, rounded to a 256th, and scale the others so that their mean stays.
+    """Zero a part of the inputs at random, in place, rounded to a 256th, and scale the others so that their mean stays.
 
     Eight bytes of each 64-bit number decide about as many inputs: a draw for each would take as long as the step.
     """
@@ -220,7 +221,7 @@ def _dropped(x: Tensor, part: float, generator: torch.Generator) -> Tensor:
         return x
     drawn = torch.randint(-(2**63), 2**63 - 1, (-(-x.numel() // 8),), generator=generator)
     kept = drawn.view(torch.uint8)[: x.numel()].view(x.shape) >= bound
-    return x * kept.to(x.device) / (1 - bound / 256)
+    return x.mul_(kept.to(x.device)).div_(1 - bound / 256)
 
 
 def _bits(values: Tensor) -> Tensor:
