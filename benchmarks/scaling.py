@@ -3,7 +3,9 @@
 A run starts when those it needs are finished and as many cores are free as the graph gives it: one a thread, or one a
 net that it works on beside others, which divides its time; of several, the one with the longest way to the end first.
 The durations are those in the runs' records, where the profile was built here, else those
-published. What they leave out is the same for every number of cores: Snakemake's own start, and the pages.
+published, and what a job takes besides to start and to end. Snakemake's own start and the pages come to it, as long for
+every number of cores. A profile that was built here from nothing is timed by its records: from its first run's start to
+the end of its last.
 
     python benchmarks/scaling.py [--profile full] [--cores 1 2 4 8 16 64] [--json FILE]
 """
@@ -20,16 +22,27 @@ from prunelab import files, project
 from prunelab.report import profiles
 from prunelab.report.profiles import Run
 
+BETWEEN = 1.0  # seconds that a core is taken by a run besides what its record says: its driver's start and end
+
 
 def durations(plan: profiles.Profile) -> dict[str, float]:
     """Read how long each run took, in seconds; runs that only draw published tables took no time that was recorded."""
-    places = (profiles.results(plan.name), project.published() / "results" / plan.name)
     found = {}
     for run in plan.runs:
+        places = (profiles.results(run.profile), project.published() / "results" / plan.name)
         records = [place / run.name / "provenance.json" for place in places]
         record = next((path for path in records if path.is_file()), None)
         found[run.name] = json.loads(record.read_text(encoding="utf-8"))["wall_seconds"] if record else 0.0
     return found
+
+
+def built(plan: profiles.Profile, seconds: Mapping[str, float]) -> float | None:
+    """Give the seconds from the first run's start to the last one's end, where all of them were made here."""
+    records = {run.name: run.folder / "provenance.json" for run in plan.runs}
+    if not all(path.is_file() for path in records.values()):
+        return None
+    ends = {name: path.stat().st_mtime for name, path in records.items()}
+    return max(ends.values()) - min(end - seconds[name] for name, end in ends.items())
 
 
 def lasting(plan: profiles.Profile, seconds: Mapping[str, float], cores: int) -> dict[str, float]:
@@ -38,7 +51,7 @@ def lasting(plan: profiles.Profile, seconds: Mapping[str, float], cores: int) ->
     for run in plan.runs:
         parts = plan.cores(run, 1_000_000)
         at_once = 1 if run.alone or run.threads > 1 else plan.cores(run, cores)
-        found[run.name] = seconds[run.name] * (math.ceil(parts / at_once) / parts if at_once > 1 else 1)
+        found[run.name] = BETWEEN + seconds[run.name] * (math.ceil(parts / at_once) / parts if at_once > 1 else 1)
     return found
 
 
@@ -85,6 +98,8 @@ def main() -> None:
     seconds = durations(plan)
     longest = max(ways(plan.runs, lasting(plan, seconds, max(asked.cores))).values())
     print(f"{plan.name}: {len(plan.runs)} runs, {sum(seconds.values()) / 60:.1f} min one after another")
+    if (measured := built(plan, seconds)) is not None:
+        print(f"built here, perhaps not from nothing: {measured / 60:.1f} min from the first start to the last end")
     print(f"longest chain on {max(asked.cores)} cores: {longest / 60:.1f} min")
     rows = []
     for cores in asked.cores:

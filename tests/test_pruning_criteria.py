@@ -13,7 +13,8 @@ import made_nets
 from properties import tries
 from prunelab import pruning
 from prunelab.pruning import prunable, selection
-from prunelab.pruning.criteria import accumulate, gradient, saliency
+from prunelab.pruning.criteria import accumulate, gradient, saliency, unit_norm
+from prunelab.pruning.thresholds import in_deviations
 
 AMOUNTS = [0.0, 0.004, 0.3, 0.5, 0.9, 0.97]
 
@@ -122,14 +123,13 @@ def test_lamp_scores_are_those_of_a_double_loop_over_the_definition(numbers):
 def test_lamp_scores_of_three_weights_are_those_computed_by_hand():
     scores = pruning.lamp({"fc1.weight": torch.tensor([[3.0, -1.0], [2.0, 0.0]])})["fc1.weight"]
 
-    torch.testing.assert_close(scores, torch.tensor([[1.0, 1 / 14], [4 / 13, 0.0]]))
+    torch.testing.assert_close(scores, torch.tensor([[1.0, 1 / 14], [4 / 13, 0.0]], dtype=torch.float64))
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
 def test_one_weight_of_each_layer_scores_one_and_the_others_at_most_a_half(dtype):
     model = net(5, dtype)
     for name, scores in pruning.lamp(pruning.prunable(model)).items():
-        assert scores.dtype == dtype
         assert int((scores == 1).sum()) == 1
         assert int((scores > 0.5).sum()) == 1
         weight = model.get_parameter(name)
@@ -137,11 +137,44 @@ def test_one_weight_of_each_layer_scores_one_and_the_others_at_most_a_half(dtype
         assert weight.abs()[scores == 1] == weight.abs().max()
 
 
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
-def test_lamp_sums_narrow_types_in_float64(dtype):
-    weight = torch.randn(300, 400, generator=torch.Generator().manual_seed(0)).to(dtype)
+CRITERIA = {
+    "magnitude": lambda weight, slope: pruning.magnitude({"w": weight}),
+    "lamp": lambda weight, slope: pruning.lamp({"w": weight}),
+    "gradient": lambda weight, slope: gradient({"w": slope}),
+    "saliency": lambda weight, slope: saliency({"w": weight}, {"w": slope}),
+    "deviations": lambda weight, slope: in_deviations({"w": weight}),
+    "unit norm": lambda weight, slope: {"w": unit_norm(weight)},
+}
 
-    assert torch.equal(pruning.lamp({"w": weight})["w"], pruning.lamp({"w": weight.double()})["w"].to(dtype))
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+@pytest.mark.parametrize("criterion", CRITERIA)
+def test_narrow_types_are_ranked_as_the_same_numbers_in_float64(criterion, dtype):
+    generator = torch.Generator().manual_seed(0)
+    weight, slope = ((1e-3 * torch.randn(300, 400, generator=generator)).to(dtype) for _ in range(2))
+    scores, wide = (CRITERIA[criterion](*pair)["w"] for pair in ((weight, slope), (weight.double(), slope.double())))
+
+    assert torch.equal(scores.double(), wide)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_lamp_of_one_layer_removes_no_larger_weight_than_it_keeps(dtype):
+    weight = (0.02 * torch.randn(300, 400, generator=torch.Generator().manual_seed(0))).to(dtype)
+    kept = pruning.keep_within({"w": weight}, 114_000, "lamp")["w"]
+
+    assert weight[~kept].abs().max() <= weight[kept].abs().min()
+
+
+def test_mean_gradients_in_half_precision_are_not_rounded_to_what_it_holds():
+    model = nn.Linear(4, 3)
+    with torch.no_grad():
+        model.weight.zero_(), model.bias.zero_()
+    x, y = torch.full((100, 4), 2.0**-20), torch.zeros(100, dtype=torch.int64)
+    found = accumulate(model.half(), x.half(), y)["weight"]
+
+    # Each class has a third of the probability: (1/3 - 1) x for the right one, x / 3 for the others; 6e-8 apart in half.
+    expected = 2.0**-20 * torch.tensor([[-2 / 3], [1 / 3], [1 / 3]]).expand(3, 4)
+    torch.testing.assert_close(found, expected, rtol=2e-3, atol=0)
 
 
 def test_lamp_orders_a_layer_as_magnitude_does():

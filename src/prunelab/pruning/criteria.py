@@ -53,8 +53,8 @@ def lamp(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
         weights: parameter name -> weight, floating-point and finite, any shape and device.
 
     Returns:
-        Same names, shapes, types and devices, in [0, 1]; higher is kept. Weights that are 0 score 0. The sums are
-        taken in float64, and scores too small for the weights' type become 0.
+        Same names, shapes and devices, float64, in [0, 1]; higher is kept. Weights that are 0 score 0. Narrower types
+        would round the scores of a layer to one another, and most of them to 0.
 
     Raises:
         TypeError: a weight is not floating-point.
@@ -73,13 +73,13 @@ def _lamp_of_layer(weight: Tensor, name: str) -> Tensor:
     if math.isinf(largest):
         raise ValueError(f"weights must be finite for LAMP; {name!r} holds an infinite one: has the training diverged?")
     if largest == 0:
-        return torch.zeros_like(weight)
+        return torch.zeros_like(weight, dtype=torch.float64)
     # The scale cancels; without it squares of weights near the limits of float64 would be 0 or infinite.
     ascending, order = (magnitudes / largest).sort(stable=True)
     squares = ascending.square()
     scores = torch.empty_like(squares)
     scores[order] = squares / squares.flip(0).cumsum(0).flip(0)
-    return scores.to(weight.dtype).view(weight.shape)
+    return scores.view(weight.shape)
 
 
 def random(weights: Mapping[str, Tensor], generator: torch.Generator) -> dict[str, Tensor]:
@@ -125,7 +125,8 @@ def accumulate(
         absolute: magnitudes are averaged instead of gradients.
 
     Returns:
-        Name -> gradient of every prunable weight, in its shape, type and place, in nats per unit of weight.
+        Name -> gradient of every prunable weight, in its shape and place, in nats per unit of weight; in its type, or
+        in float32 where that is narrower.
 
     Raises:
         ValueError: no example, a batch of none, or a gradient that is not finite.
@@ -146,7 +147,11 @@ def accumulate(
     for name, total in totals.items():
         if not bool(torch.isfinite(total).all()):
             raise ValueError(f"scores need finite gradients; those of {name!r} are not: did the training diverge?")
-    return {name: (total / len(x)).to(leaves[name].dtype) for name, total in totals.items()}
+    # Half precision would round most gradients of a trained net to 0.
+    return {
+        name: (total / len(x)).to(torch.promote_types(leaves[name].dtype, torch.float32))
+        for name, total in totals.items()
+    }
 
 
 def gradient(gradients: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -183,7 +188,8 @@ def saliency(weights: Mapping[str, Tensor], gradients: Mapping[str, Tensor]) -> 
         gradients: same names and shapes; see `accumulate`.
 
     Returns:
-        Same names, shapes, types and devices, all >= 0, in units of the loss; higher is kept.
+        Same names, shapes and devices, float64, all >= 0, in units of the loss; higher is kept. Products of narrower
+        types are exact in it.
 
     Raises:
         TypeError: a weight or a gradient is not floating-point.
@@ -202,7 +208,7 @@ def saliency(weights: Mapping[str, Tensor], gradients: Mapping[str, Tensor]) -> 
             f"every weight has a gradient of its shape; for {odd[0]!r} the shapes are "
             f"{shapes[0].get(odd[0])} and {shapes[1].get(odd[0])}"
         )
-    return {name: (weight.detach() * gradients[name].detach()).abs() for name, weight in weights.items()}
+    return {name: (weight.detach().double() * gradients[name].detach()).abs() for name, weight in weights.items()}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
