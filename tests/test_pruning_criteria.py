@@ -172,7 +172,7 @@ def test_mean_gradients_in_half_precision_are_not_rounded_to_what_it_holds():
     x, y = torch.full((100, 4), 2.0**-20), torch.zeros(100, dtype=torch.int64)
     found = accumulate(model.half(), x.half(), y)["weight"]
 
-    # Each class has a third of the probability: (1/3 - 1) x for the right one, x / 3 for the others; 6e-8 apart in half.
+    # Each class has a third of the probability: (1/3 - 1) x for the right one, x / 3 for the others.
     expected = 2.0**-20 * torch.tensor([[-2 / 3], [1 / 3], [1 / 3]]).expand(3, 4)
     torch.testing.assert_close(found, expected, rtol=2e-3, atol=0)
 

@@ -15,6 +15,7 @@ from prunelab.deploy.sparse import Library, sparse_state, sparse_steps
 from prunelab.measure import flops
 from prunelab.measure.sparsity import WHOLE
 from prunelab.models.modes import evaluating
+from prunelab.pruning.application import refuse_hidden
 from prunelab.pruning.unit_removal import remove, shrink
 from prunelab.pruning.units import Site, flattened, layer_of, norm_of, sites, steps_of
 
@@ -47,6 +48,7 @@ def without_dead_units(model: nn.Module) -> Smaller:
     Raises:
         ValueError: a weight or bias that is not finite, or what `sites` refuses.
     """
+    refuse_hidden(model)
     _refuse_infinite(model)
     whole = copy.deepcopy(model)
     found = sites(whole)
@@ -161,6 +163,7 @@ def make(name: str, model: nn.Module, shape: Sequence[int], *, threads: int = 1)
         ValueError: an unknown form, or what the form cannot take.
     """
     _check(name)
+    refuse_hidden(model)
     if name == SHRUNK:
         model = without_dead_units(model).model
     if name in (MASKED, SHRUNK):

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from prunelab.pruning.application import refuse_hidden
 from prunelab.pruning.units import Step, steps_of
 
 Library = Literal["torch", "scipy"]
@@ -32,7 +33,11 @@ def sparse_state(model: nn.Module) -> dict[str, Tensor]:
     Returns:
         Name of the tensor in the file -> tensor on the CPU: `fc1.weight.values`, `fc1.weight.columns`,
         `fc1.weight.rows`, `fc1.bias`, ...
+
+    Raises:
+        ValueError: the weights are not what the net computes with, see `prunelab.pruning.application.refuse_hidden`.
     """
+    refuse_hidden(model)
     weights = {f"{name}.weight" for name, module in model.named_modules() if isinstance(module, nn.Linear | nn.Conv2d)}
     state: dict[str, Tensor] = {}
     for name, tensor in model.state_dict().items():

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from prunelab import files
 from prunelab.models import build, is_conv, parse, parse_conv
+from prunelab.pruning.application import plain_state
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -28,6 +29,8 @@ class NetFile:
 def read(path: Path) -> NetFile:
     """Read a net's parameters, and what the file's metadata say of it, if anything.
 
+    Weights pruned by `torch.nn.utils.prune` are read as the net computes with them.
+
     Raises:
         FileNotFoundError: there is no such file.
         ValueError: it is no safetensors file.
@@ -36,7 +39,7 @@ def read(path: Path) -> NetFile:
         raise FileNotFoundError(f"a net is a .safetensors file; there is none at {path}")
     try:
         with safe_open(path, framework="pt") as stored:
-            state = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 (not a mapping)
+            state = plain_state({name: stored.get_tensor(name) for name in stored.keys()})  # noqa: SIM118 (no mapping)
             told = (stored.metadata() or {}).get("net", "{}")
     except SafetensorError as error:
         raise ValueError(

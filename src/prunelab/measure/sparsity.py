@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from prunelab.pruning import prunable
-from prunelab.pruning.application import refuse_misfits, refuse_torch_form
+from prunelab.pruning.application import refuse_hidden, refuse_misfits
 
 WHOLE = "all"  # the name of the row that sums the others up
 _INDEX_BYTES = 4  # of a column index or a row pointer, int32
@@ -79,7 +79,7 @@ def sizes(parameters: nn.Module | Mapping[str, Tensor]) -> list[Size]:
             torch's pruned form.
     """
     if isinstance(parameters, nn.Module):
-        refuse_torch_form(parameters)
+        refuse_hidden(parameters)
         parameters = {name: parameter.detach() for name, parameter in parameters.named_parameters()}
     rows = []
     for name, parameter in parameters.items():

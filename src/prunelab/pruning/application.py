@@ -8,14 +8,19 @@ from difflib import get_close_matches
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import prune
+from torch.nn.utils import parametrize, prune
+
+_NORMS = (nn.LayerNorm, nn.RMSNorm, nn.GroupNorm, nn.modules.batchnorm._NormBase)
+_ZEROS_STAY = ("_WeightNorm", "_SpectralNorm")  # parametrizations under which a weight of 0 computes as 0
 
 
 def prunable(model: nn.Module, layers: Sequence[str] | None = None) -> dict[str, Tensor]:
     """Return the weights of a network that pruning may remove.
 
-    By default every parameter with two dimensions or more: weights of linear, convolution and embedding layers,
-    not biases or normalisation. A parameter that several layers share is named once, by its first name.
+    By default every weight that multiplies what its module is given: of linear, convolution, embedding, recurrent and
+    attention layers, and of modules of one's own what has two dimensions or more and is called a weight ("weight",
+    "weight_in", "out_weight"). Not biases, normalisation, gains or tokens. A parameter that several layers share is
+    named once, by its first name; of a weight under weight normalisation, its direction is.
 
     Args:
         model: any module, nested ones included.
@@ -27,11 +32,11 @@ def prunable(model: nn.Module, layers: Sequence[str] | None = None) -> dict[str,
         they follow it as it trains.
 
     Raises:
-        ValueError: a layer is unknown or holds nothing to prune, or the network is in torch's pruned form.
+        ValueError: a layer is unknown or holds nothing to prune, or what `refuse_hidden` refuses.
     """
-    refuse_torch_form(model)
+    refuse_hidden(model)
     parameters = {name: parameter.detach() for name, parameter in model.named_parameters()}
-    default = [name for name, parameter in parameters.items() if parameter.ndim >= 2]
+    default = weight_names(model)
     if layers is None:
         chosen = set(default)
     else:
@@ -47,6 +52,25 @@ def prunable(model: nn.Module, layers: Sequence[str] | None = None) -> dict[str,
     return {name: parameter for name, parameter in parameters.items() if name in chosen}
 
 
+def weight_names(model: nn.Module) -> list[str]:
+    """List the parameters that are weights, see `prunable`, by what each is to its module."""
+    return [
+        name
+        for name, parameter in model.named_parameters()
+        if parameter.ndim >= 2 and _is_weight(model, *name.rpartition(".")[::2])
+    ]
+
+
+def _is_weight(model: nn.Module, owner: str, attribute: str) -> bool:
+    module = model.get_submodule(owner)
+    if isinstance(module, parametrize.ParametrizationList):
+        if module.ntensors > 1 and attribute == "original0":  # of weight normalisation, the length of each row
+            return False
+        attribute = owner.rpartition(".")[2]
+    named = attribute == "weight" or attribute.startswith("weight_") or attribute.endswith("_weight")
+    return named and attribute != "weight_g" and not isinstance(module, _NORMS)
+
+
 def apply(model: nn.Module, masks: Mapping[str, Tensor]) -> None:
     """Set every removed weight of a network to zero, in place.
 
@@ -59,10 +83,18 @@ def apply(model: nn.Module, masks: Mapping[str, Tensor]) -> None:
 
     Raises:
         TypeError: a mask is not bool.
-        ValueError: a mask names no parameter of the network or has another shape.
+        ValueError: a mask names no parameter of the network, has another shape, or leaves nothing of a row under weight
+            normalisation.
     """
     parameters = dict(model.named_parameters())
     refuse_misfits(parameters, masks)
+    for name, mask in masks.items():
+        # The direction of a row without any weight is 0 / 0.
+        if name.endswith(".original1") and not bool(mask.flatten(1).any(1).all()):
+            raise ValueError(
+                f"under weight normalisation every row keeps a weight; {name!r} would lose all of a row: make the "
+                "weights plain first, with torch.nn.utils.parametrize.remove_parametrizations"
+            )
     with torch.no_grad():
         for name, mask in masks.items():
             parameters[name].masked_fill_(~mask.to(parameters[name].device), 0)
@@ -113,17 +145,35 @@ def masked(weights: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> dict[s
     }
 
 
-def refuse_torch_form(model: nn.Module) -> None:
-    """Raise where a network is in the form of `torch.nn.utils.prune`, whose parameters are the unpruned weights.
+def refuse_hidden(model: nn.Module) -> None:
+    """Raise where the parameters of a network are not the weights that it computes with, or have no values.
 
     Raises:
-        ValueError: it is.
+        ValueError: it is in the form of `torch.nn.utils.prune` or of `torch.ao.pruning`, parametrized otherwise than by
+            weight or spectral normalisation, quantised, compiled to a script, lazy or without memory.
     """
     if prune.is_pruned(model):
         raise ValueError(
             "a network in torch's pruned form keeps its removed weights in its parameters; "
             "read its masks with from_torch, then unwrap it and apply them"
         )
+    for name, module in model.named_modules():
+        kind = type(module)
+        if isinstance(module, parametrize.ParametrizationList):
+            computed = next((type(one).__name__ for one in module if type(one).__name__ not in _ZEROS_STAY), None)
+            if computed is not None:
+                what, way = "computed from others", "torch.nn.utils.parametrize.remove_parametrizations"
+                way = "the sparsifier's squash_mask" if computed == "FakeSparsity" else way
+                raise ValueError(f"the weights of {name!r} are {what}, by {computed}; make them plain with {way}")
+        elif isinstance(module, torch.jit.ScriptModule):
+            raise ValueError("a network compiled to a script hides its layers; take the module it was compiled from")
+        elif ".quantized" in kind.__module__ and kind.__module__.startswith("torch."):
+            raise ValueError(f"the weights of {name!r} are quantised ({kind.__name__}); prune the network before that")
+    for name, parameter in model.named_parameters():
+        if isinstance(parameter, nn.UninitializedParameter):
+            raise ValueError(f"the lazy parameter {name!r} has no shape yet; call the network once on an example")
+        if parameter.is_meta:
+            raise ValueError(f"the parameter {name!r} has no values (device meta); load them, on a device, first")
 
 
 def refuse_misfits(weights: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> None:
@@ -203,6 +253,25 @@ def from_torch(model: nn.Module) -> dict[str, Tensor]:
         if not torch.equal(masks.setdefault(first, mask), mask):
             raise ValueError(f"{first!r} and {name!r} are one parameter but are masked differently")
     return masks
+
+
+def plain_state(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Put the weights of a state dict pruned by torch together: what `weight_orig` holds where `weight_mask` keeps it.
+
+    Args:
+        state: name -> tensor, of any net.
+
+    Returns:
+        The same, in the same order, with "fc1.weight" in the place of "fc1.weight_orig", and without its mask.
+    """
+    halves = {name[:-5] for name in state if name.endswith("_orig") and f"{name[:-5]}_mask" in state}
+    found = {}
+    for name, tensor in state.items():
+        if (whole := name.removesuffix("_orig")) in halves and whole != name:
+            found[whole] = tensor.masked_fill(state[f"{whole}_mask"] == 0, 0)
+        elif name.removesuffix("_mask") not in halves:
+            found[name] = tensor
+    return found
 
 
 def unwrap(model: nn.Module) -> None:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from prunelab.models.modes import evaluating
+from prunelab.pruning.application import refuse_hidden
 
 _NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 _POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d, nn.AdaptiveMaxPool2d)
@@ -58,8 +59,9 @@ def steps_of(model: nn.Module) -> list[Step]:
         The steps, first to last; none writes over what it is given, as activations in place otherwise would.
 
     Raises:
-        ValueError: the net cannot be traced or is no chain; the line names the place.
+        ValueError: the net cannot be traced or is no chain, and the line names the place; or what `refuse_hidden` says.
     """
+    refuse_hidden(model)
     try:
         with evaluating(model):  # what a net does only while it trains is no step of it
             graph = fx.Tracer().trace(model)

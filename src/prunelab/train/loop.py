@@ -11,6 +11,7 @@ from tqdm import tqdm
 from prunelab.data import Images
 from prunelab.models import build
 from prunelab.pruning import apply, check
+from prunelab.pruning.application import weight_names
 from prunelab.train import products
 from prunelab.train.recipe import Examples, Recipe
 
@@ -56,7 +57,7 @@ def training(
     parameters = dict(model.named_parameters())
     kept = {name: -mask.to(split.x.device, _bits(parameters[name]).dtype) for name, mask in masks.items()}
     seen = {name: torch.zeros_like(bits) for name, bits in kept.items()}
-    weights = [parameter for parameter in parameters.values() if parameter.ndim >= 2]
+    weights = [parameters[name] for name in weight_names(model)]
     optimizer = _optimizer(model, recipe)
     batches = math.ceil(len(split) / recipe.batch_size)
     count = batches * recipe.epochs if steps is None else steps
