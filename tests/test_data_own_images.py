@@ -1,4 +1,5 @@
 import io
+import os
 import stat
 import zipfile
 
@@ -57,6 +58,59 @@ def test_a_layout_with_train_and_test_keeps_them_apart(place):
     assert raw.test is not None
     assert (raw.train.labels.tolist(), raw.test.labels.tolist()) == ([0, 0, 0, 1, 1, 1], [0, 1])
     assert np.array_equal(raw.test.pixels[1, 0], np.asarray(picture(150)))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP"])
+def test_an_image_is_read_as_viewers_show_it_however_the_camera_was_held(place, kind):
+    turned = {  # orientation in EXIF -> what was done to the picture before it was stored
+        1: None,
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }
+    shown = Image.fromarray(np.kron([[255, 0, 0], [0, 0, 128]], np.ones((16, 16))).astype(np.uint8))
+    members = {}
+    for orientation, turn in turned.items():
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        image = shown if turn is None else shown.transpose(turn)
+        members[f"{'cat' if orientation % 2 else 'dog'}/{orientation}.{kind.lower()}"] = stored(
+            image, kind, exif=exif, **({} if kind == "PNG" else {"quality": 100})
+        )
+    pixels = own_images.load(place(members)).train.pixels[:, 0].astype(int)
+
+    assert pixels.shape == (8, 32, 48)
+    assert np.abs(pixels - np.asarray(shown)).max() <= (0 if kind == "PNG" else 60)  # at the edges of blocks
+    assert np.abs(pixels - np.asarray(shown)).mean() < 2
+
+
+def test_images_of_one_size_only_as_they_are_stored_are_refused(place):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # shown upright
+    members = by_class("cat", "dog") | {"dog/9.png": stored(picture(9), exif=exif)}
+
+    with refused("9.png in .*: 3×4 pixels, .* has 4×3; all images of a set need one size"):
+        own_images.load(place(members))
+
+
+def test_a_class_has_one_name_whether_its_accents_stand_apart_or_not(place):
+    members = by_class("caf\u00e9", "dog", prefix="train/") | by_class("cafe\u0301", "dog", prefix="test/")
+    raw = own_images.load(place(members))
+
+    assert raw.classes == ("caf\u00e9", "dog")
+    assert raw.test is not None
+
+
+def test_a_pipe_among_the_images_is_refused_and_not_waited_for(tmp_path):
+    folder = spread(tmp_path / "set", by_class("cat", "dog"))
+    os.mkfifo(folder / "cat" / "live.png")
+
+    with refused(r"live\.png: not a plain file; put the file itself there, or remove it"):
+        own_images.load(folder)
 
 
 def test_a_folder_around_everything_is_passed_over(place):

@@ -1,6 +1,7 @@
 import csv
 import io
 import os
+import unicodedata
 import wave
 
 import numpy as np
@@ -270,7 +271,7 @@ FOLDER_ERRORS = {
     "a pipe, which would be waited for": (
         lambda mine: ((mine / "a.wav").unlink(), os.mkfifo(mine / "a.wav")),
         ValueError,
-        r"a\.wav: not a plain file; put the recording itself there",
+        r"a\.wav: not a plain file; put the file itself there",
     ),
     "a link to nothing": (
         lambda mine: ((mine / "a.wav").unlink(), (mine / "a.wav").symlink_to("nowhere.wav")),
@@ -289,6 +290,27 @@ def test_a_folder_that_does_not_hold_what_its_table_names_is_refused(harm, error
         load_recordings(source)
 
 
+@pytest.mark.parametrize("between", [";", "\t"])
+def test_a_table_with_what_spreadsheets_write_for_commas_is_read(between, mine):
+    source = write(mine, THREE)
+    table = mine / "transcripts.csv"
+    expected = load_recordings(source)
+    table.write_text(table.read_text(encoding="utf-8").replace(",", between), encoding="utf-8-sig")
+
+    assert load_recordings(source).content_id == expected.content_id
+
+
+@pytest.mark.parametrize(("stored", "written"), [("NFD", "NFC"), ("NFC", "NFD"), ("NFD", "NFD")])
+def test_a_name_is_found_whether_its_accents_stand_apart_or_not(stored, written, mine):
+    rows = [(f"prüfung/é-{name}", words, part) for name, words, part in THREE]
+    source = write(mine, [(unicodedata.normalize(stored, name), words, part) for name, words, part in rows])
+    with (mine / "transcripts.csv").open("w", newline="", encoding="utf-8") as table:
+        written_rows = [(unicodedata.normalize(written, name), words, part) for name, words, part in rows]
+        csv.writer(table).writerows([("file", "words", "part"), *written_rows])
+
+    assert len(load_recordings(source).recordings) == 3
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
@@ -296,7 +318,8 @@ def test_a_folder_that_does_not_hold_what_its_table_names_is_refused(harm, error
         (b"file,words,part\n", "no line below"),
         (b"file,transcript\n", "found 'file', 'transcript'"),
         (b"file,words,Part\n", "found .*'Part'"),
-        (b"file;words\na.wav;one\n", "with commas between; found 'file;words'"),
+        (b"file;transcript\na.wav;one\n", "found 'file', 'transcript'"),
+        (b"file words\na.wav one\n", "with commas between; found 'file words'"),
         (b"file,words,words\n", "each once"),
         (b"file,words\na.wav,\xff\n", "not a CSV file in UTF-8"),
         (b'file,words\na.wav,"one\n', "not a CSV file"),

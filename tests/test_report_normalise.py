@@ -90,6 +90,13 @@ def test_folders_of_this_machine_are_replaced_the_longer_first(text, kept):
     assert texts(ran(stream(text)), paths=paths) == [kept]
 
 
+@pytest.mark.parametrize("path", ["/", "//", ".", "x", ""])
+@pytest.mark.parametrize("text", ["3 / 4 = 0.75", "<br />", "x = 1 // 2", "/home/ann/x", "see . and x"])
+def test_a_root_or_a_single_letter_is_no_path_to_replace(path, text):
+    assert without_paths(text, {path: "~"}) == text
+    assert texts(ran(stream(text)), paths={path: "~"}) == [text]
+
+
 def test_texts_inside_json_are_cleaned():
     spec = new_output("display_data", data={"application/json": {"a": ["/home/ann/x", 1, None]}})
 

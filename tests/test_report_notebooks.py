@@ -46,6 +46,14 @@ def test_a_notebook_reads_the_same_twice_with_numbered_cells_and_tags(folder):
     assert first.cells[1].metadata.tags == ["parameters"]
 
 
+def test_a_mark_of_the_byte_order_is_no_part_of_a_notebook(folder):
+    plain = notebooks.read("sweep")
+    (folder / "notebooks/sweep.py").write_text(TEXT, encoding="utf-8-sig")
+
+    assert notebooks.read("sweep") == plain
+    assert notebooks.identity("sweep")
+
+
 def test_the_kernel_is_plain_python_whatever_the_header_names(folder):
     kernelspec = notebooks.read("sweep").metadata.kernelspec
 

@@ -109,9 +109,10 @@ def test_assignments_that_cannot_be_read_are_refused_in_one_line(assignments, sa
         parameters.parse(assignments)
 
 
-def test_a_parameter_file_reads_numbers_as_the_command_line_does(tmp_path):
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_a_parameter_file_reads_numbers_as_the_command_line_does(tmp_path, encoding):
     path = tmp_path / "params.yml"
-    path.write_text("rate: 1e-3  # small\nseeds: [0, 1]\nmodel: no\ncut:\n", encoding="utf-8")
+    path.write_text("rate: 1e-3  # small\nseeds: [0, 1]\nmodel: no\ncut:\n", encoding=encoding)
 
     assert parameters.read_file(path) == {"rate": 0.001, "seeds": [0, 1], "model": "no", "cut": None}
 

@@ -107,7 +107,9 @@ def whole(path: Path) -> Contents:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Read a file, unless it is absurdly large."""
+    """Read a file, unless it is absurdly large, or no file but a pipe or device, from which reading may never end."""
+    if path.exists() and not path.is_file():
+        raise ValueError(f"{path}: not a plain file; name the file itself")
     if path.stat().st_size > PIXEL_LIMIT:
         raise ValueError(f"{path}: {path.stat().st_size} bytes, more than the {PIXEL_LIMIT} that are read")
     return path.read_bytes()
@@ -130,6 +132,8 @@ def folder_sizes(path: Path) -> dict[str, int]:
         for name in files:
             if not (here / name).exists():
                 raise ValueError(f"{here / name}: a link to nothing; put the file itself there, or remove the link")
+            if not (here / name).is_file():  # reading a pipe would wait for ever
+                raise ValueError(f"{here / name}: not a plain file; put the file itself there, or remove it")
             sizes[(here / name).relative_to(path).as_posix()] = (here / name).stat().st_size
     return sizes
 

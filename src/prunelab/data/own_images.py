@@ -2,6 +2,7 @@
 
 import io
 import re
+import unicodedata
 import warnings
 import zipfile
 import zlib
@@ -12,7 +13,7 @@ from statistics import mode
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from prunelab.data.archive import check_sizes, folder_sizes, name_of, zip_sizes
 from prunelab.data.raw import PIXEL_LIMIT, Part, Raw
@@ -90,7 +91,7 @@ def assemble(path: Path, tree: Tree, read: Callable[[str], bytes], *, name: str)
 
 
 def _decode(path: Path, names: Sequence[str], read: Callable[[str], bytes]) -> NDArray[np.uint8]:
-    """Decode images of one size to (N, C, H, W), C = 3 as soon as one of them has colour."""
+    """Decode images of one size, as viewers show them, to (N, C, H, W), C = 3 as soon as one of them has colour."""
     pixels = np.empty((0, 3, 0, 0), dtype=np.uint8)
     width, height = 0, 0
     colour = False
@@ -100,24 +101,31 @@ def _decode(path: Path, names: Sequence[str], read: Callable[[str], bytes]) -> N
             with _named(path, name):
                 image = _opened(read(name))
             # Before any pixel is decoded: a header can claim every size at no cost.
-            if place == 0:
-                width, height = image.size
-                if 3 * len(names) * width * height > PIXEL_LIMIT:
-                    raise ValueError(
-                        f"{path}: {len(names)} images of {width}×{height} pixels (the size of {name}) are more than "
-                        f"the {PIXEL_LIMIT} bytes that are held in memory; make them smaller or fewer"
-                    )
-                pixels = np.empty((len(names), 3, height, width), dtype=np.uint8)
-            if image.size != (width, height):
+            if place == 0 and 3 * len(names) * image.width * image.height > PIXEL_LIMIT:
                 raise ValueError(
-                    f"{name} in {path}: {image.width}×{image.height} pixels, {names[0]} has {width}×{height}; "
-                    "all images of a set need one size: resize it"
+                    f"{path}: {len(names)} images of {image.width}×{image.height} pixels (the size of {name}) are more "
+                    f"than the {PIXEL_LIMIT} bytes that are held in memory; make them smaller or fewer"
                 )
+            if place and sorted(image.size) != sorted((width, height)):
+                raise _of_another_size(path, name, image.size, names[0], (width, height))
             with _named(path, name):
-                decoded = _pixels(image)
+                decoded = _pixels(ImageOps.exif_transpose(image))  # as cameras note how they were held
+            if place == 0:
+                height, width = decoded.shape[1:]
+                pixels = np.empty((len(names), 3, height, width), dtype=np.uint8)
+            if decoded.shape[1:] != (height, width):
+                raise _of_another_size(path, name, decoded.shape[:0:-1], names[0], (width, height))
             colour |= len(decoded) == 3
             pixels[place] = decoded  # grey is the same three times
     return pixels if colour else pixels[:, :1].copy()
+
+
+def _of_another_size(path: Path, name: str, size: Sequence[int], first: str, wanted: Sequence[int]) -> ValueError:
+    """Say that an image has another size, (width, height), than the first of the set."""
+    return ValueError(
+        f"{name} in {path}: {size[0]}×{size[1]} pixels, {first} has {wanted[0]}×{wanted[1]}; "
+        "all images of a set need one size: resize it"
+    )
 
 
 def _opened(content: bytes) -> Image.Image:
@@ -177,7 +185,10 @@ def by_class(path: Path, sizes: Mapping[str, int]) -> Tree:
     Returns:
         Part -> class -> names. Every part has the same classes, at least two, each with at least one name.
     """
-    entries = {name: PurePosixPath(name).parts for name in sizes if not _is_left_over(name)}
+    # Accents apart or together (é as e and ´), a class has one name.
+    entries = {
+        name: PurePosixPath(unicodedata.normalize("NFC", name)).parts for name in sizes if not _is_left_over(name)
+    }
     files = {name: parts for name, parts in entries.items() if not name.endswith("/")}
     images = {name: parts for name, parts in files.items() if name.lower().endswith(SUFFIXES)}
     if not images:

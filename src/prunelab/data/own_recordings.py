@@ -2,8 +2,9 @@
 
 import csv
 import difflib
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -55,7 +56,12 @@ def recordings(folder: Path) -> Iterator[Recording]:
     """
     sizes = {name: size for name, size in folder_sizes(folder).items() if not _hidden(name)}
     table = _table(folder, sizes)
-    rows = _rows(table)
+    # Some systems unpack names with their accents apart (é as e and ´), as the CSV has them together.
+    stored = {unicodedata.normalize("NFC", name): name for name in sizes}
+    rows = [
+        row if row.file in sizes else replace(row, file=stored.get(unicodedata.normalize("NFC", row.file), row.file))
+        for row in _rows(table)
+    ]
     _check_files(folder, table, rows, sizes)
     parts = divide(rows)
     for row in rows:
@@ -98,7 +104,10 @@ def _table(folder: Path, sizes: Mapping[str, int]) -> Path:
 def _rows(table: Path) -> list[Row]:
     try:
         with table.open(encoding="utf-8-sig", newline="") as lines:
-            reader = csv.DictReader(lines, strict=True, skipinitialspace=True)
+            # Spreadsheets write what their language has for commas; a cell of words holds none of these.
+            between = max(",;\t", key=lines.readline().count)
+            lines.seek(0)
+            reader = csv.DictReader(lines, delimiter=between, strict=True, skipinitialspace=True)
             _check_columns(table, list(reader.fieldnames or []))
             rows = [_row(f"{table}, line {reader.line_num}", cells) for cells in reader]
     except (csv.Error, UnicodeDecodeError) as error:
@@ -163,9 +172,6 @@ def _check_files(folder: Path, table: Path, rows: Sequence[Row], sizes: Mapping[
             raise FileNotFoundError(
                 f"{table} names {row.file}, which is not in {folder}; add the recording or remove its line"
             )
-        # Reading a pipe would wait for ever.
-        if not (folder / row.file).is_file():
-            raise ValueError(f"{folder / row.file}: not a plain file; put the recording itself there")
         if sizes[row.file] > wav.SIZE_LIMIT:
             raise ValueError(f"{folder / row.file}: {sizes[row.file]} bytes; a recording may have {wav.SIZE_LIMIT}")
         named.add(row.file)

@@ -3,6 +3,7 @@
 import copy
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from nbformat import NotebookNode
@@ -60,8 +61,11 @@ def normalise(nb: NotebookNode, *, paths: Mapping[str, str] | None = None) -> No
 
 
 def without_paths(text: str, paths: Mapping[str, str]) -> str:
-    """Replace the paths that are keys of `paths`, where they stand whole or begin a longer path."""
-    for path in sorted(paths, key=len, reverse=True):
+    """Replace the paths that are keys of `paths`, where they stand whole or begin a longer path.
+
+    A root (a home may be "/") or a single letter is left: "3 / 4" and "x = 1" are no paths.
+    """
+    for path in sorted((path for path in paths if Path(path).name and len(path) > 1), key=len, reverse=True):
         text = re.sub(rf"(?<![\w.-]){re.escape(path)}(?![\w-]|\.\w)", paths[path].replace("\\", r"\\"), text)
     return text
 

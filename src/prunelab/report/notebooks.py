@@ -66,7 +66,7 @@ def read(name_or_path: str | Path) -> NotebookNode:
 
     file = path(name_or_path)
     try:
-        nb: NotebookNode = jupytext.reads(file.read_text(encoding="utf-8"), fmt="py:percent")
+        nb: NotebookNode = jupytext.reads(file.read_text(encoding="utf-8-sig"), fmt="py:percent")
     except Exception as error:  # a broken header makes jupytext raise errors of many kinds
         raise ValueError(f"{file.name} is no text notebook: {(str(error) or repr(error)).splitlines()[0]}") from None
     nb.metadata.pop("jupytext", None)
@@ -128,7 +128,7 @@ def _read_imports(file: Path, package: Path, _: tuple[int, int]) -> tuple[Path, 
 
 def _imports(file: Path, package: Path) -> Iterator[Path]:
     try:
-        tree = ast.parse(file.read_text(encoding="utf-8"))
+        tree = ast.parse(file.read_text(encoding="utf-8-sig"))
     except SyntaxError as error:
         raise ValueError(f"{file.name} is not Python: {error.msg} (line {error.lineno})") from None
     # The parts of the package that `file` lies in: what a relative import starts from. A notebook lies in none.

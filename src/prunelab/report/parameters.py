@@ -360,7 +360,7 @@ def read_file(path: Path) -> dict[str, object]:
     if not path.is_file():
         raise FileNotFoundError(f"no parameter file {str(path)!r}")
     try:
-        values = load(path.read_text(encoding="utf-8"))
+        values = load(path.read_text(encoding="utf-8-sig"))
     except ValueError as error:
         raise ValueError(f"{path.name} cannot be read: {error}") from None
     if values is None:
