@@ -15,7 +15,7 @@ import json
 import os
 import sys
 
-from prunelab.report import book, execute, profiles, provenance, runs
+from prunelab.report import book, execute, graph, profiles, provenance, runs
 
 # The project of this file, wherever Snakemake was called from; its jobs are told too.
 os.environ["PRUNELAB_ROOT"] = str(workflow.basedir)
@@ -38,6 +38,7 @@ if workflow.is_main_process and not DRY:
         f"waiting for another build of profile {PROFILE.name} to end",
     )
     DRIVER.__enter__()
+    graph.follow()
     runs.drop_stale_stamps(PROFILE)
     book.drop_stale_stamp(PROFILE)
 

@@ -1,4 +1,5 @@
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -275,7 +276,11 @@ def test_a_second_process_waits_for_the_first(project):
     second = subprocess.Popen(script, cwd=project, stderr=subprocess.PIPE)
     told = second.stderr.readline().decode()
 
-    assert told == "sweep: another process is at it; waiting for that to end\n"
+    assert re.fullmatch(
+        r"sweep: another process is at it; waiting for that to end "
+        rf"\(process {driver.pid}, since \d\d:\d\d:\d\d; to end it: kill {driver.pid}\)\n",
+        told,
+    )
     assert second.poll() is None
     driver.terminate()
     driver.communicate(timeout=HANGS)

@@ -180,13 +180,16 @@ def test_a_changed_module_of_the_package_is_an_input_of_the_run_that_imports_it(
     assert Path(files.__file__) in sources
 
 
-@pytest.mark.parametrize("damage", ["deleted", "edited", "provenance edited"])
+@pytest.mark.parametrize("damage", ["deleted", "edited", "provenance edited", "record emptied", "record cut off"])
 def test_damaged_results_are_made_again_and_what_reads_them_stays_when_they_come_out_the_same(
     project: Path, damage: str
 ):
     folder = project / "results/quick/one"
+    record = project / "results/quick/.done/one.json"
     if damage == "deleted":
         shutil.rmtree(folder)
+    elif damage.startswith("record"):
+        record.write_text(record.read_text()[: 0 if damage == "record emptied" else 40])
     else:
         name = "tables/sum.txt" if damage == "edited" else "provenance.json"
         (folder / name).write_text("{}\n")
@@ -304,6 +307,28 @@ def test_after_a_kill_of_the_driver_the_next_call_waits_for_the_run_it_left_and_
     release(held)
 
     assert driver.wait(HANGS) == 0, said(held).read_text()
+    assert sorted(tiny.executed(held)) == ["count", "recount", "total"]
+
+
+def test_a_killed_build_takes_snakemake_with_it_once_the_runs_at_work_are_finished(held: Path):
+    with said(held).open("w") as log:
+        command = [sys.executable, "-m", "prunelab.cli", "build", "total"]
+        environment = os.environ | {"PRUNELAB_ROOT": str(held)}
+        driver = subprocess.Popen(command, cwd=held, env=environment, stderr=log, start_new_session=True)
+    wait_until(lambda: "recount" in tiny.executed(held), driver)
+    [graph_process] = [
+        process for process in psutil.Process(driver.pid).children() if "snakemake.cli" in process.cmdline()
+    ]
+    driver.kill()
+    driver.wait(HANGS)
+    while "no other begins" not in said(held).read_text():
+        time.sleep(0.05)
+    release(held)
+
+    assert not psutil.wait_procs([graph_process], timeout=HANGS)[1]
+    assert (held / "results/quick/.done/two").is_file()
+    assert "total" not in tiny.executed(held)
+    finish(held, TOTAL)
     assert sorted(tiny.executed(held)) == ["count", "recount", "total"]
 
 

@@ -1,6 +1,7 @@
 """The command line: `prunelab`. A thin layer over `prunelab.report` and `prunelab.data`."""
 
 import dataclasses
+import errno
 import json
 import shlex
 import sys
@@ -316,6 +317,13 @@ def data_verify(source: Annotated[str, typer.Argument(help="A name, or a path to
     print(f"{found.name}: {found.holds}, content {found.content_id}")
 
 
+_MENDED = {
+    errno.ENOSPC: "free some space, or write elsewhere",
+    errno.EDQUOT: "free some space, or write elsewhere",
+    errno.ENAMETOOLONG: "give it a shorter name",
+}
+
+
 def main() -> None:
     """Run the command line; errors that a user can mend become one line on stderr."""
     try:
@@ -328,6 +336,9 @@ def main() -> None:
             raise
         # A build's jobs have told of their errors already, each when it failed.
         said = error.rest if isinstance(error, BuildError) else str(error)
+        if isinstance(error, OSError) and error.strerror:  # of the operating system, which names a number
+            where = f"{str(error.filename)[:80]!r}: " if error.filename else ""
+            said = f"{where}{error.strerror.lower()}; {_MENDED.get(error.errno or 0, 'check the path and its rights')}"
         if said:
             print(f"error: {' '.join(said.split())}", file=sys.stderr)
         sys.exit(FAILED if isinstance(error, RunError) else BAD_INPUT)

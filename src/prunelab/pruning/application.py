@@ -145,8 +145,12 @@ def masked(weights: Mapping[str, Tensor], masks: Mapping[str, Tensor]) -> dict[s
     }
 
 
-def refuse_hidden(model: nn.Module) -> None:
+def refuse_hidden(model: nn.Module, *, values: bool = True) -> None:
     """Raise where the parameters of a network are not the weights that it computes with, or have no values.
+
+    Args:
+        model: any module.
+        values: whether they are to be read; of the structure alone, a network without memory (device meta) tells too.
 
     Raises:
         ValueError: it is in the form of `torch.nn.utils.prune` or of `torch.ao.pruning`, parametrized otherwise than by
@@ -172,7 +176,7 @@ def refuse_hidden(model: nn.Module) -> None:
     for name, parameter in model.named_parameters():
         if isinstance(parameter, nn.UninitializedParameter):
             raise ValueError(f"the lazy parameter {name!r} has no shape yet; call the network once on an example")
-        if parameter.is_meta:
+        if values and parameter.is_meta:
             raise ValueError(f"the parameter {name!r} has no values (device meta); load them, on a device, first")
 
 

@@ -61,7 +61,7 @@ def steps_of(model: nn.Module) -> list[Step]:
     Raises:
         ValueError: the net cannot be traced or is no chain, and the line names the place; or what `refuse_hidden` says.
     """
-    refuse_hidden(model)
+    refuse_hidden(model, values=False)
     try:
         with evaluating(model):  # what a net does only while it trains is no step of it
             graph = fx.Tracer().trace(model)

@@ -96,7 +96,7 @@ def collect(profile: profiles.Profile) -> Path:
     fresh = _emptied(target.with_name(".executed.tmp"))
     for run in profile.runs:
         if not (run.folder / "provenance.json").is_file():
-            fix = f"prunelab run {run.name} --profile {profile.name}"
+            fix = f"prunelab build {run.name} --profile {profile.name}"
             raise FileNotFoundError(f"run {run.name!r} of profile {profile.name!r} is not finished; run it with: {fix}")
         shutil.copytree(run.folder, fresh / run.name, ignore=_LEFT_OUT)
     if profile.name == FROZEN:

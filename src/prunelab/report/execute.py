@@ -35,15 +35,22 @@ def locked(path: Path, waiting: str) -> Iterator[None]:
     """Hold a lock that other processes wait for; the operating system lets go of it when this process ends.
 
     Two drivers, or a driver and the run that a killed driver left behind, thus never write one folder together. The
-    lock's file is made where missing and left behind: removing it would let two processes hold it.
+    lock's file is made where missing and left behind: removing it would let two processes hold it. It says who holds
+    it, for who waits.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as handle:
+    with path.open("a+", encoding="utf-8") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            print(waiting, file=sys.stderr, flush=True)
+            handle.seek(0)
+            holder, _, since = handle.read().partition(" since ")
+            told = f" (process {holder}, since {since}; to end it: kill {holder})" if holder.isdigit() else ""
+            print(f"{waiting}{told}", file=sys.stderr, flush=True)
             fcntl.flock(handle, fcntl.LOCK_EX)
+        handle.truncate(0)
+        handle.write(f"{os.getpid()} since {time.strftime('%H:%M:%S')}")
+        handle.flush()
         yield
 
 

@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -14,6 +16,9 @@ import psutil
 from prunelab import project
 from prunelab.report import book, notebooks, parameters, profiles, runs, warm
 from prunelab.report.execute import RunError, environment, stops_raised
+
+DRIVER = "PRUNELAB_DRIVER"  # the environment variable that names the process that Snakemake ends with
+_LOOK_SECONDS = 1.0  # until Snakemake sees that its driver is gone
 
 # Seconds after Ctrl-C in which Snakemake leaves when the terminal told it too, and when it is told again.
 _OWN_ACCORD, _GRACE = 3, 20
@@ -117,7 +122,7 @@ def _snakemake(settings: Sequence[str], stamps: Sequence[Path], found: Mapping[s
     root = project.root()
     targets = [os.path.relpath(path, root) for path in stamps]
     command = [sys.executable, "-m", "prunelab.report.start", "snakemake.cli", *settings, "--", *targets]
-    driver = subprocess.Popen(command, cwd=root, env=os.environ | found)
+    driver = subprocess.Popen(command, cwd=root, env=os.environ | found | {DRIVER: str(os.getpid())})
     try:
         with stops_raised():
             return driver.wait()
@@ -134,6 +139,21 @@ def _snakemake(settings: Sequence[str], stamps: Sequence[Path], found: Mapping[s
             driver.kill()  # told as its jobs ended, it may wait for ever for one that is gone
         print("interrupted: the same command goes on from here", file=sys.stderr)
         raise
+
+
+def follow() -> None:
+    """Watch the driver that started this Snakemake, if one did: where it is killed, no further job is started."""
+    driver = os.environ.get(DRIVER)
+    if driver is None:
+        return
+
+    def look() -> None:
+        while os.getppid() == int(driver):
+            time.sleep(_LOOK_SECONDS)
+        print("the build was killed: runs at work are finished, and no other begins", file=sys.stderr, flush=True)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=look, daemon=True).start()
 
 
 def _interrupt(driver: subprocess.Popen[bytes]) -> None:

@@ -54,7 +54,7 @@ def needed(run: Run, folder: Path) -> dict[str, Path]:
     found = {name: folder / name for name in run.inputs}
     for name, place in found.items():
         if not (place / "provenance.json").is_file():
-            fix = f"prunelab run {name} --profile {run.profile}"
+            fix = f"prunelab build {name} --profile {run.profile}"
             raise FileNotFoundError(f"run {run.name!r} needs {name!r}, which is not finished; run it with: {fix}")
     for place in run.published:
         if not place.is_dir():
@@ -107,10 +107,10 @@ def stands(run: Run, identity: str | None = None) -> bool:
     """Say whether a run's folder is still as it was left and, where given, made from what `identity` says."""
     try:
         noted = json.loads(_record(run).read_text(encoding="utf-8"))
-        left = _left(run)
-    except FileNotFoundError:
+        same = (noted["results"], noted["provenance"]) == _left(run) and identity in (None, noted["identity"])
+    except (FileNotFoundError, ValueError, LookupError, TypeError):  # also a record that is empty or cut off
         return False
-    return (noted["results"], noted["provenance"]) == left and identity in (None, noted["identity"])
+    return same
 
 
 def error(run: Run) -> Path:
@@ -224,7 +224,7 @@ def of_notebook(
     name = Path(notebook).stem
     target = _target(out, name)
     values = execute.from_caller(given, Path.cwd(), execute.staging_of(target, name))
-    command = _command(["run", notebook], given)
+    command = _command(["run", notebook, *(["--threads", str(threads)] if threads > 1 else [])], given)
     at_once = at_once if threads == 1 else 1
     return execute.execute(notebook, values, out=target, run=name, command=command, threads=threads, at_once=at_once)
 
@@ -250,13 +250,15 @@ def execute_run(
         progress: show a bar of cells.
     """
     siblings = profiles.results(run.profile) if inputs is None else inputs
+    # A build makes what the run reads too; with other parameters, the run alone goes to a folder of its own.
+    words = ["run", run.name, "--profile", run.profile] if given else ["build", run.name, "--profile", run.profile]
     return execute.execute(
         run.notebook,
         profiles.resolve(run, out, inputs=siblings),
         out=out,
         run=run.name,
         profile=run.profile,
-        command=_command(["run", run.name, "--profile", run.profile], given or {}),
+        command=_command(words, given or {}),
         inputs=needed(run, siblings),
         threads=run.threads,
         at_once=at_once if run.threads == 1 else 1,
@@ -291,7 +293,7 @@ def _target(out: Path | None, name: str) -> Path:
     """Return the folder of a run's results. One that a user names is new, empty or an earlier run's: it is replaced."""
     if out is None:
         return project.root() / "results" / "custom" / name
-    target = out.resolve()
+    target = out.expanduser().resolve()
     standing = next(path for path in (target, *target.parents) if path.exists())
     if not standing.is_dir():
         raise ValueError(f"results go into a folder; {str(standing)!r} is a file: give --out another folder")
