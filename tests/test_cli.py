@@ -11,7 +11,7 @@ import pytest
 
 import tiny
 from prunelab import cli, files
-from prunelab.report import execute, graph
+from prunelab.report import doctor, execute, graph
 from prunelab.report import verify as verifying
 
 Call = Callable[..., int]
@@ -84,6 +84,14 @@ def test_list_shows_the_runs_of_a_profile_in_the_order_they_run(call: Call, caps
 
     out = capsys.readouterr().out
     assert out.index("recount") < out.index("one, two")
+
+
+def test_a_table_for_a_file_or_a_program_is_not_wrapped(monkeypatch: pytest.MonkeyPatch, capsys: Said):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    place = f"/home/ann/{'long/' * 50}data.zip"
+    doctor.table(("name", "where"), [("mine", place)])
+
+    assert [line.split() for line in capsys.readouterr().out.splitlines()] == [["name", "where"], ["mine", place]]
 
 
 def test_params_shows_name_type_default_and_meaning(call: Call, capsys: Said):

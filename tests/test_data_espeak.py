@@ -112,11 +112,11 @@ def test_variants_differ_in_rate_pitch_and_range_and_each_part_spreads():
 def test_without_the_library_one_line_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "espeakng_loader", None)
 
-    with refused(r"not installed: pip install 'prunelab\[book\]'", FileNotFoundError):
+    with refused(r"not installed: pip install -e '\.\[book\]' in the project's folder", FileNotFoundError):
         load_recordings("espeak")
     row = next(row for row in data.status() if row.name == "espeak")
     assert row.where is None
-    assert "pip install 'prunelab[book]'" in row.problem
+    assert "pip install -e '.[book]'" in row.problem
 
 
 @needs_library

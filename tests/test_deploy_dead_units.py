@@ -163,3 +163,30 @@ def test_numbers_that_are_not_finite_are_refused(name: str, value: float) -> Non
 
     with pytest.raises(ValueError, match=f"all its numbers are finite; '{name}' holds others$"):
         without_dead_units(model)
+
+
+@pytest.mark.parametrize(
+    "pool",
+    [
+        nn.AvgPool2d(2, divisor_override=3),
+        nn.AvgPool2d(2, ceil_mode=True),
+        nn.AvgPool2d(4, stride=3, ceil_mode=True),
+        nn.AvgPool2d(3, padding=1),
+        nn.AvgPool2d(3, padding=1, count_include_pad=False),
+        nn.AvgPool2d(3, padding=1, ceil_mode=True, divisor_override=2),
+        nn.MaxPool2d(3, padding=1),
+        nn.MaxPool2d(2, ceil_mode=True, dilation=2),
+        nn.AdaptiveAvgPool2d(4),
+    ],
+    ids=str,
+)
+def test_a_constant_unit_goes_through_any_pooling_as_it_does_in_the_net(pool: nn.Module) -> None:
+    generator = torch.Generator().manual_seed(0)
+    body = nn.Sequential(nn.Conv2d(1, 3, 2), nn.ReLU(), pool, nn.Flatten()).double()
+    x = torch.randn(5, 1, 8, 8, generator=generator, dtype=torch.float64)
+    model = randomised(nn.Sequential(*body, nn.Linear(body(x).shape[1], 4)).double(), generator).eval()
+    with torch.no_grad():
+        model[0].weight[1] = 0
+        model[0].bias[1] = 0.7
+
+    torch.testing.assert_close(without_dead_units(model).model(x), model(x), rtol=1e-9, atol=1e-9)

@@ -11,7 +11,7 @@ import psutil
 import pytest
 
 from prunelab import files
-from prunelab.report import execute, warm
+from prunelab.report import cells, execute, warm
 from prunelab.report.execute import RunError
 
 SWEEP = """\
@@ -268,6 +268,16 @@ def test_after_a_kill_the_kernel_goes_and_the_run_works_again(project):
     _, alive = psutil.wait_procs(kernels, timeout=HANGS)
     assert kernels
     assert not alive
+
+
+def test_a_long_message_keeps_its_beginning_and_its_end_where_the_fix_stands():
+    words = [f"word-{number}" for number in range(200)]
+    line = cells._one_line("  ".join(words))
+
+    assert line.startswith("word-0 word-1 ")
+    assert line.endswith(" word-198 word-199")
+    assert len(line) < 620
+    assert cells._one_line(" ".join(words[:60])) == " ".join(words[:60])
 
 
 def test_a_second_process_waits_for_the_first(project):

@@ -16,6 +16,7 @@ import pytest
 import tiny
 from prunelab import files
 from prunelab.report import book, execute, graph, profiles, runs
+from refusals import refused
 
 pytestmark = pytest.mark.graph
 
@@ -265,6 +266,16 @@ def test_a_parameter_that_a_notebook_does_not_declare_stops_a_build_before_it_st
     exchange(project / "profiles/quick.yml", "numbers: [4, 5]", "nubmers: [4, 5]")
 
     with pytest.raises(ValueError, match=r"run 'two'.*no parameter 'nubmers'; did you mean 'numbers'\?"):
+        graph.build("quick", 1)
+
+
+@pytest.mark.parametrize("package", ["snakemake", "jupyter_book"])
+def test_a_build_without_the_packages_it_takes_is_refused_in_one_line(
+    project: Path, monkeypatch: pytest.MonkeyPatch, package: str
+):
+    monkeypatch.setattr(graph, "find_spec", lambda name: None if name == package else object())
+
+    with refused(r"a build takes more packages; get them with: pip install -e '.*\[book\]'"):
         graph.build("quick", 1)
 
 

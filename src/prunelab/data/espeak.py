@@ -21,7 +21,7 @@ from prunelab.data.spoken import FULL_SCALE, RATE, WORDS, PartName, Recording
 
 NAME = "espeak"
 PACKAGE = "espeakng_loader"
-INSTALL = "pip install 'prunelab[book]'"
+INSTALL = "pip install -e '.[book]' in the project's folder"
 _REINSTALL = f"reinstall espeakng-loader, or {INSTALL} again"
 
 # An accent and a variant of the vocal tract: eight low and two high voices, each unlike the others. Variants with

@@ -111,8 +111,8 @@ def _held(model: nn.Module, site: Site, found: dict[str, Site]) -> bool:
     modules = dict(model.named_modules())
     for name in site.between:
         step = modules.get(name)
-        if isinstance(step, nn.AvgPool2d) and step.padding not in (0, (0, 0)):
-            return False  # zeros around the image take part in its means
+        if isinstance(step, nn.AvgPool2d) and (step.padding not in (0, (0, 0)) or step.divisor_override is not None):
+            return False  # zeros around the image take part in its means; or these are no means
     padded = isinstance(consumer, nn.Conv2d) and any(consumer._reversed_padding_repeated_twice)
     return (consumer.bias is not None or normed) and not padded
 
@@ -238,7 +238,7 @@ def exporter() -> ModuleType:
     except ModuleNotFoundError as missing:
         raise ValueError(
             f"ONNX needs the packages onnx and onnxruntime, and {missing.name} is not installed; "
-            "pip install 'prunelab[onnx]', or do without ONNX"
+            "pip install -e '.[onnx]' in the project's folder, or do without ONNX"
         ) from missing
     return export
 

@@ -214,6 +214,6 @@ def _papermill(
 
 
 def _one_line(text: str) -> str:
-    """Fold a message into one line of a readable length."""
+    """Fold a message into one line of a readable length: its end, where the fix stands, is kept."""
     line = " ".join(text.split())
-    return line if len(line) <= 300 else f"{line[:299]}…"
+    return line if len(line) <= 600 else f"{line[:300]} … {line[-300:]}"

@@ -22,6 +22,7 @@ OK, MISSING = "ok", "missing"
 _PYTHONS = ((3, 11), (3, 14))  # from, up to but not including
 _SPARE_DISK = 2 << 30  # bytes: MNIST, the nets of profile full, and the book come to less
 _SPARE_MEMORY = 1 << 30  # bytes: one kernel with torch and a net
+_ONE_LINE = 100_000  # columns that no cell fills
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -134,14 +135,17 @@ _COLOURS |= dict.fromkeys((verify.DIFFERENT, verify.MISSING, verify.EXTRA), "red
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], title: str = "") -> None:
-    """Print rows of text under their headings; long cells go on in the next line."""
+    """Print rows of text under their headings; on a terminal, long cells go on in the next line."""
     shown = Table(title=title or None, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for column in columns:
         shown.add_column(column, overflow="fold")
     for row in rows:
         # As text: square brackets in values are no markup.
         shown.add_row(*(Text(cell, style=_COLOURS.get(cell, "")) for cell in row))
-    Console().print(shown)
+    console = Console()
+    if not console.is_terminal and "COLUMNS" not in os.environ:
+        console.width = _ONE_LINE  # for programs, and for paths that are to be copied
+    console.print(shown)
 
 
 def comparisons(found: Sequence[Comparison]) -> None:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import psutil
@@ -63,6 +64,8 @@ def build(
         FileNotFoundError: there is nothing at a path that the profile names.
         BuildError: a run or the book failed; the others are finished where `keep_going`.
     """
+    if find_spec("snakemake") is None or find_spec("jupyter_book") is None:
+        raise ValueError(f"a build takes more packages; get them with: pip install -e '{project.root()}[book]'")
     plan = profiles.read(profile)
     if not targets and plan.name != book.FROZEN:
         _check_book(plan)
