@@ -199,6 +199,8 @@ def test_checked_values_come_in_the_declared_order_and_type():
         ({"epochs": "3"}, 'got "3"; write 3, without quotes'),
         ({"epochs": None}, "got null"),
         ({"rate": "1e-3"}, "write 0.001, without quotes"),
+        ({"rate": "nan"}, 'got "nan"; it has to be finite'),
+        ({"epochs": "-inf"}, 'got "-inf"; it has to be finite'),
         ({"rate": True}, "must be a number; got true"),
         ({"rate": math.nan}, "finite"),
         ({"rate": math.inf}, "finite"),

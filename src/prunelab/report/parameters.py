@@ -182,6 +182,8 @@ def _hint(value: object, name: str) -> str:
             number = float(value)
         except ValueError:
             return ""
+        if not math.isfinite(number):
+            return "; it has to be finite"
         if name == "float" or number.is_integer():
             return f"; write {int(number) if name == 'int' else number!r}, without quotes"
     return ""
