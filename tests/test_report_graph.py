@@ -60,9 +60,10 @@ def exchange(file: Path, old: str, new: str) -> None:
 
 
 def written(root: Path) -> dict[Path, int]:
-    """When each file of the results and of the book was written."""
+    """When each file of the results and of the book was written, but for locks, which say who holds them."""
     folders = (root / "results", root / "_build", root / "book")
-    return {path: path.stat().st_mtime_ns for folder in folders for path in folder.rglob("*") if path.is_file()}
+    files_in = (path for folder in folders for path in folder.rglob("*") if path.is_file())
+    return {path: path.stat().st_mtime_ns for path in files_in if not path.name.endswith(".lock")}
 
 
 @pytest.fixture(scope="module")
