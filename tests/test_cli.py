@@ -117,7 +117,7 @@ def test_a_run_of_a_profile_goes_to_the_profiles_results_and_is_noted_as_finishe
     assert call("run", "one", "--profile", "quick") == 0
 
     assert executions[0]["out"] == root / "results/quick/one"
-    assert executions[0]["command"] == "prunelab run one --profile quick"
+    assert executions[0]["command"] == "prunelab build one --profile quick"  # which makes what it reads too
     assert (root / "results/quick/.done/one").is_file()
 
 

@@ -365,8 +365,7 @@ def read_file(path: Path) -> dict[str, object]:
         values = load(path.read_text(encoding="utf-8-sig"))
     except ValueError as error:
         raise ValueError(f"{path.name} cannot be read: {error}") from None
-    if values is None:
-        return {}
+    values = {} if values is None else values  # an empty file
     if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
         raise ValueError(f"{path.name} must map parameter names to values, as in 'seeds: [0, 1]'")
     return values
