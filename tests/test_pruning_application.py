@@ -139,6 +139,10 @@ HIDDEN: dict[str, tuple[Callable[[], nn.Module], str]] = {
         lambda: torch.jit.trace(nn.Sequential(nn.Linear(8, 6), nn.Linear(6, 3)), torch.ones(1, 8)),
         "compiled to a script",
     ),
+    "quantised": (
+        lambda: nn.Sequential(torch.ao.nn.quantized.dynamic.Linear(8, 6)),
+        "the weights of '0' are quantised",
+    ),
     "lazy": (lambda: nn.Sequential(nn.LazyLinear(6), nn.ReLU(), nn.Linear(6, 3)), "lazy parameter '0.weight'"),
     "meta": (lambda: nn.Sequential(nn.Linear(8, 6, device="meta"), nn.ReLU(), nn.Linear(6, 3)), "no values"),
 }

@@ -166,9 +166,10 @@ def refuse_hidden(model: nn.Module, *, values: bool = True) -> None:
         if isinstance(module, parametrize.ParametrizationList):
             computed = next((type(one).__name__ for one in module if type(one).__name__ not in _ZEROS_STAY), None)
             if computed is not None:
-                what, way = "computed from others", "torch.nn.utils.parametrize.remove_parametrizations"
-                way = "the sparsifier's squash_mask" if computed == "FakeSparsity" else way
-                raise ValueError(f"the weights of {name!r} are {what}, by {computed}; make them plain with {way}")
+                plain = "torch.nn.utils.parametrize.remove_parametrizations"
+                way = "the sparsifier's squash_mask" if computed == "FakeSparsity" else plain
+                said = f"the weights of {name!r} are computed from others, by {computed}"
+                raise ValueError(f"{said}; make them plain with {way}")
         elif isinstance(module, torch.jit.ScriptModule):
             raise ValueError("a network compiled to a script hides its layers; take the module it was compiled from")
         elif ".quantized" in kind.__module__ and kind.__module__.startswith("torch."):

@@ -251,7 +251,7 @@ def execute_run(
     """
     siblings = profiles.results(run.profile) if inputs is None else inputs
     # A build makes what the run reads too; with other parameters, the run alone goes to a folder of its own.
-    words = ["run", run.name, "--profile", run.profile] if given else ["build", run.name, "--profile", run.profile]
+    words = ["run" if given else "build", run.name, "--profile", run.profile]
     return execute.execute(
         run.notebook,
         profiles.resolve(run, out, inputs=siblings),
